@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * libcoffer: keep model weights secret.
+ *
+ * Make a context (ctx.h) and a keyring (key.h), then seal (seal.h), open
+ * (open.h), inspect (inspect.h) or rotate (rewrap.h).  examples/ has a short program for each.
+ */
+#ifndef COFFER_COFFER_H
+#define COFFER_COFFER_H
+
+#include <coffer/ctx.h>
+#include <coffer/err.h>
+#include <coffer/hash.h>
+#include <coffer/inspect.h>
+#include <coffer/io.h>
+#include <coffer/key.h>
+#include <coffer/open.h>
+#include <coffer/rewrap.h>
+#include <coffer/seal.h>
+#include <coffer/tensors.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define COFFER_VERSION "0.1.0"
+
+/** coffer_version() - the version of the library at run time */
+COFFER_API const char *coffer_version(void);
+
+/**
+ * coffer_engine_name() - which AES-256-GCM is in use: «libipsec-mb» or «OpenSSL»
+ */
+COFFER_API const char *coffer_engine_name(void);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Keys: the KEKs that wrap and unwrap the DEK of a model.
+ *
+ * A keyring is a list of keys of any kind.  Sealing wraps for every key of the
+ * keyring; opening tries those that fit until one unwraps.
+ *
+ * Key URIs:
+ *   file:PATH           32 raw bytes, or a key file of coffer's own
+ *   keyring:NAME        a key of the local keyring (~/.config/coffer/keys)
+ *   passphrase:         asks (coffer_ctx_set_prompt())
+ *   passphrase:file=PATH   the first line of a file
+ *   passphrase:fd=N        the first line read from a descriptor
+ *   recipient:coffer1…  an X25519 public key: seals, cannot open
+ */
+#ifndef COFFER_KEY_H
+#define COFFER_KEY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <coffer/ctx.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define COFFER_KEY_LEN 32 /* a KEK or DEK, in bytes */
+
+struct coffer_keyring;
+
+/** coffer_keyring_new() - make an empty keyring; free it with coffer_keyring_free() */
+COFFER_API COFFER_CHECK coffer_err coffer_keyring_new(struct coffer_ctx *ctx, struct coffer_keyring **keyring_out);
+
+/** coffer_keyring_free() - wipe and free *@keyring and set it to NULL; NULL is fine */
+COFFER_API void coffer_keyring_free(struct coffer_keyring **keyring);
+
+/**
+ * coffer_keyring_add() - add the key that @uri names
+ *
+ * Reads key files now; asks for passphrases when one is needed.
+ *
+ * Return: COFFER_OK; COFFER_E_USAGE for a malformed URI or an unknown scheme;
+ * COFFER_E_NOTFOUND; COFFER_E_PERM when others may read a key file of coffer's
+ * own; COFFER_E_KEY when it is no key.
+ */
+COFFER_API COFFER_CHECK coffer_err coffer_keyring_add(struct coffer_ctx *ctx, struct coffer_keyring *keyring,
+						      const char *uri);
+
+/** coffer_keyring_add_raw() - add the 32 bytes of @key, which is copied */
+COFFER_API COFFER_CHECK coffer_err coffer_keyring_add_raw(struct coffer_ctx *ctx, struct coffer_keyring *keyring,
+							  const uint8_t key[COFFER_KEY_LEN]);
+
+/**
+ * coffer_keyring_add_store() - add every key of the local keyring
+ * @dir: its folder, or NULL for $COFFER_KEYS, else $XDG_CONFIG_HOME/coffer/keys, else ~/.config/coffer/keys
+ *
+ * A folder that is not there adds nothing.
+ */
+COFFER_API COFFER_CHECK coffer_err coffer_keyring_add_store(struct coffer_ctx *ctx, struct coffer_keyring *keyring,
+							    const char *dir);
+
+/** coffer_keyring_size() - how many keys are in @keyring */
+COFFER_API size_t coffer_keyring_size(const struct coffer_keyring *keyring);
+
+/** coffer_keyring_can_unwrap() - whether a key in @keyring can also open (a public key cannot) */
+COFFER_API bool coffer_keyring_can_unwrap(const struct coffer_keyring *keyring);
+
+/* ---- key files and the local keyring ---- */
+
+enum coffer_key_kind {
+	COFFER_KEY_AES = 1,    /* 32 random bytes; whoever can seal can open */
+	COFFER_KEY_X25519 = 2, /* a key pair; the public key seals, the secret one opens */
+};
+
+/** struct coffer_key_info - what may be known of a key */
+struct coffer_key_info {
+	enum coffer_key_kind kind;
+	char name[128];	     /* in the local keyring, or the empty string */
+	char id[33];	     /* 32 hex digits: the recipient id of docs/format.md */
+	char created[32];    /* RFC 3339, or the empty string for a raw key */
+	char public_key[96]; /* «coffer1…», or the empty string for AES */
+	bool secret;	     /* false where only the public key is held */
+};
+
+/**
+ * coffer_key_generate() - make a key and store it in a new file with mode 0600
+ * @kind: which kind
+ * @path: the file; must not exist
+ * @info_out: gets what may be known of it; may be NULL
+ *
+ * Return: COFFER_OK, COFFER_E_EXISTS, or COFFER_E_IO and its kin.
+ */
+COFFER_API COFFER_CHECK coffer_err coffer_key_generate(struct coffer_ctx *ctx, enum coffer_key_kind kind,
+						       const char *path, struct coffer_key_info *info_out);
+
+/** coffer_key_inspect() - read @uri (file: or keyring: or recipient:) and say what may be known of it */
+COFFER_API COFFER_CHECK coffer_err coffer_key_inspect(struct coffer_ctx *ctx, const char *uri,
+						      struct coffer_key_info *info_out);
+
+/**
+ * coffer_store_path() - where the local keyring keeps the key called @name
+ * @dir: as in coffer_keyring_add_store()
+ * @name: 1 to 64 of A-Z a-z 0-9 . _ -, not beginning with a dot
+ * @path_out: gets the path; free it with free()
+ *
+ * Makes the folder (0700) when it is not there.
+ */
+COFFER_API COFFER_CHECK coffer_err coffer_store_path(struct coffer_ctx *ctx, const char *dir, const char *name,
+						     char **path_out);
+
+/**
+ * coffer_store_import() - copy the key that @uri (file: or recipient:) names into the local keyring as @name
+ *
+ * A public key is kept as such.  Return: as coffer_key_generate() and coffer_keyring_add().
+ */
+COFFER_API COFFER_CHECK coffer_err coffer_store_import(struct coffer_ctx *ctx, const char *dir, const char *name,
+						       const char *uri);
+
+/** coffer_store_remove() - remove the key called @name; COFFER_E_NOTFOUND when there is none */
+COFFER_API COFFER_CHECK coffer_err coffer_store_remove(struct coffer_ctx *ctx, const char *dir, const char *name);
+
+/**
+ * coffer_store_list() - all keys of the local keyring, sorted by name
+ * @list_out: gets an array; free it with free()
+ * @n_out: how many
+ */
+COFFER_API COFFER_CHECK coffer_err coffer_store_list(struct coffer_ctx *ctx, const char *dir,
+						     struct coffer_key_info **list_out, size_t *n_out);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

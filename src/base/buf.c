@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/buf.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+coffer_err
+buf_reserve(struct fault *f, struct buf *b, size_t more)
+{
+	size_t cap;
+	uint8_t *p;
+
+	if (more > b->max - b->len)
+		return fault_set(f, COFFER_E_NOMEM, "more than %zu bytes, the ceiling here", b->max);
+	if (more <= b->cap - b->len)
+		return COFFER_OK;
+	cap = b->cap < 256 ? 256 : b->cap;
+	while (cap - b->len < more)
+		cap = cap > b->max / 2 ? b->max : cap * 2;
+	p = realloc(b->p, cap);
+	if (!p)
+		return fault_nomem(f);
+	b->p = p;
+	b->cap = cap;
+	return COFFER_OK;
+}
+
+coffer_err
+buf_add(struct fault *f, struct buf *b, const void *bytes, size_t len)
+{
+	coffer_err err = buf_reserve(f, b, len);
+
+	if (err == COFFER_OK && len > 0) {
+		memcpy(b->p + b->len, bytes, len);
+		b->len += len;
+	}
+	return err;
+}
+
+coffer_err
+buf_str(struct fault *f, struct buf *b, const char *s)
+{
+	return buf_add(f, b, s, strlen(s));
+}
+
+coffer_err
+buf_printf(struct fault *f, struct buf *b, const char *fmt, ...)
+{
+	char small[512];
+	va_list ap;
+	int n;
+
+	va_start(ap, fmt);
+	n = vsnprintf(small, sizeof(small), fmt, ap);
+	va_end(ap);
+	if (n < 0 || (size_t)n >= sizeof(small))
+		return fault_set(f, COFFER_E_INTERNAL, "a formatted text is too long");
+	return buf_add(f, b, small, (size_t)n);
+}
+
+void
+buf_free(struct buf *b)
+{
+	free(b->p);
+	b->p = NULL;
+	b->len = 0;
+	b->cap = 0;
+}

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The ceiling of every quantity that comes from outside.
+ */
+#ifndef BASE_LIMITS_H
+#define BASE_LIMITS_H
+
+/* the sealed file, docs/format.md section 2 */
+#define LIMIT_SIZE (UINT64_C(1) << 52)
+#define LIMIT_RECORD_MIN (UINT32_C(64) << 10)
+#define LIMIT_RECORD_MAX (UINT32_C(16) << 20)
+#define LIMIT_FILES 1000000u
+#define LIMIT_PATH 1920u
+#define LIMIT_PATH_PART 248u
+
+/* the key block, section 3 */
+#define LIMIT_RECIPIENTS 32u
+#define LIMIT_CONTEXT 32u
+#define LIMIT_TEXT 256u		       /* name, version and context values, in bytes */
+#define LIMIT_CONTEXT_KEY 64u
+#define LIMIT_WRAPPED 2048u	       /* bytes of one wrapped DEK, decoded */
+#define LIMIT_KEYBLOCK (256u << 20)    /* bytes of coffer.json */
+#define LIMIT_JSON_DEPTH 32u
+#define LIMIT_SCRYPT_LOG_N 20u
+#define LIMIT_PASSPHRASE 1024u
+#define LIMIT_KEY_FILE 4096u
+
+/* weight files */
+#define LIMIT_WEIGHTS_HEADER (64u << 20) /* bytes of a safetensors header or of GGUF metadata */
+#define LIMIT_TENSORS (1u << 20)
+#define LIMIT_TENSOR_NAME 65536u
+
+/* memory for bulk work, in bytes, over all threads */
+#define LIMIT_BULK_MEMORY (UINT64_C(32) << 20)
+
+#endif

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A keyring: keys of any kind, to wrap for all or to unwrap with one.
+ * The public half is in coffer/key.h.
+ */
+#ifndef KEY_KEYRING_H
+#define KEY_KEYRING_H
+
+#include <coffer/key.h>
+
+#include "key/provider.h"
+
+/** struct key_env - what providers may ask of the program: the prompt of the context */
+struct key_env {
+	coffer_prompt_fn prompt;
+	void *prompt_user;
+};
+
+/** keyring_new(), keyring_free(), keyring_add_uri(), keyring_add_raw(), keyring_add_store(): behind the public calls */
+coffer_err keyring_new(struct fault *f, struct coffer_keyring **out);
+void keyring_free(struct coffer_keyring **keyring);
+coffer_err keyring_add_uri(struct fault *f, struct coffer_keyring *keyring, const struct key_env *env, const char *uri);
+coffer_err keyring_add_raw(struct fault *f, struct coffer_keyring *keyring, const uint8_t key[COFFER_KEY_LEN]);
+coffer_err keyring_add_store(struct fault *f, struct coffer_keyring *keyring, const char *dir);
+
+/** keyring_size() - how many keys; keyring_can_unwrap() - whether one can open */
+size_t keyring_size(const struct coffer_keyring *keyring);
+bool keyring_can_unwrap(const struct coffer_keyring *keyring);
+
+/** keyring_wrap() - wrap @dek for key @index of @keyring */
+coffer_err keyring_wrap(struct fault *f, const struct coffer_keyring *keyring, size_t index, const uint8_t dek[DEK_LEN],
+			const struct binding *binding, struct recipient *out);
+
+/**
+ * keyring_unwrap() - try every key on every recipient that it matches
+ *
+ * Return: COFFER_OK and the DEK; COFFER_E_NOKEY with a sentence that lists which keys the model
+ * wants and which were given; COFFER_E_AUTH when a key matches and its wrap does not open.
+ */
+coffer_err keyring_unwrap(struct fault *f, const struct coffer_keyring *keyring, const struct recipient *recipients,
+			  size_t n, const struct binding *binding, uint8_t dek_out[DEK_LEN]);
+
+/** keyring_matches() - whether any key of @keyring is the one of @recipient (a passphrase is tried with @binding) */
+bool keyring_matches(const struct coffer_keyring *keyring, const struct recipient *recipient,
+		     const struct binding *binding);
+
+#endif
