@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -90,6 +91,24 @@ model_wrap(struct fault *f, struct keyblock *k, const struct coffer_keyring *key
 out:
 	buf_free(&text);
 	return err;
+}
+
+/* ---- folders ---- */
+
+bool
+model_has_entry(int dirfd, const char *name)
+{
+	return faccessat(dirfd, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+coffer_err
+model_lock_folder(struct fault *f, int fd, const char *shown)
+{
+	if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+		return COFFER_OK;
+	if (errno == EWOULDBLOCK)
+		return fault_set(f, COFFER_E_BUSY, "another process is at work on %s", shown);
+	return fault_errno(f, errno, "cannot lock %s", shown);
 }
 
 /* ---- the file set of a directory [F-17] ---- */

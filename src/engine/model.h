@@ -68,4 +68,10 @@ coffer_err model_read_keyblock(struct fault *f, int dirfd, const char *shown, co
 /** model_sealed_matches() - whether a verified head is file @index of @k */
 coffer_err model_sealed_matches(struct fault *f, const struct keyblock *k, size_t index, const struct sealed *s);
 
+/** model_lock_folder() - hold the folder for this process until @fd is closed, or COFFER_E_BUSY */
+coffer_err model_lock_folder(struct fault *f, int fd, const char *shown);
+
+/** model_has_entry() - whether the folder @dirfd has an entry called @name */
+bool model_has_entry(int dirfd, const char *name);
+
 #endif

@@ -13,7 +13,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -24,6 +23,7 @@
 #include "base/num.h"
 #include "base/path.h"
 #include "crypto/rand.h"
+#include "engine/each.h"
 #include "engine/model.h"
 #include "engine/staging.h"
 #include "engine/transfer.h"
@@ -43,8 +43,6 @@ struct seal_run {
 	struct progress progress;
 	atomic_uint_fast64_t n_skipped;
 	bool resuming;
-	size_t *small, *large; /* indices of files */
-	size_t n_small, n_large;
 };
 
 /* ---- options ---- */
@@ -163,12 +161,6 @@ out:
 /* ---- one file ---- */
 
 static coffer_err
-move_records(struct fault *f, struct seal_run *r, const struct transfer *t, struct pool_worker *w)
-{
-	return w ? transfer_alone(t, w) : transfer_run(f, r->ctx, t);
-}
-
-static coffer_err
 check_unchanged(struct fault *f, const struct input *in, uint64_t size, const struct timespec *mtime)
 {
 	struct stat st;
@@ -195,7 +187,7 @@ reread(struct fault *f, struct seal_run *r, int fd, const char *shown, struct po
 	(void)posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
 	TRY(input_from_fd(f, &in, fcntl(fd, F_DUPFD_CLOEXEC, 3), shown));
 	TRY(sealed_open(f, &s, &in, r->dek.p));
-	TRY(move_records(f, r, &t, w));
+	TRY(transfer_file(f, r->ctx, &t, w));
 out:
 	sealed_close(&s);
 	input_close(&in);
@@ -226,7 +218,7 @@ seal_into(struct fault *f, struct seal_run *r, size_t index, struct input *in, s
 	/* the final size at once: a file system that has huge pages can use them */
 	if (ftruncate(n->fd, (off_t)s.at.end) != 0)
 		TRY(fault_errno(f, errno, "cannot write %s", n->shown));
-	TRY(move_records(f, r, &t, w));
+	TRY(transfer_file(f, r->ctx, &t, w));
 	TRY(check_unchanged(f, in, file->size, &r->walk.files[index].mtime));
 	memcpy(file->head, s.a_hash, SHA256_LEN);
 	file->sealed = true;
@@ -450,8 +442,9 @@ out:
 }
 
 static coffer_err
-seal_entry(struct fault *f, struct seal_run *r, size_t index, struct pool_worker *w)
+seal_entry(void *arg, struct fault *f, size_t index, struct pool_worker *w)
 {
+	struct seal_run *r = arg;
 	const struct walk_file *plain = &r->walk.files[index];
 	struct input in = INPUT_INIT;
 	char *shown = NULL;
@@ -493,14 +486,6 @@ out:
 }
 
 static coffer_err
-seal_small(void *arg, uint64_t item, struct pool_worker *w)
-{
-	struct seal_run *r = arg;
-
-	return seal_entry(&w->fault, r, r->small[item], w);
-}
-
-static coffer_err
 write_keyblock(struct fault *f, struct seal_run *r, const char *name)
 {
 	struct buf doc = BUF_INIT(LIMIT_KEYBLOCK);
@@ -517,24 +502,27 @@ out:
 	return err;
 }
 
-/* Small files side by side, one thread each; large ones one by one, with all threads. */
+static uint64_t
+plain_size(void *arg, size_t index)
+{
+	const struct seal_run *r = arg;
+
+	return r->walk.files[index].size;
+}
+
 static coffer_err
 seal_entries(struct fault *f, struct seal_run *r)
 {
-	/* in place there may never be two sealed files beside their plain ones: one at a time */
-	unsigned int threads = r->opt.in_place ? 1 : ctx_jobs(r->ctx);
-	struct pool *pool;
-	coffer_err err;
+	const struct each each = {
+		.n = r->walk.n,
+		.size = plain_size,
+		.file = seal_entry,
+		.arg = r,
+		/* so that there is never more than one sealed file beside its plain one */
+		.one_by_one = r->opt.in_place,
+	};
 
-	TRY(ctx_pool(f, r->ctx, &pool));
-	TRY(pool_run(f, pool, threads, transfer_scratch(r->opt.record_size), seal_small, r, r->n_small));
-	for (size_t i = 0; i < r->n_large; i++) {
-		TRY(ctx_check_cancelled(f, r->ctx));
-		TRY(seal_entry(f, r, r->large[i], NULL));
-	}
-	TRY(ctx_check_cancelled(f, r->ctx));
-out:
-	return err;
+	return each_file(f, r->ctx, &each);
 }
 
 static coffer_err
@@ -543,9 +531,7 @@ plan_files(struct fault *f, struct seal_run *r)
 	size_t n = r->walk.n;
 
 	r->kb.files = calloc(n, sizeof(*r->kb.files));
-	r->small = calloc(n, sizeof(*r->small));
-	r->large = calloc(n, sizeof(*r->large));
-	if (!r->kb.files || !r->small || !r->large)
+	if (!r->kb.files)
 		return fault_nomem(f);
 	for (size_t i = 0; i < n; i++) {
 		r->kb.files[i].path = strdup(r->walk.files[i].path);
@@ -553,10 +539,6 @@ plan_files(struct fault *f, struct seal_run *r)
 			return fault_nomem(f);
 		r->kb.files[i].size = r->walk.files[i].size;
 		r->kb.n_files = i + 1;
-		if (transfer_is_small(r->walk.files[i].size))
-			r->small[r->n_small++] = i;
-		else
-			r->large[r->n_large++] = i;
 	}
 	return COFFER_OK;
 }
@@ -626,22 +608,6 @@ out:
 	return err;
 }
 
-static bool
-has_entry(int dirfd, const char *name)
-{
-	return faccessat(dirfd, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
-}
-
-static coffer_err
-lock_folder(struct fault *f, int fd, const char *shown)
-{
-	if (flock(fd, LOCK_EX | LOCK_NB) == 0)
-		return COFFER_OK;
-	if (errno == EWOULDBLOCK)
-		return fault_set(f, COFFER_E_BUSY, "another process is at work on %s", shown);
-	return fault_errno(f, errno, "cannot lock %s", shown);
-}
-
 static coffer_err
 open_output(struct fault *f, struct seal_run *r)
 {
@@ -654,15 +620,15 @@ open_output(struct fault *f, struct seal_run *r)
 	if (r->out_fd < 0)
 		return errno == ENOTDIR ? fault_set(f, COFFER_E_EXISTS, "%s is a file; a directory seals to a directory", r->out)
 					: fault_errno(f, errno, "cannot open the folder %s", r->out);
-	TRY(lock_folder(f, r->out_fd, r->out));
-	if (has_entry(r->out_fd, PARTIAL_NAME) && !has_entry(r->out_fd, KEYBLOCK_NAME)) {
+	TRY(model_lock_folder(f, r->out_fd, r->out));
+	if (model_has_entry(r->out_fd, PARTIAL_NAME) && !model_has_entry(r->out_fd, KEYBLOCK_NAME)) {
 		TRY(take_over(f, r));
 		goto out;
 	}
 	TRY(staging_is_empty(f, r->out_fd, r->out, &empty));
 	if (!empty)
 		TRY(fault_set(f, COFFER_E_EXISTS, "%s is not empty; name a new folder%s", r->out,
-			      has_entry(r->out_fd, KEYBLOCK_NAME) ? ", or --force replaces the sealed model in it" : ""));
+			      model_has_entry(r->out_fd, KEYBLOCK_NAME) ? ", or --force replaces the sealed model in it" : ""));
 out:
 	return err;
 }
@@ -675,7 +641,7 @@ open_in_place(struct fault *f, struct seal_run *r)
 	r->out_fd = fcntl(r->in_fd, F_DUPFD_CLOEXEC, 3);
 	if (r->out_fd < 0)
 		return fault_errno(f, errno, "cannot open %s", r->in);
-	TRY(lock_folder(f, r->out_fd, r->in));
+	TRY(model_lock_folder(f, r->out_fd, r->in));
 	if (!keyring_can_unwrap(r->keys))
 		TRY(fault_set(f, COFFER_E_USAGE, "sealing a directory in place needs a key that can also open, to go on after an interruption; add one with --kek"));
 	if (r->resuming)
@@ -719,7 +685,7 @@ list_files(struct fault *f, struct seal_run *r)
 	struct walk_options options = {
 		.filter = {r->opt.include, r->opt.n_include, r->opt.exclude, r->opt.n_exclude, r->opt.hidden},
 		.links = r->opt.in_place ? PATH_NO_LINKS : r->opt.follow_symlinks ? PATH_LINKS_ANY : PATH_LINKS_BENEATH,
-		.resuming = r->opt.in_place && has_entry(r->in_fd, PARTIAL_NAME) && !has_entry(r->in_fd, KEYBLOCK_NAME),
+		.resuming = r->opt.in_place && model_has_entry(r->in_fd, PARTIAL_NAME) && !model_has_entry(r->in_fd, KEYBLOCK_NAME),
 	};
 	coffer_err err;
 
@@ -879,8 +845,6 @@ coffer_seal(struct coffer_ctx *ctx, const char *in, const char *out, const struc
 	walk_free(&r.walk);
 	file_close(&r.in_fd);
 	file_close(&r.out_fd);
-	free(r.small);
-	free(r.large);
 	return err;
 }
 

@@ -216,9 +216,11 @@ finish_interrupted(struct fault *f, struct staging *s)
 	fd = open(s->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0)
 		return COFFER_OK;
-	err = staging_clear(f, fd, s->path);
-	file_close(&fd);
+	TRY(model_lock_folder(f, fd, s->path));
+	TRY(staging_clear(f, fd, s->path));
 	(void)nftw(s->path, remove_folder, 16, FTW_DEPTH | FTW_PHYS);
+out:
+	file_close(&fd);
 	return err;
 }
 

@@ -9,7 +9,6 @@
  * page of huge tmpfs is written whole and need not be zeroed first.
  */
 #define STEP_LEN (UINT32_C(2) << 20)
-#define SMALL_LEN (UINT64_C(4) << 20)
 
 static const struct head *
 head_of(const struct transfer *t)
@@ -84,8 +83,8 @@ n_steps(const struct transfer *t)
 	return (layout_of(t)->n_records + n - 1) / n;
 }
 
-size_t
-transfer_scratch(uint32_t record_size)
+static size_t
+scratch_len(uint32_t record_size)
 {
 	return (size_t)num_round_up(record_size > STEP_LEN ? record_size : STEP_LEN, HEAD_ALIGN);
 }
@@ -94,7 +93,7 @@ coffer_err
 transfer_run(struct fault *f, struct coffer_ctx *ctx, const struct transfer *t)
 {
 	struct input *in = t->plain ? t->plain : &t->sealed->in;
-	size_t scratch = transfer_scratch(head_of(t)->record_size);
+	size_t scratch = scratch_len(head_of(t)->record_size);
 	unsigned int threads, most = (unsigned int)num_min(LIMIT_BULK_MEMORY / scratch, 1024);
 	struct transfer copy = *t;
 	struct pool *pool;
@@ -121,8 +120,8 @@ out:
 	return err;
 }
 
-bool
-transfer_is_small(uint64_t size)
+coffer_err
+transfer_file(struct fault *f, struct coffer_ctx *ctx, const struct transfer *t, struct pool_worker *w)
 {
-	return size <= SMALL_LEN;
+	return w ? transfer_alone(t, w) : transfer_run(f, ctx, t);
 }

@@ -25,13 +25,13 @@ struct transfer {
 /** transfer_run() - all records, with all threads of @pool */
 coffer_err transfer_run(struct fault *f, struct coffer_ctx *ctx, const struct transfer *t);
 
-/** transfer_scratch() - the scratch bytes that a worker needs for files of @record_size */
-size_t transfer_scratch(uint32_t record_size);
+/** TRANSFER_SMALL - a file of at most so many bytes is not worth several threads */
+#define TRANSFER_SMALL ((size_t)4 << 20)
 
-/** transfer_alone() - all records by the worker @w, which has transfer_scratch() bytes */
+/** transfer_alone() - all records of a small file by the worker @w, which has TRANSFER_SMALL bytes of scratch */
 coffer_err transfer_alone(const struct transfer *t, struct pool_worker *w);
 
-/** transfer_is_small() - whether a file of @size bytes is not worth the threads */
-bool transfer_is_small(uint64_t size);
+/** transfer_file() - transfer_alone() in @w, or transfer_run() when it is NULL */
+coffer_err transfer_file(struct fault *f, struct coffer_ctx *ctx, const struct transfer *t, struct pool_worker *w);
 
 #endif
