@@ -117,6 +117,16 @@ plain_name(struct fault *f, const char *in, char **out)
 }
 
 static coffer_err
+check_not_same(struct fault *f, const struct open_run *r, const char *out)
+{
+	struct stat a, b;
+
+	if (fstat(r->model->fd, &a) == 0 && stat(out, &b) == 0 && a.st_dev == b.st_dev && a.st_ino == b.st_ino)
+		return fault_set(f, COFFER_E_USAGE, "%s is the input itself; name another output, or --in-place", out);
+	return COFFER_OK;
+}
+
+static coffer_err
 open_single(struct fault *f, struct open_run *r)
 {
 	struct newfile n = NEWFILE_INIT;
@@ -126,6 +136,7 @@ open_single(struct fault *f, struct open_run *r)
 
 	if (r->opt.in_place)
 		TRY(plain_name(f, r->in, &own_out));
+	TRY(check_not_same(f, r, own_out ? own_out : r->out));
 	TRY(model_sealed(f, r->model, 0, &s, &shown));
 	TRY(newfile_open(f, &n, own_out ? own_out : r->out, 0666, r->opt.force));
 	if (r->opt.dry_run)
