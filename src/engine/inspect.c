@@ -12,6 +12,7 @@
 
 #include "base/enc.h"
 #include "base/file.h"
+#include "base/path.h"
 #include "engine/model.h"
 
 /* What the caller sees, and what its pointers point into. */

@@ -127,7 +127,7 @@ add_recipients(struct fault *f, struct rewrap *r)
 {
 	size_t n = r->opt->add ? keyring_size(r->opt->add) : 0;
 	struct recipient fresh, *place;
-	coffer_err err = COFFER_OK;
+	coffer_err err;
 
 	place = realloc(r->k->recipients, LIMIT_RECIPIENTS * sizeof(*place));
 	if (!place)
@@ -138,11 +138,14 @@ add_recipients(struct fault *f, struct rewrap *r)
 		TRY(keyring_wrap(f, r->opt->add, i, r->dek, &r->binding, &fresh));
 		place = place_for(r->k, &fresh);
 		if (!place)
-			TRY(fault_set(f, COFFER_E_USAGE, "a model has at most %u recipients; remove some", LIMIT_RECIPIENTS));
+			return fault_set(f, COFFER_E_USAGE, "a model has at most %u recipients; remove some",
+					 LIMIT_RECIPIENTS);
 		*place = fresh;
 	}
+	err = COFFER_OK;
 	if (r->k->n_recipients == 0)
-		TRY(fault_set(f, COFFER_E_USAGE, "no recipient would be left, and nobody could open the model again; add one"));
+		err = fault_set(f, COFFER_E_USAGE,
+				"no recipient would be left, and nobody could open the model again; add one");
 out:
 	return err;
 }
