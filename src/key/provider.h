@@ -14,11 +14,13 @@
 #include "base/view.h"
 
 #define DEK_LEN 32
+#define KEY_ID_LEN 16			 /* the id of a key of kind «aes» or «x25519», in bytes */
+#define KEY_ID_TEXT (2 * KEY_ID_LEN + 1) /* and as text, with its NUL */
 
 /** struct recipient - one wrapped DEK as it stands in the key block */
 struct recipient {
 	char kind[32];
-	char id[160];		/* empty where the kind has none */
+	char id[160]; /* empty where the kind has none */
 	uint8_t wrapped[LIMIT_WRAPPED];
 	size_t wrapped_len;
 	/* kind «passphrase» alone */
@@ -30,8 +32,8 @@ struct recipient {
 
 /** struct binding - what a wrap is bound to */
 struct binding {
-	struct view text;	   /* canonical JSON of context, model id, name and version */
-	const char *model_id;	   /* 32 hex digits */
+	struct view text;	    /* canonical JSON of context, model id, name and version */
+	const char *model_id;	    /* 32 hex digits */
 	const char *name, *version; /* for the key service's log and policy */
 };
 
