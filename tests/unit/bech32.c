@@ -34,7 +34,8 @@ static const struct {
 		       "1axkwrx"},
 	{"prefix above 126", "\x80"
 			     "1eym55h"},
-	{"91 characters", "an84characterslonghumanreadablepartthatcontainsthenumber1andtheexcludedcharactersbio1569pvx"},
+	{"91 characters",
+	 "an84characterslonghumanreadablepartthatcontainsthenumber1andtheexcludedcharactersbio1569pvx"},
 	{"no separator", "pzry9x0s0muk"},
 	{"empty prefix", "1pzry9x0s0muk"},
 	{"foreign digit", "x1b4n0q5v"},
@@ -110,7 +111,8 @@ test_encodings(void **state)
 		char text[BECH32_MAX + 1];
 		uint8_t bytes[32];
 
-		assert_true(bech32_encode(encodings[i].hrp, (const uint8_t *)encodings[i].bytes, encodings[i].len, text));
+		assert_true(
+			bech32_encode(encodings[i].hrp, (const uint8_t *)encodings[i].bytes, encodings[i].len, text));
 		assert_string_equal(text, encodings[i].text);
 		assert_true(bech32_decode(view_str(text), encodings[i].hrp, bytes, encodings[i].len));
 		assert_memory_equal(bytes, encodings[i].bytes, encodings[i].len);
@@ -184,8 +186,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_valid),	       cmocka_unit_test(test_digits),
-		cmocka_unit_test(test_invalid),	       cmocka_unit_test(test_encodings),
+		cmocka_unit_test(test_valid),		cmocka_unit_test(test_digits),
+		cmocka_unit_test(test_invalid),		cmocka_unit_test(test_encodings),
 		cmocka_unit_test(test_encode_too_long), cmocka_unit_test(test_decode_refuses),
 		cmocka_unit_test(test_every_change),
 	};

@@ -137,8 +137,8 @@ static void
 test_no_echo(void **state)
 {
 	static const char *const given[] = {
-		"hunter2", "passphrase:hunter2", "passphrase:env=hunter2", "raw:hunter2", "recipient:hunter2",
-		"keyring:/hunter2", "passphrase:fd=hunter2",
+		"hunter2",	     "passphrase:hunter2", "passphrase:env=hunter2", "raw:hunter2",
+		"recipient:hunter2", "keyring:/hunter2",   "passphrase:fd=hunter2",
 	};
 
 	(void)state;

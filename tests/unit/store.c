@@ -238,9 +238,9 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		in_tmpdir(test_places), in_tmpdir(test_config_home),  in_tmpdir(test_no_home),
+		in_tmpdir(test_places), in_tmpdir(test_config_home),	 in_tmpdir(test_no_home),
 		in_tmpdir(test_names),	in_tmpdir(test_import_and_read), in_tmpdir(test_list),
-		in_tmpdir(test_remove), in_tmpdir(test_folder_modes), in_tmpdir(test_file_modes),
+		in_tmpdir(test_remove), in_tmpdir(test_folder_modes),	 in_tmpdir(test_file_modes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
