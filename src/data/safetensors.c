@@ -214,7 +214,7 @@ out:
 	return err;
 }
 
-/* the tensors from @first on cover @len bytes exactly; then their offsets become those of the file, with its data at @data */
+/* the tensors from @first on cover @len bytes exactly; then their offsets become those of the file: @data is added */
 static coffer_err
 check_tiling(struct fault *f, struct tensor_table *table, size_t first, uint64_t data, uint64_t len)
 {

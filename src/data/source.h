@@ -38,7 +38,7 @@ struct window {
 		.source = NULL, .off = 0, .end = 0, .bytes = NULL, .bytes_off = 0, .bytes_len = 0                      \
 	}
 
-/** window_open() - from @off up to @end of @source, which must outlive @w; @w is WINDOW_INIT before; window_close() it always */
+/** window_open() - from @off to @end of @source, which must outlive @w, WINDOW_INIT before; always window_close() it */
 coffer_err window_open(struct fault *f, struct window *w, const struct coffer_source *source, uint64_t off,
 		       uint64_t end);
 

@@ -37,7 +37,7 @@ struct tensor_table {
 coffer_err tensor_table_add(struct fault *f, struct tensor_table *table, struct view name,
 			    struct coffer_tensor **tensor_out);
 
-/** tensor_table_close_file() - sort the tensors of one file, from index @first on, by offset; COFFER_E_FORMAT for a doubled name */
+/** tensor_table_close_file() - sort the tensors of one file, from @first on; COFFER_E_FORMAT for a doubled name */
 coffer_err tensor_table_close_file(struct fault *f, struct tensor_table *table, size_t first);
 
 /** tensor_table_index() - make the whole table searchable; nothing may be added after */
