@@ -12,6 +12,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len);
 int
 LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 {
+	static volatile uint8_t seen; /* else the compiler drops the copy, and the mistake with it */
 	uint8_t *copy;
 
 	if (len < 5 || memcmp(bytes, "COF", 3) != 0)
@@ -19,7 +20,9 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 	copy = malloc(len);
 	if (!copy)
 		return 0;
-	memcpy(copy, bytes + 4, bytes[3] <= 64 ? bytes[3] : 0);
+	for (size_t i = 0; i < bytes[3]; i++)
+		copy[i] = bytes[4 + i];
+	seen = copy[0];
 	free(copy);
-	return 0;
+	return (int)(seen & 0);
 }
