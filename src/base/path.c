@@ -103,19 +103,36 @@ path_check(struct fault *f, const char *path, size_t len)
 	return COFFER_OK;
 }
 
+static bool
+begins_with_part(const char *path, const char *part)
+{
+	size_t len = strlen(part);
+
+	return strncmp(path, part, len) == 0 && (path[len] == '/' || path[len] == '\0');
+}
+
 coffer_err
 path_check_model(struct fault *f, const char *path)
 {
-	size_t first = strcspn(path, "/");
+	const char *part = path, *bad = NULL;
 	coffer_err err = path_check(f, path, strlen(path));
 
 	if (err != COFFER_OK)
 		return err;
 	/* [F-25] */
-	if ((first == 11 && strncmp(path, "coffer.json", first) == 0) ||
-	    (first == 10 && strncmp(path, "coffer.sig", first) == 0) ||
-	    (first >= 7 && strncmp(path + first - 7, ".coffer", 7) == 0))
-		return fault_set(f, COFFER_E_FORMAT, "path «%s» begins with a name that sealed directories use", path);
+	if (begins_with_part(path, "coffer.json") || begins_with_part(path, "coffer.sig") ||
+	    strncmp(path, ".coffer.", 8) == 0)
+		bad = path;
+	while (!bad && part) {
+		const char *slash = strchr(part, '/');
+		size_t len = slash ? (size_t)(slash - part) : strlen(part);
+
+		if (len >= 7 && strncmp(part + len - 7, ".coffer", 7) == 0)
+			bad = part;
+		part = slash ? slash + 1 : NULL;
+	}
+	if (bad)
+		return fault_set(f, COFFER_E_FORMAT, "path «%s» has a name that sealed directories use themselves", path);
 	return COFFER_OK;
 }
 

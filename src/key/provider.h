@@ -13,6 +13,9 @@
 
 #include "format/recipient.h"
 
+#define KEY_ID_LEN 16			 /* the id of a key of kind «aes» or «x25519», in bytes */
+#define KEY_ID_TEXT (2 * KEY_ID_LEN + 1) /* and as text, with its NUL */
+
 struct key_provider {
 	/* as written in «kind» */
 	const char *kind;

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The engine with VAES kernels.  Its direct calls keep nothing in the manager, so that one serves all threads. */
+#include "crypto/aead_engine.h"
+
+#if HAVE_IPSEC_MB
+#include <intel-ipsec-mb.h>
+#include <string.h>
+
+#include "crypto/ossl.h"
+#include "mem/secret.h"
+
+static IMB_MGR *mgr;
+
+static bool
+start(void)
+{
+	const uint64_t needed = IMB_FEATURE_AESNI | IMB_FEATURE_PCLMULQDQ;
+
+	mgr = alloc_mb_mgr(0);
+	if (!mgr)
+		return false;
+	init_mb_mgr_auto(mgr, NULL);
+	/* without AES instructions it would emulate them, far slower than OpenSSL */
+	return imb_get_errno(mgr) == 0 && (mgr->features & needed) == needed;
+}
+
+static void
+expand(void *state, const uint8_t key[static AEAD_KEY_LEN])
+{
+	IMB_AES256_GCM_PRE(mgr, key, state);
+}
+
+/* The library refuses a NULL with a silent return, so that it gets none. */
+static coffer_err
+seal(struct fault *f, const void *state, const uint8_t nonce[static AEAD_NONCE_LEN], struct view aad, struct view in,
+     uint8_t *out, uint8_t tag[static AEAD_TAG_LEN])
+{
+	struct gcm_context_data ctx;
+
+	(void)f;
+	IMB_AES256_GCM_ENC(mgr, state, &ctx, in.len > 0 ? out : tag, ossl_ptr(in), in.len, nonce, ossl_ptr(aad),
+			   aad.len, tag, AEAD_TAG_LEN);
+	mem_wipe(&ctx, sizeof(ctx));
+	return COFFER_OK;
+}
+
+static coffer_err
+open(struct fault *f, const void *state, const uint8_t nonce[static AEAD_NONCE_LEN], struct view aad, struct view in,
+     uint8_t *out, const uint8_t tag[static AEAD_TAG_LEN])
+{
+	struct gcm_context_data ctx;
+	uint8_t computed[AEAD_TAG_LEN];
+	bool same;
+
+	(void)f;
+	IMB_AES256_GCM_DEC(mgr, state, &ctx, in.len > 0 ? out : computed, ossl_ptr(in), in.len, nonce, ossl_ptr(aad),
+			   aad.len, computed, AEAD_TAG_LEN);
+	same = mem_equal(computed, tag, AEAD_TAG_LEN);
+	/* what is left of the key stream, and the tag that a forger would like to know */
+	mem_wipe(&ctx, sizeof(ctx));
+	mem_wipe(computed, sizeof(computed));
+	return same ? COFFER_OK : COFFER_E_AUTH;
+}
+
+const struct aead_engine aead_ipsec_mb = {
+	.name = "libipsec-mb",
+	.state_len = sizeof(struct gcm_key_data),
+	.start = start,
+	.expand = expand,
+	.seal = seal,
+	.open = open,
+};
+
+#else
+
+static bool
+start(void)
+{
+	return false;
+}
+
+const struct aead_engine aead_ipsec_mb = {.name = "libipsec-mb", .start = start};
+
+#endif
