@@ -68,7 +68,7 @@ def main():
         ('power sees a missing fsync', False, lambda r: power.cut(toy('no-fsync'), r)),
         ('power sees a missing fsync of the folder', False, lambda r: power.cut(toy('no-folder-fsync'), r)),
         ('inject sees an error that is swallowed', False, lambda r: inject.sweep(toy('deaf'), r)),
-        ('short accepts a reader that goes on', True, lambda r: inject.short(shell('exec cat in >out'), r, shortio)),
+        ('short accepts a reader that goes on', True, lambda r: inject.short(shell('exec tee out <in'), r, shortio)),
         ('short sees a reader that does not', False,
          lambda r: inject.short(shell('exec dd if=in of=out bs=3000 count=1'), r, shortio)),
         ('alloc sees a program that gives up in its own way', False, lambda r: alloc.sweep(good_alloc, r, failalloc)),
