@@ -6,7 +6,7 @@
 
 #include "base/limits.h"
 #include "base/num.h"
-#include "data/json_reader.h"
+#include "data/scan.h"
 #include "data/source.h"
 
 #define LENGTH_SIZE 8
@@ -22,14 +22,14 @@ static const struct dtype {
 };
 
 static coffer_err
-read_dtype(struct fault *f, struct json_reader *r, const struct dtype **dtype_out)
+read_dtype(struct fault *f, struct scan *r, const struct dtype **dtype_out)
 {
 	struct view name;
 	coffer_err err;
 
-	TRY(json_string(f, r, &name));
+	TRY(scan_string(f, r, &name));
 	for (size_t i = 0; i < sizeof(dtypes) / sizeof(dtypes[0]); i++) {
-		if (json_is(name, dtypes[i].name)) {
+		if (scan_is(name, dtypes[i].name)) {
 			*dtype_out = &dtypes[i];
 			return COFFER_OK;
 		}
@@ -40,39 +40,39 @@ out:
 }
 
 static coffer_err
-read_shape(struct fault *f, struct json_reader *r, struct coffer_tensor *tensor)
+read_shape(struct fault *f, struct scan *r, struct coffer_tensor *tensor)
 {
 	coffer_err err;
 	bool more;
 
-	TRY(json_enter(f, r, '['));
+	TRY(scan_enter(f, r, '['));
 	for (;;) {
-		TRY(json_next(f, r, ']', &more));
+		TRY(scan_next(f, r, ']', &more));
 		if (!more)
 			break;
 		if (tensor->n_dims == COFFER_MAX_DIMS)
 			return fault_set(f, COFFER_E_FORMAT, "more than %d dimensions", COFFER_MAX_DIMS);
-		TRY(json_uint(f, r, &tensor->shape[tensor->n_dims++]));
+		TRY(scan_uint(f, r, &tensor->shape[tensor->n_dims++]));
 	}
 out:
 	return err;
 }
 
 static coffer_err
-read_offsets(struct fault *f, struct json_reader *r, struct coffer_tensor *tensor)
+read_offsets(struct fault *f, struct scan *r, struct coffer_tensor *tensor)
 {
 	uint64_t offsets[2];
 	coffer_err err;
 	bool more;
 
-	TRY(json_enter(f, r, '['));
+	TRY(scan_enter(f, r, '['));
 	for (size_t i = 0; i < 2; i++) {
-		TRY(json_next(f, r, ']', &more));
+		TRY(scan_next(f, r, ']', &more));
 		if (!more)
 			return fault_set(f, COFFER_E_FORMAT, "data_offsets are two numbers");
-		TRY(json_uint(f, r, &offsets[i]));
+		TRY(scan_uint(f, r, &offsets[i]));
 	}
-	TRY(json_next(f, r, ']', &more));
+	TRY(scan_next(f, r, ']', &more));
 	if (more || offsets[0] > offsets[1])
 		return fault_set(f, COFFER_E_FORMAT,
 				 "data_offsets are two numbers, the second not less than the first");
@@ -105,14 +105,14 @@ enum member { DTYPE = 1, SHAPE = 2, DATA_OFFSETS = 4, ALL_MEMBERS = 7 };
 static enum member
 member_called(struct view key)
 {
-	return json_is(key, "dtype")	      ? DTYPE
-	       : json_is(key, "shape")	      ? SHAPE
-	       : json_is(key, "data_offsets") ? DATA_OFFSETS
+	return scan_is(key, "dtype")	      ? DTYPE
+	       : scan_is(key, "shape")	      ? SHAPE
+	       : scan_is(key, "data_offsets") ? DATA_OFFSETS
 					      : 0;
 }
 
 static coffer_err
-read_members(struct fault *f, struct json_reader *r, struct coffer_tensor *tensor)
+read_members(struct fault *f, struct scan *r, struct coffer_tensor *tensor)
 {
 	const struct dtype *dtype = NULL;
 	unsigned int seen = 0;
@@ -120,14 +120,14 @@ read_members(struct fault *f, struct json_reader *r, struct coffer_tensor *tenso
 	coffer_err err;
 	bool more;
 
-	TRY(json_enter(f, r, '{'));
+	TRY(scan_enter(f, r, '{'));
 	for (;;) {
 		enum member member;
 
-		TRY(json_next(f, r, '}', &more));
+		TRY(scan_next(f, r, '}', &more));
 		if (!more)
 			break;
-		TRY(json_key(f, r, &key));
+		TRY(scan_key(f, r, &key));
 		member = member_called(key);
 		if (member == 0 || (seen & member))
 			return fault_set(f, COFFER_E_FORMAT, "a member that is unknown or stands there twice");
@@ -148,7 +148,7 @@ out:
 }
 
 static coffer_err
-read_tensor(struct fault *f, struct json_reader *r, struct view name, size_t file, struct tensor_table *table)
+read_tensor(struct fault *f, struct scan *r, struct view name, size_t file, struct tensor_table *table)
 {
 	struct coffer_tensor *tensor;
 	coffer_err err;
@@ -164,7 +164,7 @@ out:
 
 /* __metadata__: a map of text to text */
 static coffer_err
-read_metadata(struct fault *f, struct json_reader *r)
+read_metadata(struct fault *f, struct scan *r)
 {
 	struct names keys = NAMES_INIT;
 	struct view key, value;
@@ -172,14 +172,14 @@ read_metadata(struct fault *f, struct json_reader *r)
 	coffer_err err;
 	bool more;
 
-	TRY(json_enter(f, r, '{'));
+	TRY(scan_enter(f, r, '{'));
 	for (;;) {
-		TRY(json_next(f, r, '}', &more));
+		TRY(scan_next(f, r, '}', &more));
 		if (!more)
 			break;
-		TRY(json_key(f, r, &key));
+		TRY(scan_key(f, r, &key));
 		TRY(names_add(f, &keys, key, &kept));
-		TRY(json_string(f, r, &value));
+		TRY(scan_string(f, r, &value));
 	}
 	TRY(names_unique(f, &keys, 0, "the key"));
 out:
@@ -188,19 +188,19 @@ out:
 }
 
 static coffer_err
-read_header(struct fault *f, struct json_reader *r, size_t file, struct tensor_table *table)
+read_header(struct fault *f, struct scan *r, size_t file, struct tensor_table *table)
 {
 	bool more, metadata = false;
 	struct view key;
 	coffer_err err;
 
-	TRY(json_enter(f, r, '{'));
+	TRY(scan_enter(f, r, '{'));
 	for (;;) {
-		TRY(json_next(f, r, '}', &more));
+		TRY(scan_next(f, r, '}', &more));
 		if (!more)
 			break;
-		TRY(json_key(f, r, &key));
-		if (!json_is(key, "__metadata__")) {
+		TRY(scan_key(f, r, &key));
+		if (!scan_is(key, "__metadata__")) {
 			TRY(read_tensor(f, r, key, file, table));
 			continue;
 		}
@@ -209,7 +209,7 @@ read_header(struct fault *f, struct json_reader *r, size_t file, struct tensor_t
 		metadata = true;
 		TRY(read_metadata(f, r));
 	}
-	TRY(json_end(f, r));
+	TRY(scan_end(f, r));
 out:
 	return err;
 }
@@ -262,7 +262,7 @@ safetensors_read(struct fault *f, const struct coffer_source *source, size_t fil
 {
 	struct buf header = BUF_INIT(LIMIT_WEIGHTS_HEADER);
 	size_t first = table->n, len = 0;
-	struct json_reader r;
+	struct scan r;
 	coffer_err err;
 
 	TRY(read_length(f, source, &len));
@@ -271,7 +271,7 @@ safetensors_read(struct fault *f, const struct coffer_source *source, size_t fil
 		err = fault_set(f, COFFER_E_FORMAT, "the header does not begin with «{»");
 		goto out;
 	}
-	r = json_begin(header.p, header.len);
+	r = scan_begin(header.p, header.len);
 	TRY(read_header(f, &r, file, table));
 	TRY(tensor_table_close_file(f, table, first));
 	TRY(check_tiling(f, table, first, LENGTH_SIZE + len, source->size - LENGTH_SIZE - len));

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "base/limits.h"
-#include "data/json_reader.h"
+#include "data/scan.h"
 #include "data/source.h"
 
 static const char weight_map[] = "weight_map";
@@ -32,7 +32,7 @@ is_shard_name(struct view name)
 static coffer_err
 keep_shard(struct fault *f, struct safetensors_index *index, struct view shard, const char **shard_out)
 {
-	if (index->n > 0 && json_is(shard, index->v[index->n - 1].shard)) {
+	if (index->n > 0 && scan_is(shard, index->v[index->n - 1].shard)) {
 		*shard_out = index->v[index->n - 1].shard;
 		return COFFER_OK;
 	}
@@ -74,19 +74,19 @@ out:
 }
 
 static coffer_err
-read_map(struct fault *f, struct json_reader *r, struct safetensors_index *index)
+read_map(struct fault *f, struct scan *r, struct safetensors_index *index)
 {
 	struct view tensor, shard;
 	coffer_err err;
 	bool more;
 
-	TRY(json_enter(f, r, '{'));
+	TRY(scan_enter(f, r, '{'));
 	for (;;) {
-		TRY(json_next(f, r, '}', &more));
+		TRY(scan_next(f, r, '}', &more));
 		if (!more)
 			break;
-		TRY(json_key(f, r, &tensor));
-		TRY(json_string(f, r, &shard));
+		TRY(scan_key(f, r, &tensor));
+		TRY(scan_string(f, r, &shard));
 		TRY(add_entry(f, index, tensor, shard));
 	}
 	TRY(names_unique(f, &index->tensors, 0, "the tensor"));
@@ -96,7 +96,7 @@ out:
 
 /* members but weight_map tell nothing about where tensors lie: they are passed over, but none may stand there twice */
 static coffer_err
-read_document(struct fault *f, struct json_reader *r, struct safetensors_index *index)
+read_document(struct fault *f, struct scan *r, struct safetensors_index *index)
 {
 	struct names keys = NAMES_INIT;
 	const char *kept;
@@ -104,15 +104,15 @@ read_document(struct fault *f, struct json_reader *r, struct safetensors_index *
 	bool more, found = false;
 	coffer_err err;
 
-	TRY(json_enter(f, r, '{'));
+	TRY(scan_enter(f, r, '{'));
 	for (;;) {
-		TRY(json_next(f, r, '}', &more));
+		TRY(scan_next(f, r, '}', &more));
 		if (!more)
 			break;
-		TRY(json_key(f, r, &key));
+		TRY(scan_key(f, r, &key));
 		TRY(names_add(f, &keys, key, &kept));
 		if (strcmp(kept, weight_map) != 0) {
-			TRY(json_skip(f, r));
+			TRY(scan_skip(f, r));
 		} else if (!found) {
 			found = true;
 			TRY(read_map(f, r, index));
@@ -121,7 +121,7 @@ read_document(struct fault *f, struct json_reader *r, struct safetensors_index *
 		}
 	}
 	TRY(names_unique(f, &keys, 0, "the member"));
-	TRY(json_end(f, r));
+	TRY(scan_end(f, r));
 	if (!found)
 		err = fault_set(f, COFFER_E_FORMAT, "there is no weight_map");
 out:
@@ -142,14 +142,14 @@ coffer_err
 safetensors_index_read(struct fault *f, const struct coffer_source *source, struct safetensors_index *index)
 {
 	struct buf text = BUF_INIT(LIMIT_WEIGHTS_HEADER);
-	struct json_reader r;
+	struct scan r;
 	coffer_err err;
 
 	if (source->size > LIMIT_WEIGHTS_HEADER)
 		return fault_set(f, COFFER_E_FORMAT, "an index of %" PRIu64 " bytes: at most %u are accepted",
 				 source->size, LIMIT_WEIGHTS_HEADER);
 	TRY(source_slurp(f, source, 0, (size_t)source->size, &text));
-	r = json_begin(text.p, text.len);
+	r = scan_begin(text.p, text.len);
 	TRY(read_document(f, &r, index));
 	if (index->n > 1)
 		qsort(index->v, index->n, sizeof(*index->v), compare_entries);
@@ -169,18 +169,18 @@ safetensors_index_free(struct safetensors_index *index)
 
 /* at the value of weight_map */
 static coffer_err
-looks_like_map(struct json_reader *r, bool *looks_out)
+looks_like_map(struct scan *r, bool *looks_out)
 {
 	struct view tensor, shard;
 	coffer_err err;
 	bool more;
 
-	TRY(json_enter(NULL, r, '{'));
-	TRY(json_next(NULL, r, '}', &more));
+	TRY(scan_enter(NULL, r, '{'));
+	TRY(scan_next(NULL, r, '}', &more));
 	*looks_out = !more;
 	if (more) {
-		TRY(json_key(NULL, r, &tensor));
-		TRY(json_string(NULL, r, &shard));
+		TRY(scan_key(NULL, r, &tensor));
+		TRY(scan_string(NULL, r, &shard));
 		*looks_out = has_suffix(shard);
 	}
 out:
@@ -190,22 +190,22 @@ out:
 bool
 safetensors_index_looks(void *text, size_t len)
 {
-	struct json_reader r = json_begin(text, len);
+	struct scan r = scan_begin(text, len);
 	bool more, looks = false;
 	struct view key;
 	coffer_err err;
 
-	TRY(json_enter(NULL, &r, '{'));
+	TRY(scan_enter(NULL, &r, '{'));
 	for (;;) {
-		TRY(json_next(NULL, &r, '}', &more));
+		TRY(scan_next(NULL, &r, '}', &more));
 		if (!more)
 			break;
-		TRY(json_key(NULL, &r, &key));
-		if (json_is(key, weight_map)) {
+		TRY(scan_key(NULL, &r, &key));
+		if (scan_is(key, weight_map)) {
 			TRY(looks_like_map(&r, &looks));
 			break;
 		}
-		TRY(json_skip(NULL, &r));
+		TRY(scan_skip(NULL, &r));
 	}
 out:
 	return err == COFFER_OK && looks;

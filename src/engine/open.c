@@ -252,6 +252,7 @@ read_mark(struct fault *f, struct open_run *r, const char want[static 2 * SHA256
 		err = fault_set(f, COFFER_E_EXISTS, "%s holds an interrupted opening of another sealed model; name another folder",
 				r->out);
 	} else if (err == COFFER_E_NOTFOUND) {
+		fault_clear(f);
 		err = COFFER_OK;
 	}
 	buf_free(&text);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "data/json_reader.h"
+#include "data/scan.h"
 
 #include <string.h>
 
@@ -7,35 +7,35 @@
 #include "base/num.h"
 #include "data/utf8.h"
 
-struct json_reader
-json_begin(void *text, size_t len)
+struct scan
+scan_begin(void *text, size_t len)
 {
 	uint8_t *p = text;
 
-	return (struct json_reader){.start = p, .p = p, .end = len > 0 ? p + len : p, .depth = 0, .fresh = false};
+	return (struct scan){.start = p, .p = p, .end = len > 0 ? p + len : p, .depth = 0, .fresh = false};
 }
 
 static coffer_err
-refuse(struct fault *f, const struct json_reader *r, const char *why)
+refuse(struct fault *f, const struct scan *r, const char *why)
 {
 	return fault_set(f, COFFER_E_FORMAT, "byte %zu of the JSON: %s", (size_t)(r->p - r->start), why);
 }
 
 static size_t
-left(const struct json_reader *r)
+left(const struct scan *r)
 {
 	return (size_t)(r->end - r->p);
 }
 
 static void
-skip_space(struct json_reader *r)
+skip_space(struct scan *r)
 {
 	while (r->p < r->end && (*r->p == ' ' || *r->p == '\t' || *r->p == '\n' || *r->p == '\r'))
 		r->p++;
 }
 
 char
-json_peek(struct json_reader *r)
+scan_peek(struct scan *r)
 {
 	skip_space(r);
 	return r->p < r->end ? (char)*r->p : '\0';
@@ -43,7 +43,7 @@ json_peek(struct json_reader *r)
 
 /* take @c if it is next */
 static bool
-take(struct json_reader *r, char c)
+take(struct scan *r, char c)
 {
 	if (r->p == r->end || *r->p != (uint8_t)c)
 		return false;
@@ -52,7 +52,7 @@ take(struct json_reader *r, char c)
 }
 
 coffer_err
-json_enter(struct fault *f, struct json_reader *r, char open)
+scan_enter(struct fault *f, struct scan *r, char open)
 {
 	skip_space(r);
 	if (!take(r, open))
@@ -65,7 +65,7 @@ json_enter(struct fault *f, struct json_reader *r, char open)
 }
 
 coffer_err
-json_next(struct fault *f, struct json_reader *r, char close, bool *more_out)
+scan_next(struct fault *f, struct scan *r, char close, bool *more_out)
 {
 	bool fresh = r->fresh;
 
@@ -83,11 +83,11 @@ json_next(struct fault *f, struct json_reader *r, char close, bool *more_out)
 }
 
 coffer_err
-json_key(struct fault *f, struct json_reader *r, struct view *key_out)
+scan_key(struct fault *f, struct scan *r, struct view *key_out)
 {
 	coffer_err err;
 
-	TRY(json_string(f, r, key_out));
+	TRY(scan_string(f, r, key_out));
 	skip_space(r);
 	if (!take(r, ':'))
 		return refuse(f, r, "«:» is expected");
@@ -97,7 +97,7 @@ out:
 
 /* four hexadecimal digits */
 static bool
-take_hex4(struct json_reader *r, uint32_t *out)
+take_hex4(struct scan *r, uint32_t *out)
 {
 	uint32_t v = 0;
 
@@ -121,7 +121,7 @@ take_hex4(struct json_reader *r, uint32_t *out)
 
 /* what follows «\u»: one code point, which may take two escapes */
 static bool
-take_code(struct json_reader *r, uint32_t *out)
+take_code(struct scan *r, uint32_t *out)
 {
 	uint32_t high, low;
 
@@ -159,7 +159,7 @@ put_utf8(uint8_t *to, uint32_t code)
 
 /* what follows a backslash, decoded to *to; never longer than it was */
 static bool
-take_escape(struct json_reader *r, uint8_t **to)
+take_escape(struct scan *r, uint8_t **to)
 {
 	static const char letters[] = "\"\\/bfnrt";
 	static const char values[] = "\"\\/\b\f\n\r\t";
@@ -183,7 +183,7 @@ take_escape(struct json_reader *r, uint8_t **to)
 }
 
 coffer_err
-json_string(struct fault *f, struct json_reader *r, struct view *string_out)
+scan_string(struct fault *f, struct scan *r, struct view *string_out)
 {
 	uint8_t *from, *to;
 
@@ -213,13 +213,13 @@ json_string(struct fault *f, struct json_reader *r, struct view *string_out)
 }
 
 static bool
-next_is_digit(const struct json_reader *r)
+next_is_digit(const struct scan *r)
 {
 	return r->p < r->end && *r->p >= '0' && *r->p <= '9';
 }
 
 coffer_err
-json_uint(struct fault *f, struct json_reader *r, uint64_t *out)
+scan_uint(struct fault *f, struct scan *r, uint64_t *out)
 {
 	uint64_t v = 0;
 	const uint8_t *first;
@@ -238,7 +238,7 @@ json_uint(struct fault *f, struct json_reader *r, uint64_t *out)
 }
 
 static bool
-skip_digits(struct json_reader *r)
+skip_digits(struct scan *r)
 {
 	if (!next_is_digit(r))
 		return false;
@@ -248,7 +248,7 @@ skip_digits(struct json_reader *r)
 }
 
 static coffer_err
-skip_number(struct fault *f, struct json_reader *r)
+skip_number(struct fault *f, struct scan *r)
 {
 	bool good;
 
@@ -264,40 +264,40 @@ skip_number(struct fault *f, struct json_reader *r)
 	return good ? COFFER_OK : refuse(f, r, "a value is expected");
 }
 
-/* goes into itself by way of json_skip(), LIMIT_JSON_DEPTH times at most */
+/* goes into itself by way of scan_skip(), LIMIT_JSON_DEPTH times at most */
 static coffer_err
-skip_all_in(struct fault *f, struct json_reader *r, char open, char close)
+skip_all_in(struct fault *f, struct scan *r, char open, char close)
 {
 	struct view key;
 	coffer_err err;
 	bool more;
 
-	TRY(json_enter(f, r, open));
+	TRY(scan_enter(f, r, open));
 	for (;;) {
-		TRY(json_next(f, r, close, &more));
+		TRY(scan_next(f, r, close, &more));
 		if (!more)
 			break;
 		if (open == '{')
-			TRY(json_key(f, r, &key));
-		TRY(json_skip(f, r));
+			TRY(scan_key(f, r, &key));
+		TRY(scan_skip(f, r));
 	}
 out:
 	return err;
 }
 
 coffer_err
-json_skip(struct fault *f, struct json_reader *r)
+scan_skip(struct fault *f, struct scan *r)
 {
 	static const char *const words[] = {"true", "false", "null"};
 	struct view string;
 
-	switch (json_peek(r)) {
+	switch (scan_peek(r)) {
 	case '{':
 		return skip_all_in(f, r, '{', '}');
 	case '[':
 		return skip_all_in(f, r, '[', ']');
 	case '"':
-		return json_string(f, r, &string);
+		return scan_string(f, r, &string);
 	default:
 		break;
 	}
@@ -313,9 +313,9 @@ json_skip(struct fault *f, struct json_reader *r)
 }
 
 coffer_err
-json_end(struct fault *f, struct json_reader *r)
+scan_end(struct fault *f, struct scan *r)
 {
-	if (json_peek(r) != '\0' || r->p != r->end)
+	if (scan_peek(r) != '\0' || r->p != r->end)
 		return refuse(f, r, "something follows the JSON");
 	return COFFER_OK;
 }
