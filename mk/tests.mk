@@ -9,6 +9,7 @@ REPLAY_BIN := $(FUZZ_SRC:tests/fuzz/%.c=$(BUILD)/replay/%)
 FUZZ_BIN := $(FUZZ_SRC:tests/fuzz/%.c=$(BUILD)/fuzz/%)
 EXAMPLE_SRC := $(sort $(wildcard examples/*.c))
 EXAMPLE_BIN := $(EXAMPLE_SRC:examples/%.c=$(BUILD)/examples/%)
+PRELOADS := $(BUILD)/failalloc.so $(BUILD)/shortio.so
 # what runs a program that was built: nothing, or an emulator when it is for another machine
 RUN_WITH ?=
 JOBS := $(if $(findstring j,$(firstword -$(MAKEFLAGS))),,-j$(shell nproc))
@@ -37,7 +38,7 @@ $(BUILD)/examples/%: examples/%.c $(BUILD)/libcoffer.a $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(Q)$(CC) -Iinclude -std=c11 $(WARNINGS) $(WERROR) $(SAN) $(CFLAGS) -MMD -MP -o $@ $< $(BUILD)/libcoffer.a $(ALL_LDFLAGS) $(LIBS)
 
-$(BUILD)/failalloc.so: tests/fault/failalloc.c $(BUILD)/flags
+$(BUILD)/%.so: tests/fault/%.c $(BUILD)/flags
 	$(SAY) CC $<
 	$(Q)$(CC) -D_GNU_SOURCE -std=gnu11 $(WARNINGS) -O2 -g -fPIC -shared -o $@ $< -ldl
 
@@ -51,13 +52,24 @@ VECTOR_STEPS = 'vectors: python3 tests/vectors/run.py $(BUILD)/coffer'
 CLI_STEPS = 'cli: BUILD=$(BUILD) tests/cli/run.sh $(BUILD)/coffer'
 EXAMPLE_STEPS = $(if $(wildcard examples/run),'examples: examples/run $(BUILD)')
 HOWTO_STEPS = $(foreach t,$(sort $(wildcard docs/howto/*.sh)),'howto $(basename $(notdir $t)): tests/howto $t $(BUILD)')
+FAULT_STEPS = \
+	'fault self-test: python3 tests/fault/selftest.py $(BUILD)/shortio.so $(BUILD)/failalloc.so' \
+	'fault kill: python3 tests/fault/kill.py $(BUILD)/coffer' \
+	'fault power: python3 tests/fault/power.py $(BUILD)/coffer' \
+	'fault inject: python3 tests/fault/inject.py $(BUILD)/coffer $(BUILD)/shortio.so' \
+	'fault alloc: python3 tests/fault/alloc.py $(BUILD)/coffer $(BUILD)/failalloc.so' \
+	'fault world: python3 tests/fault/world.py $(BUILD)/coffer'
 LINT_STEPS = 'lint: BUILD=$(BUILD) tests/lint/run' 'install: MAKE=$(firstword $(MAKE)) BUILD=$(BUILD) tests/lint/install'
+
+# `make steps-FAULT` runs one group of the steps over what is built
+steps-%:
+	@tests/run --limit 3600 $($*_STEPS)
 
 .PHONY: setup check check-all check-built tests unit fuzz fuzz-built format
 setup:
 	scripts/setup
 
-tests: all $(UNIT_BIN) $(REPLAY_BIN) $(EXAMPLE_BIN) $(BUILD)/failalloc.so
+tests: all $(UNIT_BIN) $(REPLAY_BIN) $(EXAMPLE_BIN) $(PRELOADS)
 
 unit: $(UNIT_BIN)
 	@tests/run $(UNIT_STEPS)

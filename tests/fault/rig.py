@@ -51,6 +51,10 @@ def write_tree(folder, tree):
         os.chmod(full, 0o600)
 
 
+def remove_tree(folder):
+    shutil.rmtree(folder, ignore_errors=True)
+
+
 Outcome = collections.namedtuple('Outcome', 'status out err')
 
 
