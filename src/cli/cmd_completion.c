@@ -46,10 +46,9 @@ out:
 }
 
 /* A walk over all commands and their parts, so that each shell only says what one is to it. */
-typedef coffer_err (*visit_fn)(struct fault *f, struct buf *b, const struct command *command);
 
 static coffer_err
-each_command(struct fault *f, struct buf *b, visit_fn visit)
+each_command(struct fault *f, struct buf *b, coffer_err (*visit)(struct fault *, struct buf *, const struct command *))
 {
 	coffer_err err = COFFER_OK;
 
