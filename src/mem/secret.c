@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "mem/secret.h"
 
+#include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
