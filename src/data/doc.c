@@ -49,6 +49,54 @@ is_too_deep(struct view text)
 	return false;
 }
 
+static bool is_sound(const json_t *j);
+
+static bool
+members_are_sound(json_t *object)
+{
+	const char *name;
+	json_t *value;
+
+	json_object_foreach(object, name, value)
+	{
+		for (const char *c = name; *c; c++)
+			if (*c < 0x20 || *c > 0x7e)
+				return false;
+		if (!is_sound(value))
+			return false;
+	}
+	return true;
+}
+
+static bool
+elements_are_sound(const json_t *array)
+{
+	for (size_t i = 0; i < json_array_size(array); i++)
+		if (!is_sound(json_array_get(array, i)))
+			return false;
+	return true;
+}
+
+/* Whether jansson would write it as RFC 8785 does, wherever it stands, in members that nobody knows too. */
+static bool
+is_sound(const json_t *j)
+{
+	switch (json_typeof(j)) {
+	case JSON_OBJECT:
+		return members_are_sound((json_t *)(uintptr_t)j);
+	case JSON_ARRAY:
+		return elements_are_sound(j);
+	case JSON_STRING:
+		return text_check(json_string_value(j), json_string_length(j));
+	case JSON_INTEGER:
+		return json_integer_value(j) >= 0 && json_integer_value(j) <= DOC_NUMBER_MAX;
+	case JSON_REAL:
+		return false;
+	default:
+		return true;
+	}
+}
+
 coffer_err
 doc_parse(struct fault *f, const char *what, struct view text, struct doc **out)
 {
@@ -62,7 +110,15 @@ doc_parse(struct fault *f, const char *what, struct view text, struct doc **out)
 	if (!j && json_error_code(&e) == json_error_out_of_memory)
 		return fault_nomem(f);
 	if (!j)
-		return fault_set(f, COFFER_E_FORMAT, "%s is not JSON as it should be: %s (line %d)", what, e.text, e.line);
+		return fault_set(f, COFFER_E_FORMAT, "%s is not JSON as it should be: %s (line %d)", what, e.text,
+				 e.line);
+	if (!is_sound(j)) {
+		json_decref(j);
+		return fault_set(
+			f, COFFER_E_FORMAT,
+			"%s has a control character, a member name that is not ASCII, or a number that is not whole",
+			what);
+	}
 	*out = out_of(j);
 	return COFFER_OK;
 }
@@ -186,8 +242,7 @@ doc_each(const struct doc *object, coffer_err (*fn)(void *arg, const char *name,
 	names = calloc(n + 1, sizeof(*names));
 	if (!names)
 		return COFFER_E_NOMEM;
-	json_object_foreach(in(object), name, value)
-		names[i++] = name;
+	json_object_foreach(in(object), name, value) names[i++] = name;
 	qsort(names, n, sizeof(*names), compare_names);
 	for (i = 0; i < n && err == COFFER_OK; i++)
 		err = fn(arg, names[i], doc_get(object, names[i]));

@@ -10,7 +10,7 @@
 #include "crypto/kdf.h"
 #include "mem/secret.h"
 
-#define GENERATION_MAX (UINT64_C(1) << 53)
+#define GENERATION_MAX ((uint64_t)DOC_NUMBER_MAX)
 
 void
 keyblock_free(struct keyblock *k)
