@@ -82,6 +82,13 @@ check(struct fault *f, const struct aead_key *key, size_t len)
 	return COFFER_OK;
 }
 
+/* no bytes, but not NULL */
+static struct view
+some(struct view v)
+{
+	return v.len > 0 ? v : view_of("", 0);
+}
+
 coffer_err
 aead_seal(struct fault *f, const struct aead_key *key, const uint8_t nonce[static AEAD_NONCE_LEN], struct view aad,
 	  const uint8_t *in, size_t len, uint8_t *out, uint8_t tag[static AEAD_TAG_LEN])
@@ -89,7 +96,7 @@ aead_seal(struct fault *f, const struct aead_key *key, const uint8_t nonce[stati
 	coffer_err err;
 
 	TRY(check(f, key, len));
-	TRY(key->engine->seal(f, key->state, nonce, aad, view_of(in, len), out, tag));
+	TRY(key->engine->seal(f, key->state, nonce, some(aad), some(view_of(in, len)), len > 0 ? out : tag, tag));
 out:
 	return err;
 }
@@ -98,10 +105,11 @@ coffer_err
 aead_open(struct fault *f, const struct aead_key *key, const uint8_t nonce[static AEAD_NONCE_LEN], struct view aad,
 	  const uint8_t *in, size_t len, uint8_t *out, const uint8_t tag[static AEAD_TAG_LEN])
 {
+	uint8_t none;
 	coffer_err err;
 
 	TRY(check(f, key, len));
-	err = key->engine->open(f, key->state, nonce, aad, view_of(in, len), out, tag);
+	err = key->engine->open(f, key->state, nonce, some(aad), some(view_of(in, len)), len > 0 ? out : &none, tag);
 	/* both engines decipher before they compare */
 	if (err != COFFER_OK && len > 0)
 		memset(out, 0, len);

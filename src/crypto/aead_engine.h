@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * An engine of crypto/aead.h.  aead.c picks one, holds the memory of the
- * keys, and sees to what all engines owe alike: the limit of the length, the zeros after
- * a failure, the sentence.
+ * keys, and sees to what all engines owe alike: the limit of the length, the
+ * zeros after a failure, the sentence.  No pointer that an engine gets is NULL, not even to no
+ * bytes: libipsec-mb would return without a word, and with no tag made.
  */
 #ifndef CRYPTO_AEAD_ENGINE_H
 #define CRYPTO_AEAD_ENGINE_H

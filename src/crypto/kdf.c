@@ -9,6 +9,8 @@
 #include "base/limits.h"
 #include "crypto/ossl.h"
 
+#define HKDF_INFO_MAX 1024 /* the least that a version of OpenSSL takes */
+#define HKDF_OUT_MAX (255 * 32)
 #define SCRYPT_R 8
 #define SCRYPT_P 1
 
@@ -43,13 +45,15 @@ hkdf_sha256(struct fault *f, struct view ikm, struct view salt, struct view info
 		OSSL_PARAM_construct_end(),
 	};
 
+	if (info.len > HKDF_INFO_MAX || out_len < 1 || out_len > HKDF_OUT_MAX)
+		return fault_set(f, COFFER_E_USAGE, "HKDF of %zu bytes from %zu bytes of info: at most %d from %d",
+				 out_len, info.len, HKDF_OUT_MAX, HKDF_INFO_MAX);
 	return derive(f, "HKDF", params, out, out_len);
 }
 
-coffer_err
-scrypt_key(struct fault *f, struct view passphrase, struct view salt, unsigned int log_n, uint8_t out[32])
+static coffer_err
+scrypt_with(struct fault *f, struct view passphrase, struct view salt, uint64_t n, uint8_t out[32])
 {
-	uint64_t n = UINT64_C(1) << (log_n & 63);
 	uint64_t r = SCRYPT_R;
 	uint64_t p = SCRYPT_P;
 	/* RFC 7914 section 2 takes 128·r·(N + p) bytes, OpenSSL two blocks more */
@@ -64,8 +68,14 @@ scrypt_key(struct fault *f, struct view passphrase, struct view salt, unsigned i
 		OSSL_PARAM_construct_end(),
 	};
 
+	return derive(f, "SCRYPT", params, out, 32);
+}
+
+coffer_err
+scrypt_key(struct fault *f, struct view passphrase, struct view salt, unsigned int log_n, uint8_t out[32])
+{
 	if (log_n < 1 || log_n > LIMIT_SCRYPT_LOG_N)
 		return fault_set(f, COFFER_E_UNSUPPORTED, "scrypt with N = 2^%u: 2^1 to 2^%u are allowed", log_n,
 				 LIMIT_SCRYPT_LOG_N);
-	return derive(f, "SCRYPT", params, out, 32);
+	return scrypt_with(f, passphrase, salt, UINT64_C(1) << log_n, out);
 }

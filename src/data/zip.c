@@ -15,7 +15,6 @@
 #define CENTRAL_SIZE 46u
 #define LOCAL_SIZE 30u
 #define TEXT_MAX 65535u /* any name, extra field or comment */
-#define ENTRIES_MAX 65536u
 #define ZIP64_EXTRA 1u
 #define IN_ZIP64 UINT32_C(0xffffffff) /* the number is in the zip64 extra field */
 
@@ -26,9 +25,9 @@ get_le16(const uint8_t p[static 2])
 }
 
 struct directory {
-	uint64_t off;
-	uint64_t len;
 	uint64_t n_entries;
+	uint64_t len;
+	uint64_t off;
 };
 
 struct entry {
@@ -39,7 +38,7 @@ struct entry {
 	uint8_t *text; /* TEXT_MAX bytes, for the extra field or the other name */
 };
 
-/* the end record is the last one whose comment reaches to the end of the file */
+/* the last end record in the file, as loaders look for it */
 static coffer_err
 find_end(struct fault *f, const struct coffer_source *source, uint8_t end[static END_SIZE], uint64_t *off_out,
 	 bool *found_out)
@@ -49,33 +48,40 @@ find_end(struct fault *f, const struct coffer_source *source, uint8_t end[static
 	coffer_err err;
 
 	TRY(source_slurp(f, source, source->size - len, len, &tail));
-	for (size_t comment = 0; comment + END_SIZE <= len && !*found_out; comment++) {
-		const uint8_t *p = tail.p + len - END_SIZE - comment;
+	for (size_t behind = 0; behind + END_SIZE <= len && !*found_out; behind++) {
+		const uint8_t *p = tail.p + len - END_SIZE - behind;
 
-		if (memcmp(p, "PK\5\6", 4) == 0 && get_le16(p + 20) == comment) {
-			memcpy(end, p, END_SIZE);
-			*off_out = source->size - END_SIZE - comment;
-			*found_out = true;
+		if (memcmp(p, "PK\5\6", 4) != 0)
+			continue;
+		if (get_le16(p + 20) != behind) {
+			err = fault_set(f, COFFER_E_FORMAT, "zip: bytes behind the end");
+			goto out;
 		}
+		memcpy(end, p, END_SIZE);
+		*off_out = source->size - END_SIZE - behind;
+		*found_out = true;
 	}
 out:
 	buf_free(&tail);
 	return err;
 }
 
-/* large archives say where they are in a second end record */
+/* large archives, and any that PyTorch writes, have another end record before the last one */
 static coffer_err
-read_end64(struct fault *f, const struct coffer_source *source, uint64_t end_off, struct directory *dir)
+read_end64(struct fault *f, const struct coffer_source *source, uint64_t end_off, struct directory *dir,
+	   uint64_t *end64_off_out)
 {
 	uint8_t locator[LOCATOR_SIZE], end[END64_SIZE];
 	coffer_err err;
 
+	*end64_off_out = end_off;
 	if (end_off < LOCATOR_SIZE)
-		return fault_set(f, COFFER_E_FORMAT, "zip: the zip64 end record is missing");
+		return COFFER_OK;
 	TRY(source_read(f, source, end_off - LOCATOR_SIZE, locator, sizeof(locator)));
 	if (memcmp(locator, "PK\6\7", 4) != 0)
-		return fault_set(f, COFFER_E_FORMAT, "zip: the zip64 end record is missing");
-	TRY(source_read(f, source, get_le64(locator + 8), end, sizeof(end)));
+		return COFFER_OK;
+	*end64_off_out = get_le64(locator + 8);
+	TRY(source_read(f, source, *end64_off_out, end, sizeof(end)));
 	if (memcmp(end, "PK\6\6", 4) != 0)
 		return fault_set(f, COFFER_E_FORMAT, "zip: the zip64 end record is missing");
 	dir->n_entries = get_le64(end + 32);
@@ -85,26 +91,35 @@ out:
 	return err;
 }
 
+/* what the last end record says, unless it says «too large for me» */
+static bool
+agrees(uint64_t is, uint64_t said, uint64_t too_large)
+{
+	return is == said || said == too_large;
+}
+
+/* both end records agree, and the directory ends where they begin: all readers find the same one */
 static coffer_err
 read_end(struct fault *f, const struct coffer_source *source, struct directory *dir, bool *found_out)
 {
+	uint64_t end_off = 0, end64_off, stop;
 	uint8_t end[END_SIZE];
-	uint64_t end_off = 0, stop;
+	struct directory said;
 	coffer_err err;
 
 	TRY(find_end(f, source, end, &end_off, found_out));
 	if (!*found_out)
 		return COFFER_OK;
-	dir->n_entries = get_le16(end + 10);
-	dir->len = get_le32(end + 12);
-	dir->off = get_le32(end + 16);
-	if (dir->n_entries == UINT16_MAX || dir->len == IN_ZIP64 || dir->off == IN_ZIP64)
-		TRY(read_end64(f, source, end_off, dir));
-	if (!num_add(dir->off, dir->len, &stop) || stop > end_off || dir->len > LIMIT_WEIGHTS_HEADER ||
-	    dir->n_entries > ENTRIES_MAX)
-		return fault_set(f, COFFER_E_FORMAT,
-				 "zip: a central directory of %" PRIu64 " entries, %" PRIu64 " bytes at %" PRIu64,
-				 dir->n_entries, dir->len, dir->off);
+	said.n_entries = get_le16(end + 10);
+	said.len = get_le32(end + 12);
+	said.off = get_le32(end + 16);
+	*dir = said;
+	TRY(read_end64(f, source, end_off, dir, &end64_off));
+	if (!agrees(dir->n_entries, said.n_entries, UINT16_MAX) || !agrees(dir->len, said.len, IN_ZIP64) ||
+	    !agrees(dir->off, said.off, IN_ZIP64) || !num_add(dir->off, dir->len, &stop) || stop != end64_off)
+		return fault_set(f, COFFER_E_FORMAT, "zip: where the central directory is, is said in two ways");
+	if (dir->len > LIMIT_WEIGHTS_HEADER)
+		return fault_set(f, COFFER_E_FORMAT, "zip: a central directory of %" PRIu64 " bytes", dir->len);
 out:
 	return err;
 }

@@ -138,7 +138,7 @@ open_single(struct fault *f, struct open_run *r)
 		TRY(plain_name(f, r->in, &own_out));
 	TRY(check_not_same(f, r, own_out ? own_out : r->out));
 	TRY(model_sealed(f, r->model, 0, &s, &shown));
-	TRY(newfile_open(f, &n, own_out ? own_out : r->out, 0666, r->opt.force));
+	TRY(newfile_open(f, &n, own_out ? own_out : r->out, s.in.mode, r->opt.force));
 	if (r->opt.dry_run)
 		goto out;
 	TRY(open_into(f, r, &s, &n, NULL));
@@ -192,7 +192,7 @@ write_plain(struct fault *f, struct open_run *r, size_t index, int dirfd, struct
 	if (asprintf(&plain, "%s/%s", r->out, file->path) < 0)
 		return fault_nomem(f);
 	TRY(model_sealed(f, r->model, index, &s, &shown));
-	TRY(newfile_open_at(f, &n, dirfd, path_base(file->path), plain, 0666, r->opt.force || r->resuming));
+	TRY(newfile_open_at(f, &n, dirfd, path_base(file->path), plain, s.in.mode, r->opt.force || r->resuming));
 	TRY(open_into(f, r, &s, &n, w));
 	TRY(newfile_commit(f, &n));
 out:

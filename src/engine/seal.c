@@ -203,6 +203,8 @@ seal_into(struct fault *f, struct seal_run *r, size_t index, struct input *in, s
 	struct sealing s = {.out = {.fd = n->fd, .shown = n->shown}};
 	struct transfer t = {.plain = in, .into = &s, .progress = &r->progress};
 	struct buf doc = BUF_INIT(LIMIT_KEYBLOCK);
+	/* the plain file's time: how an interrupted run tells what it has done */
+	const struct timespec times[2] = {{.tv_nsec = UTIME_NOW}, r->walk.files[index].mtime};
 	coffer_err err;
 
 	s.head = (struct head){
@@ -225,6 +227,8 @@ seal_into(struct fault *f, struct seal_run *r, size_t index, struct input *in, s
 	if (single)
 		TRY(keyblock_encode(f, &r->kb, r->dek.p, &doc));
 	TRY(sealing_write_head(f, &s, buf_view(&doc)));
+	if (futimens(n->fd, times) != 0)
+		TRY(fault_errno(f, errno, "cannot set the time of %s", n->shown));
 out:
 	buf_free(&doc);
 	sealing_end(&s);
@@ -308,11 +312,57 @@ remove_plain(struct fault *f, const char *path)
 	return err;
 }
 
+/*
+ * Whether @out is what an interrupted run in place has made of the plain file:
+ * durable and re-read before it had its name, so that only the plain file is left to remove.
+ */
+static bool
+is_done_in_place(struct seal_run *r, const char *out)
+{
+	const struct timespec *mtime = &r->walk.files[0].mtime;
+	struct coffer_model *m = NULL;
+	struct fault unused;
+	struct stat st;
+	bool done;
+
+	done = stat(out, &st) == 0 && st.st_mtim.tv_sec == mtime->tv_sec && st.st_mtim.tv_nsec == mtime->tv_nsec &&
+	       model_open(&unused, r->ctx, out, r->keys, MODEL_READ, &m) == COFFER_OK && !m->directory &&
+	       m->keys.files[0].size == r->walk.files[0].size &&
+	       strcmp(m->keys.files[0].path, r->walk.files[0].path) == 0;
+	if (done)
+		memcpy(r->kb.model_id, m->keys.model_id, MODEL_ID_LEN);
+	model_free(&m);
+	return done;
+}
+
+static coffer_err
+write_single(struct fault *f, struct seal_run *r, struct input *in, const char *out)
+{
+	struct newfile n = NEWFILE_INIT;
+	coffer_err err;
+
+	TRY(newfile_open(f, &n, out, in->mode, r->opt.force));
+	TRY(new_keys(f, r));
+	if (r->opt.dry_run)
+		goto out;
+	progress_begin(&r->progress, r->ctx, in->size);
+	atomic_store(&r->progress.path, r->walk.files[0].path);
+	err = seal_into(f, r, 0, in, &n, true, NULL);
+	if (err == COFFER_OK && r->opt.in_place)
+		err = reread(f, r, n.fd, out, NULL);
+	progress_end(&r->progress);
+	TRY(err);
+	TRY(ctx_check_cancelled(f, r->ctx));
+	TRY(newfile_commit(f, &n));
+out:
+	newfile_abort(&n);
+	return err;
+}
+
 static coffer_err
 seal_single(struct fault *f, struct seal_run *r, int fd)
 {
 	struct input in = INPUT_INIT;
-	struct newfile n = NEWFILE_INIT;
 	char *own_out = NULL;
 	const char *out = r->out;
 	coffer_err err;
@@ -326,23 +376,13 @@ seal_single(struct fault *f, struct seal_run *r, int fd)
 	}
 	out = out ? out : own_out;
 	TRY(check_not_same(f, &in, out));
-	TRY(newfile_open(f, &n, out, 0666, r->opt.force));
-	TRY(new_keys(f, r));
-	if (r->opt.dry_run)
-		goto out;
-	progress_begin(&r->progress, r->ctx, in.size);
-	atomic_store(&r->progress.path, r->walk.files[0].path);
-	err = seal_into(f, r, 0, &in, &n, true, NULL);
-	if (err == COFFER_OK && r->opt.in_place)
-		err = reread(f, r, n.fd, out, NULL);
-	progress_end(&r->progress);
-	TRY(err);
-	TRY(ctx_check_cancelled(f, r->ctx));
-	TRY(newfile_commit(f, &n));
-	if (r->opt.in_place)
+	if (r->opt.in_place && is_done_in_place(r, out))
+		atomic_fetch_add(&r->n_skipped, 1);
+	else
+		TRY(write_single(f, r, &in, out));
+	if (r->opt.in_place && !r->opt.dry_run)
 		TRY(remove_plain(f, r->in));
 out:
-	newfile_abort(&n);
 	input_close(&in);
 	free(own_out);
 	return err;
@@ -413,7 +453,6 @@ static coffer_err
 write_sealed(struct fault *f, struct seal_run *r, size_t index, struct input *in, struct pool_worker *w)
 {
 	const struct walk_file *plain = &r->walk.files[index];
-	const struct timespec times[2] = {{.tv_nsec = UTIME_NOW}, plain->mtime};
 	struct newfile n = NEWFILE_INIT;
 	char *name = NULL, *shown = NULL;
 	int dirfd = -1;
@@ -426,10 +465,8 @@ write_sealed(struct fault *f, struct seal_run *r, size_t index, struct input *in
 	if (!name || !shown)
 		TRY(fault_nomem(f));
 	TRY(path_parent(f, r->out_fd, r->out, plain->path, true, &dirfd));
-	TRY(newfile_open_at(f, &n, dirfd, name, shown, 0666, r->resuming));
+	TRY(newfile_open_at(f, &n, dirfd, name, shown, in->mode, r->resuming));
 	TRY(seal_into(f, r, index, in, &n, false, w));
-	if (futimens(n.fd, times) != 0)
-		TRY(fault_errno(f, errno, "cannot set the time of %s", shown));
 	if (r->opt.in_place)
 		TRY(reread(f, r, n.fd, shown, w));
 	TRY(newfile_commit(f, &n));
