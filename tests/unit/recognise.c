@@ -74,6 +74,7 @@ static const struct {
 	{"ONNX, graph past the end", BYTES(IR "\x3a\x05name"), COFFER_WEIGHTS_UNKNOWN},
 	{"ONNX, graph of 2^64 - 1", BYTES(IR "\x3a\xff\xff\xff\xff\xff\xff\xff\xff\xff\1"), COFFER_WEIGHTS_UNKNOWN},
 	{"ONNX, number too long", BYTES(IR "\x3a\xff\xff\xff\xff\xff\xff\xff\xff\xff\2" GRAPH), COFFER_WEIGHTS_UNKNOWN},
+	{"ONNX, number of 65 bits", BYTES(IR "\x3a\x84\x80\x80\x80\x80\x80\x80\x80\x80\2name"), COFFER_WEIGHTS_UNKNOWN},
 	{"ONNX, unknown field", BYTES(IR GRAPH "\x4a\0"), COFFER_WEIGHTS_UNKNOWN},
 	{"ONNX, unknown field of 2^29", BYTES(IR GRAPH "\xfa\xff\xff\xff\x0f\0"), COFFER_WEIGHTS_UNKNOWN},
 	{"ONNX, wire type wrong", BYTES(IR "\x38\4" GRAPH), COFFER_WEIGHTS_UNKNOWN},

@@ -18,7 +18,7 @@ static const char safetensors[] = "\x69\0\0\0\0\0\0\0{\"b\":{\"dtype\":\"U8\",\"
 static int
 make_ctx(void **state)
 {
-	return coffer_ctx_new((struct coffer_ctx **)state);
+	return coffer_ctx_new((struct coffer_ctx **)state) == COFFER_OK ? 0 : -1;
 }
 
 static int
