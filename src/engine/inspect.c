@@ -170,7 +170,7 @@ inspect_directory(struct fault *f, struct holder *h, int dirfd, const char *path
 		err = model_read_keyblock(f, dirfd, path, PARTIAL_NAME, &h->keys);
 	}
 	if (err == COFFER_E_NOTFOUND)
-		TRY(fault_set(f, COFFER_E_FORMAT, "%s is not a sealed model: it has no %s", path, KEYBLOCK_NAME));
+		TRY(fault_set(f, COFFER_E_FILESET, "%s is not a sealed model: it has no %s", path, KEYBLOCK_NAME));
 	TRY(err);
 	TRY(fill(f, h));
 	for (size_t i = 0; i < h->keys.n_files; i++)

@@ -213,9 +213,9 @@ load_directory(struct fault *f, struct coffer_model *m)
 	if (err != COFFER_E_NOTFOUND)
 		return err;
 	if (faccessat(m->fd, PARTIAL_NAME, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
-		return fault_set(f, COFFER_E_FORMAT,
+		return fault_set(f, COFFER_E_FILESET,
 				 "%s: its sealing was interrupted; give the same seal command again", m->shown);
-	return fault_set(f, COFFER_E_FORMAT, "%s is not a sealed model: it has no %s", m->shown, KEYBLOCK_NAME);
+	return fault_set(f, COFFER_E_FILESET, "%s is not a sealed model: it has no %s", m->shown, KEYBLOCK_NAME);
 }
 
 static coffer_err
@@ -238,9 +238,8 @@ load_file(struct fault *f, struct coffer_model *m, const struct input *in, enum 
 	err = keyblock_decode(f, doc, &m->keys);
 	if (err)
 		TRY(fault_prefix(f, "%s", in->shown));
-	if (m->keys.n_files != 1 || !m->keys.files[0].sealed)
-		TRY(fault_set(f, COFFER_E_FORMAT, "%s: a key block of %zu files in one file", in->shown,
-			      m->keys.n_files));
+	if (!m->keys.files[0].sealed)
+		TRY(fault_set(f, COFFER_E_FORMAT, "%s: the key block of an unfinished model", in->shown));
 out:
 	free(images);
 	return err;

@@ -33,6 +33,7 @@ struct open_run {
 	int out_fd; /* of a directory */
 	bool write; /* false to check alone */
 	bool resuming;
+	bool made_out; /* the folder was not there before */
 	bool *wanted;
 	uint64_t n_wanted, bytes;
 	struct progress progress;
@@ -296,7 +297,8 @@ open_output(struct fault *f, struct open_run *r)
 		r->out = r->in;
 		r->out_fd = fcntl(r->model->fd, F_DUPFD_CLOEXEC, 3);
 	} else {
-		if (mkdir(r->out, 0777) != 0 && errno != EEXIST)
+		r->made_out = mkdir(r->out, 0777) == 0;
+		if (!r->made_out && errno != EEXIST)
 			return fault_errno(f, errno, "cannot create the folder %s", r->out);
 		r->out_fd = open(r->out, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	}
@@ -329,6 +331,26 @@ each_entry(struct fault *f, struct open_run *r)
 	return each_file(f, r->ctx, &each);
 }
 
+/*
+ * After an integrity fault the model will never be whole: nothing of it is left, lest somebody
+ * uses the part.  (After any other fault what is done stays, and the same call goes on.)  The
+ * folder was empty, or held our own part, so that all in it is ours.
+ */
+static void
+abandon(struct open_run *r)
+{
+	for (size_t i = 0; i < r->model->keys.n_files; i++) {
+		const char *path = r->model->keys.files[i].path;
+		int dirfd = -1;
+
+		if (path_parent(NULL, r->out_fd, r->out, path, false, &dirfd) == COFFER_OK)
+			(void)unlinkat(dirfd, path_base(path), 0);
+		file_close(&dirfd);
+	}
+	(void)unlinkat(r->out_fd, OPENING_NAME, 0);
+	staging_remove_folders(r->out, !r->made_out);
+}
+
 static coffer_err
 open_directory(struct fault *f, struct open_run *r)
 {
@@ -342,7 +364,10 @@ open_directory(struct fault *f, struct open_run *r)
 	TRY(set_mark(f, r));
 	if (r->opt.dry_run)
 		goto out;
-	TRY(each_entry(f, r));
+	err = each_entry(f, r);
+	if (coffer_err_exit(err) == 5 && !r->opt.in_place && !r->opt.force)
+		abandon(r);
+	TRY(err);
 	if (r->opt.in_place)
 		TRY(remove_mark(f, r, KEYBLOCK_NAME));
 	TRY(remove_mark(f, r, OPENING_NAME));

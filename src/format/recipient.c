@@ -83,7 +83,7 @@ recipient_read(struct fault *f, const struct doc *d, struct recipient *out)
 	bool good;
 
 	memset(out, 0, sizeof(*out));
-	if (!name || !doc_text(doc_get(d, "wrapped"), 1, ENC_B64_LEN(LIMIT_WRAPPED)))
+	if (!name || !doc_text(doc_get(d, "wrapped"), 0, ENC_B64_LEN(LIMIT_WRAPPED)))
 		return fault_set(f, COFFER_E_FORMAT, "a recipient without «kind» or «wrapped»");
 	kind = find_kind(name);
 	if (!kind)

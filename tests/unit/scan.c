@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-#include "data/json_reader.h"
+#include "data/scan.h"
 
 #define BYTES(s) (s), sizeof(s) - 1
 #define OPEN_16 "[[[[[[[[[[[[[[[["
@@ -75,14 +75,14 @@ test_skip(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
 		char text[100];
-		struct json_reader r = json_begin(text, texts[i].len);
+		struct scan r = scan_begin(text, texts[i].len);
 		struct fault f = {0};
 		coffer_err err;
 
 		memcpy(text, texts[i].text, texts[i].len);
-		err = json_skip(&f, &r);
+		err = scan_skip(&f, &r);
 		if (err == COFFER_OK)
-			err = json_end(&f, &r);
+			err = scan_end(&f, &r);
 		if (err != texts[i].err || f.err != err)
 			fail_msg("%s: %s: %s", texts[i].text, coffer_err_name(err), f.text);
 	}
@@ -92,26 +92,26 @@ static void
 test_string(void **state)
 {
 	char text[] = "[\"a\\u0041\\u00e9\\u20ac\\ud83d\\ude00\\n\xc3\xa9\", \"\", \"b\"]";
-	struct json_reader r = json_begin(text, sizeof(text) - 1);
+	struct scan r = scan_begin(text, sizeof(text) - 1);
 	struct view first, second, third;
 	bool more;
 
 	(void)state;
-	assert_int_equal(json_enter(NULL, &r, '['), COFFER_OK);
-	assert_int_equal(json_next(NULL, &r, ']', &more), COFFER_OK);
-	assert_int_equal(json_string(NULL, &r, &first), COFFER_OK);
-	assert_int_equal(json_next(NULL, &r, ']', &more), COFFER_OK);
-	assert_int_equal(json_string(NULL, &r, &second), COFFER_OK);
-	assert_int_equal(json_next(NULL, &r, ']', &more), COFFER_OK);
-	assert_int_equal(json_string(NULL, &r, &third), COFFER_OK);
+	assert_int_equal(scan_enter(NULL, &r, '['), COFFER_OK);
+	assert_int_equal(scan_next(NULL, &r, ']', &more), COFFER_OK);
+	assert_int_equal(scan_string(NULL, &r, &first), COFFER_OK);
+	assert_int_equal(scan_next(NULL, &r, ']', &more), COFFER_OK);
+	assert_int_equal(scan_string(NULL, &r, &second), COFFER_OK);
+	assert_int_equal(scan_next(NULL, &r, ']', &more), COFFER_OK);
+	assert_int_equal(scan_string(NULL, &r, &third), COFFER_OK);
 	assert_true(more);
-	assert_int_equal(json_next(NULL, &r, ']', &more), COFFER_OK);
+	assert_int_equal(scan_next(NULL, &r, ']', &more), COFFER_OK);
 	assert_false(more);
-	assert_int_equal(json_end(NULL, &r), COFFER_OK);
+	assert_int_equal(scan_end(NULL, &r), COFFER_OK);
 	/* all three are still good */
-	assert_true(json_is(first, "aA\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80\n\xc3\xa9"));
-	assert_true(json_is(second, ""));
-	assert_true(json_is(third, "b"));
+	assert_true(scan_is(first, "aA\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80\n\xc3\xa9"));
+	assert_true(scan_is(second, ""));
+	assert_true(scan_is(third, "b"));
 }
 
 static const struct {
@@ -140,11 +140,11 @@ test_uint(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
 		char text[40];
-		struct json_reader r = json_begin(text, strlen(numbers[i].text));
+		struct scan r = scan_begin(text, strlen(numbers[i].text));
 		uint64_t value = 0;
 
 		memcpy(text, numbers[i].text, strlen(numbers[i].text));
-		assert_int_equal(json_uint(NULL, &r, &value), numbers[i].err);
+		assert_int_equal(scan_uint(NULL, &r, &value), numbers[i].err);
 		assert_int_equal(value, numbers[i].value);
 	}
 }
