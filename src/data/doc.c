@@ -108,6 +108,38 @@ doc_is_array(const struct doc *d)
 	return json_is_array(in(d));
 }
 
+/* Its depth is bounded by doc_parse(). */
+bool
+doc_is_plain(const struct doc *d)
+{
+	bool plain = true;
+	const char *name;
+	json_t *value;
+	uint64_t number;
+
+	switch (json_typeof(in(d))) {
+	case JSON_OBJECT:
+		json_object_foreach(in(d), name, value)
+			plain = plain && text_check(name, strlen(name)) && doc_is_plain(out_of(value));
+		return plain;
+	case JSON_ARRAY:
+		for (size_t i = 0; i < doc_size(d); i++)
+			plain = plain && doc_is_plain(doc_at(d, i));
+		return plain;
+	case JSON_STRING:
+		return doc_text(d, 0, SIZE_MAX) != NULL;
+	case JSON_INTEGER:
+		return doc_number(d, 0, (UINT64_C(1) << 53) - 1, &number);
+	case JSON_REAL:
+		return false;
+	case JSON_TRUE:
+	case JSON_FALSE:
+	case JSON_NULL:
+		return true;
+	}
+	return false;
+}
+
 const char *
 doc_text(const struct doc *d, size_t min, size_t max)
 {
