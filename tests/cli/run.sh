@@ -8,7 +8,8 @@
 # It passes when it comes to its end.  What a scenario printed is shown when it fails.  The last line counts.
 
 here=$(cd "$(dirname "$0")" && pwd)
-coffer=$(realpath "${1:?usage: tests/cli/run.sh COFFER [NAME...]}") || exit 2
+coffer=$(realpath "${1:?usage: tests/cli/run.sh COFFER [NAME...]}")
+[ -x "$coffer" ] || { echo "$coffer is not built (make)" && exit 2; }
 shift
 
 work=$(mktemp -d) || exit 2
