@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * SHA-256 by the Arm cryptographic extension (FEAT_SHA256), one stream or two
- * at once: two are enough to hide the latency of sha256h on the cores of today.
+ * SHA-256 by the Arm cryptographic extension (FEAT_SHA256), one stream or two:
+ * while one waits for sha256h the other goes on.
  */
 #include "crypto/sha256x_kernel.h"
 
