@@ -7,6 +7,7 @@ printf %s "$canary" >key
 printf '%s\n' "$canary" >pass
 printf 'tiny' >in
 ok coffer keygen -o other
+export ASAN_OPTIONS=detect_leaks=0 # which does not go with strace
 
 # trace NAME COMMAND...: all that it wrote and started, in full
 trace() {

@@ -33,5 +33,5 @@ verdict UNSUPPORTED newer
 verdict FILESET rm copy/sub/empty.coffer
 verdict FILESET cp copy/config.json.coffer copy/extra.coffer
 verdict PLAIN plain
-expect_err FORMAT coffer check model
+expect_err FILESET coffer check model
 expect_err NOTFOUND coffer check nothing

@@ -13,7 +13,7 @@ expect_exit 10 coffer seal model -o file --kek file:key
 expect_exit 10 coffer open one.coffer -o folder --kek file:key
 expect_exit 10 coffer open sealed -o file --kek file:key
 expect_exit 10 coffer open one.coffer --range 0:1 -o folder --kek file:key
-expect_err FORMAT coffer check folder --kek file:key
+expect_err FILESET coffer check folder --kek file:key
 [ "$(cat file)" = x ] && rmdir folder || fail "something was written"
 
 # the input is the output, by any spelling
