@@ -62,7 +62,8 @@ doc_parse(struct fault *f, const char *what, struct view text, struct doc **out)
 	if (!j && json_error_code(&e) == json_error_out_of_memory)
 		return fault_nomem(f);
 	if (!j)
-		return fault_set(f, COFFER_E_FORMAT, "%s is not JSON as it should be: %s (line %d)", what, e.text, e.line);
+		return fault_set(f, COFFER_E_FORMAT, "%s is not JSON as it should be: %s (line %d)", what, e.text,
+				 e.line);
 	*out = out_of(j);
 	return COFFER_OK;
 }
@@ -105,6 +106,38 @@ bool
 doc_is_array(const struct doc *d)
 {
 	return json_is_array(in(d));
+}
+
+/* Its depth is bounded by doc_parse(). */
+bool
+doc_is_plain(const struct doc *d)
+{
+	bool plain = true;
+	const char *name;
+	json_t *value;
+	uint64_t number;
+
+	switch (json_typeof(in(d))) {
+	case JSON_OBJECT:
+		json_object_foreach(in(d), name, value)
+			plain = plain && text_check(name, strlen(name)) && doc_is_plain(out_of(value));
+		return plain;
+	case JSON_ARRAY:
+		for (size_t i = 0; i < doc_size(d); i++)
+			plain = plain && doc_is_plain(doc_at(d, i));
+		return plain;
+	case JSON_STRING:
+		return doc_text(d, 0, SIZE_MAX) != NULL;
+	case JSON_INTEGER:
+		return doc_number(d, 0, (UINT64_C(1) << 53) - 1, &number);
+	case JSON_REAL:
+		return false;
+	case JSON_TRUE:
+	case JSON_FALSE:
+	case JSON_NULL:
+		return true;
+	}
+	return false;
 }
 
 const char *
@@ -186,8 +219,7 @@ doc_each(const struct doc *object, coffer_err (*fn)(void *arg, const char *name,
 	names = calloc(n + 1, sizeof(*names));
 	if (!names)
 		return COFFER_E_NOMEM;
-	json_object_foreach(in(object), name, value)
-		names[i++] = name;
+	json_object_foreach(in(object), name, value) names[i++] = name;
 	qsort(names, n, sizeof(*names), compare_names);
 	for (i = 0; i < n && err == COFFER_OK; i++)
 		err = fn(arg, names[i], doc_get(object, names[i]));

@@ -10,7 +10,7 @@
 #include "crypto/kdf.h"
 #include "mem/secret.h"
 
-#define GENERATION_MAX (UINT64_C(1) << 53)
+#define GENERATION_MAX ((UINT64_C(1) << 53) - 1) /* the largest whole number that every JSON reader keeps */
 
 void
 keyblock_free(struct keyblock *k)
@@ -74,7 +74,8 @@ read_recipients(struct fault *f, const struct doc *d, struct keyblock *k)
 	coffer_err err = COFFER_OK;
 
 	if (!doc_is_array(d) || n == 0 || n > LIMIT_RECIPIENTS)
-		return fault_set(f, COFFER_E_FORMAT, "key block: %zu recipients; 1 to %u are allowed", n, LIMIT_RECIPIENTS);
+		return fault_set(f, COFFER_E_FORMAT, "key block: %zu recipients; 1 to %u are allowed", n,
+				 LIMIT_RECIPIENTS);
 	k->recipients = calloc(n, sizeof(*k->recipients));
 	if (!k->recipients)
 		return fault_nomem(f);
@@ -150,7 +151,7 @@ read_members(struct fault *f, const struct doc *d, struct keyblock *k)
 	uint64_t format;
 	coffer_err err = COFFER_OK;
 
-	if (!doc_number(doc_get(d, "coffer"), 0, UINT32_MAX, &format))
+	if (!doc_number(doc_get(d, "coffer"), 0, GENERATION_MAX, &format))
 		return fault_set(f, COFFER_E_FORMAT, "key block: not one of coffer's");
 	if (format != 1)
 		return fault_set(f, COFFER_E_UNSUPPORTED, "key block version %llu; this program knows 1",
@@ -193,6 +194,8 @@ keyblock_decode(struct fault *f, struct view text, struct keyblock *out)
 	coffer_err err;
 
 	TRY(doc_parse(f, "the key block", text, &d));
+	if (!doc_is_plain(d)) /* [F-12], in recipients of unknown kinds too */
+		TRY(fault_set(f, COFFER_E_FORMAT, "key block: a control character, or a number that is not whole"));
 	TRY(read_members(f, d, out));
 	TRY(check_canonical(f, d, text));
 	doc_remove(d, "mac");
@@ -238,7 +241,8 @@ keyblock_verify(struct fault *f, const struct keyblock *k, const uint8_t dek[sta
 		TRY(fault_set(f, COFFER_E_AUTH, "key block: its commitment is not that of the unwrapped key"));
 	TRY(compute_mac(f, k, dek, buf_view(&k->mac_text), want));
 	if (!mem_equal(want, k->mac, 32))
-		TRY(fault_set(f, COFFER_E_AUTH, "key block: its MAC does not hold: it was changed by someone without the key"));
+		TRY(fault_set(f, COFFER_E_AUTH,
+			      "key block: its MAC does not hold: it was changed by someone without the key"));
 out:
 	return err;
 }
