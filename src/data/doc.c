@@ -219,7 +219,8 @@ doc_each(const struct doc *object, coffer_err (*fn)(void *arg, const char *name,
 	names = calloc(n + 1, sizeof(*names));
 	if (!names)
 		return COFFER_E_NOMEM;
-	json_object_foreach(in(object), name, value) names[i++] = name;
+	json_object_foreach(in(object), name, value)
+		names[i++] = name;
 	qsort(names, n, sizeof(*names), compare_names);
 	for (i = 0; i < n && err == COFFER_OK; i++)
 		err = fn(arg, names[i], doc_get(object, names[i]));

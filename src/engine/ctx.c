@@ -18,10 +18,12 @@ coffer_err
 coffer_ctx_new(struct coffer_ctx **ctx_out)
 {
 	struct coffer_ctx *ctx;
+	coffer_err err;
 
 	*ctx_out = NULL;
-	if (aead_selftest(NULL) != COFFER_OK)
-		return COFFER_E_SELFTEST;
+	err = aead_selftest(NULL);
+	if (err != COFFER_OK)
+		return err;
 	ctx = calloc(1, sizeof(*ctx));
 	if (!ctx)
 		return COFFER_E_NOMEM;

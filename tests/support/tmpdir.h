@@ -20,7 +20,7 @@ static inline int
 tmpdir_setup(void **state)
 {
 	(void)state;
-	strcpy(tmpdir_path, "/tmp/coffer-test-XXXXXX");
+	(void)snprintf(tmpdir_path, sizeof(tmpdir_path), "/tmp/coffer-test-XXXXXX");
 	return mkdtemp(tmpdir_path) && chdir(tmpdir_path) == 0 ? 0 : -1;
 }
 
