@@ -21,13 +21,14 @@ HARDENING += -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3 -fstack-clash-protection
 else
 SAN := -fsanitize=$(SANITIZE) -fno-sanitize-recover=all -fno-omit-frame-pointer
 endif
-ifeq ($(shell uname -m)$(CROSS),x86_64)
+MACHINE := $(firstword $(subst -, ,$(shell $(CC) -dumpmachine)))
+ifeq ($(MACHINE),x86_64)
 HARDENING += -fcf-protection=full
 endif
 LDHARDENING := -Wl,-z,relro,-z,now,-z,noexecstack,--as-needed
 
-# libipsec-mb is there on amd64 alone; without it OpenSSL does the bulk work
-HAVE_IPSEC_MB := $(shell echo '#include <intel-ipsec-mb.h>' | $(CC) -E -x c - >/dev/null 2>&1 && echo 1)
+# libipsec-mb is there on amd64 alone (a cross compiler finds the header, too); without it OpenSSL does the bulk work
+HAVE_IPSEC_MB := $(if $(filter x86_64,$(MACHINE)),$(shell echo '#include <intel-ipsec-mb.h>' | $(CC) -E -x c - >/dev/null 2>&1 && echo 1))
 ifeq ($(HAVE_IPSEC_MB),1)
 FEATURES += -DHAVE_IPSEC_MB=1
 LIBS_IPSEC_MB := -lIPSec_MB

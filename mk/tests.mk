@@ -1,23 +1,99 @@
 # SPDX-License-Identifier: Apache-2.0
-# Tests: each tests/unit/NOUN.c is one cmocka program over the internal objects.
+# Tests.  Each tests/unit/NOUN.c is one cmocka program over the internal objects, each tests/fuzz/NOUN.c one entry for
+# libFuzzer, which make check replays over its seeds.  tests/run runs the steps and counts.
 
 UNIT_SRC := $(sort $(wildcard tests/unit/*.c))
 UNIT_BIN := $(UNIT_SRC:tests/unit/%.c=$(BUILD)/unit/%)
+FUZZ_SRC := $(sort $(filter-out tests/fuzz/replay.c tests/fuzz/negative.c,$(wildcard tests/fuzz/*.c)))
+REPLAY_BIN := $(FUZZ_SRC:tests/fuzz/%.c=$(BUILD)/replay/%)
+FUZZ_BIN := $(FUZZ_SRC:tests/fuzz/%.c=$(BUILD)/fuzz/%)
+EXAMPLE_SRC := $(sort $(wildcard examples/*.c))
+EXAMPLE_BIN := $(EXAMPLE_SRC:examples/%.c=$(BUILD)/examples/%)
+PRELOADS := $(BUILD)/failalloc.so $(BUILD)/shortio.so
+# what runs a program that was built: nothing, or an emulator when it is for another machine
+RUN_WITH ?=
+JOBS := $(if $(findstring j,$(firstword -$(MAKEFLAGS))),,-j$(shell nproc))
+SECONDS ?= 60
 
 $(BUILD)/unit/%: tests/unit/%.c $(BUILD)/libcoffer-internal.a $(BUILD)/flags
 	$(SAY) CC $<
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -Itests -o $@ $< $(BUILD)/libcoffer-internal.a $(ALL_LDFLAGS) -lcmocka $(LIBS)
 
--include $(UNIT_BIN:=.d)
+$(BUILD)/replay/%: tests/fuzz/%.c tests/fuzz/replay.c $(BUILD)/libcoffer-internal.a $(BUILD)/flags
+	$(SAY) CC $<
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) -Wno-missing-prototypes -o $@ $< tests/fuzz/replay.c \
+		$(BUILD)/libcoffer-internal.a $(ALL_LDFLAGS) $(LIBS)
 
-.PHONY: setup check unit format
+$(BUILD)/fuzz/%: tests/fuzz/%.c $(BUILD)/libcoffer-internal.a $(BUILD)/flags
+	$(SAY) CC $<
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) -Wno-missing-prototypes -fsanitize=fuzzer -o $@ $< \
+		$(BUILD)/libcoffer-internal.a $(ALL_LDFLAGS) $(LIBS)
+
+# as an application sees it: the public headers and the library
+$(BUILD)/examples/%: examples/%.c $(BUILD)/libcoffer.a $(BUILD)/flags
+	$(SAY) CC $<
+	@mkdir -p $(@D)
+	$(Q)$(CC) -Iinclude -std=c11 $(WARNINGS) $(WERROR) $(SAN) $(CFLAGS) -MMD -MP -o $@ $< $(BUILD)/libcoffer.a $(ALL_LDFLAGS) $(LIBS)
+
+$(BUILD)/%.so: tests/fault/%.c $(BUILD)/flags
+	$(SAY) CC $<
+	$(Q)$(CC) -D_GNU_SOURCE -std=gnu11 $(WARNINGS) -O2 -g -fPIC -shared -o $@ $< -ldl
+
+-include $(UNIT_BIN:=.d) $(EXAMPLE_BIN:=.d)
+
+# ---- the steps, as «NAME: COMMAND» for tests/run ----
+
+UNIT_STEPS = $(foreach t,$(UNIT_BIN),'unit $(notdir $t): $(RUN_WITH) $t')
+REPLAY_STEPS = $(foreach t,$(REPLAY_BIN),'replay $(notdir $t): $(RUN_WITH) $t tests/fuzz/seeds/$(notdir $t)')
+VECTOR_STEPS = 'vectors: python3 tests/vectors/run.py $(BUILD)/coffer'
+CLI_STEPS = 'cli: BUILD=$(BUILD) tests/cli/run.sh $(BUILD)/coffer'
+EXAMPLE_STEPS = $(if $(wildcard examples/run),'examples: examples/run $(BUILD)')
+HOWTO_STEPS = $(foreach t,$(sort $(wildcard docs/howto/*.sh)),'howto $(basename $(notdir $t)): tests/howto $t $(BUILD)')
+FAULT_STEPS = \
+	'fault self-test: python3 tests/fault/selftest.py $(BUILD)/shortio.so $(BUILD)/failalloc.so' \
+	'fault kill: python3 tests/fault/kill.py $(BUILD)/coffer' \
+	'fault power: python3 tests/fault/power.py $(BUILD)/coffer' \
+	'fault inject: python3 tests/fault/inject.py $(BUILD)/coffer $(BUILD)/shortio.so' \
+	'fault alloc: python3 tests/fault/alloc.py $(BUILD)/coffer $(BUILD)/failalloc.so' \
+	'fault world: python3 tests/fault/world.py $(BUILD)/coffer'
+LINT_STEPS = 'lint: BUILD=$(BUILD) tests/lint/run' 'install: MAKE=$(firstword $(MAKE)) BUILD=$(BUILD) tests/lint/install'
+
+# `make steps-FAULT` runs one group of the steps over what is built
+steps-%:
+	@tests/run --limit 3600 $($*_STEPS)
+
+.PHONY: setup check check-all check-built tests unit fuzz fuzz-built format
 setup:
 	scripts/setup
 
+tests: all $(UNIT_BIN) $(REPLAY_BIN) $(EXAMPLE_BIN) $(PRELOADS)
+
 unit: $(UNIT_BIN)
-	@for t in $(UNIT_BIN); do echo "== $$t"; $$t || exit 1; done
+	@tests/run $(UNIT_STEPS)
+
+# the packages come first: what is there decides how it is built, so building starts over in a make of its own
+check:
+	@scripts/setup --check
+	@+$(MAKE) --no-print-directory $(JOBS) tests
+	@+$(MAKE) --no-print-directory check-built
+
+check-built:
+	@tests/run $(UNIT_STEPS) $(REPLAY_STEPS) $(VECTOR_STEPS) $(CLI_STEPS) $(EXAMPLE_STEPS) $(HOWTO_STEPS) $(LINT_STEPS)
+
+check-all:
+	@.ci/run
+
+# a build of its own: clang counts what is covered, the sanitizers watch
+fuzz:
+	@+$(MAKE) --no-print-directory $(JOBS) BUILD=build-fuzz CC=clang-14 SANITIZE=address,undefined \
+		CFLAGS='-O1 -g -fsanitize=fuzzer-no-link' fuzz-built
+	@tests/fuzz/run build-fuzz $(SECONDS)
+
+fuzz-built: $(FUZZ_BIN) $(BUILD)/fuzz/negative
 
 FORMATTED := $(wildcard include/coffer/*.h src/*/*.[ch] tests/*/*.[ch] examples/*.c)
 format:
-	clang-format -i $(FORMATTED)
+	clang-format-14 -i $(FORMATTED)

@@ -17,4 +17,8 @@ coffer_err sha256_two(struct fault *f, struct view a, struct view b, uint8_t out
 /** hmac_sha256() - the MAC of @data under @key */
 coffer_err hmac_sha256(struct fault *f, struct view key, struct view data, uint8_t out[SHA256_LEN]);
 
+/** hmac_sha256_parts() - as hmac_sha256(), of @n_parts views one after the other */
+coffer_err hmac_sha256_parts(struct fault *f, struct view key, const struct view *parts, size_t n_parts,
+			     uint8_t out[SHA256_LEN]);
+
 #endif

@@ -3,37 +3,18 @@
  * Key providers: who wraps and unwraps a DEK.
  *
  * A provider has two verbs.  «Not mine» is an answer and no failure, so the
- * loop over keys has no special cases.  A recipient is a JSON object in the key block; a
- * provider sees it as its kind, its id and its own members (docs/format.md section 4).
+ * loop over keys has no special cases.  What a recipient is
+ * stands in format/recipient.h.
  */
 #ifndef KEY_PROVIDER_H
 #define KEY_PROVIDER_H
 
-#include "base/fault.h"
-#include "base/limits.h"
-#include "base/view.h"
+#include <stdbool.h>
 
-#define DEK_LEN 32
+#include "format/recipient.h"
 
-/** struct recipient - one wrapped DEK as it stands in the key block */
-struct recipient {
-	char kind[32];
-	char id[160];		/* empty where the kind has none */
-	uint8_t wrapped[LIMIT_WRAPPED];
-	size_t wrapped_len;
-	/* kind «passphrase» alone */
-	uint8_t scrypt_salt[16];
-	unsigned int scrypt_log_n;
-	/* a kind that this version does not know: its canonical JSON, kept as it is; else NULL.  Owned by the key block. */
-	char *foreign;
-};
-
-/** struct binding - what a wrap is bound to */
-struct binding {
-	struct view text;	   /* canonical JSON of context, model id, name and version */
-	const char *model_id;	   /* 32 hex digits */
-	const char *name, *version; /* for the key service's log and policy */
-};
+#define KEY_ID_LEN 16			 /* the id of a key of kind «aes» or «x25519», in bytes */
+#define KEY_ID_TEXT (2 * KEY_ID_LEN + 1) /* and as text, with its NUL */
 
 struct key_provider {
 	/* as written in «kind» */

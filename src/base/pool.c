@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/pool.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+struct member {
+	struct pool *pool;
+	pthread_t thread;
+	struct pool_worker worker;
+};
+
+struct pool {
+	struct member *members; /* the last is the caller of pool_run() */
+	unsigned int n;
+	const atomic_bool *cancelled;
+
+	pthread_mutex_t lock;
+	pthread_cond_t wake, idle;
+	uint64_t job_number; /* raised for each job; a thread that sees a new one joins it */
+	unsigned int running;
+	bool ending;
+
+	/* the job */
+	pool_fn fn;
+	void *arg;
+	size_t scratch;
+	uint64_t n_items;
+	unsigned int max_threads;
+	atomic_uint joined;
+	atomic_uint_fast64_t next;
+	atomic_bool stop;
+	struct fault fault; /* under lock */
+};
+
+static void
+report(struct pool *p, const struct fault *f)
+{
+	pthread_mutex_lock(&p->lock);
+	if (p->fault.err == COFFER_OK)
+		p->fault = *f;
+	pthread_mutex_unlock(&p->lock);
+	atomic_store(&p->stop, true);
+}
+
+/* Scratch is mapped, not malloc'ed: it is aligned for O_DIRECT and may be a huge page. */
+static coffer_err
+get_scratch(struct pool_worker *w, size_t len)
+{
+	void *map;
+
+	if (w->scratch_len >= len)
+		return COFFER_OK;
+	if (w->scratch)
+		(void)munmap(w->scratch, w->scratch_len);
+	w->scratch = NULL;
+	w->scratch_len = 0;
+	map = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (map == MAP_FAILED)
+		return fault_nomem(&w->fault);
+	(void)madvise(map, len, MADV_DONTDUMP); /* it will hold plaintext */
+	w->scratch = map;
+	w->scratch_len = len;
+	return COFFER_OK;
+}
+
+static void
+work(struct pool *p, struct member *m)
+{
+	struct pool_worker *w = &m->worker;
+	coffer_err err;
+
+	if (p->max_threads && atomic_fetch_add(&p->joined, 1) >= p->max_threads)
+		return;
+	fault_clear(&w->fault);
+	err = get_scratch(w, p->scratch);
+	while (err == COFFER_OK && !atomic_load(&p->stop)) {
+		uint64_t item = atomic_fetch_add(&p->next, 1);
+
+		if (item >= p->n_items)
+			return;
+		if (p->cancelled && atomic_load(p->cancelled))
+			err = fault_set(&w->fault, COFFER_E_INTERRUPTED, "interrupted");
+		else
+			err = p->fn(p->arg, item, w);
+	}
+	if (err != COFFER_OK) {
+		w->fault.err = err; /* whatever the item forgot to say */
+		report(p, &w->fault);
+	}
+}
+
+static void *
+thread_main(void *cookie)
+{
+	struct member *m = cookie;
+	struct pool *p = m->pool;
+	uint64_t seen = 0;
+
+	pthread_mutex_lock(&p->lock);
+	for (;;) {
+		while (p->job_number == seen && !p->ending)
+			pthread_cond_wait(&p->wake, &p->lock);
+		if (p->ending)
+			break;
+		seen = p->job_number;
+		pthread_mutex_unlock(&p->lock);
+		work(p, m);
+		pthread_mutex_lock(&p->lock);
+		if (--p->running == 0)
+			pthread_cond_signal(&p->idle);
+	}
+	pthread_mutex_unlock(&p->lock);
+	return NULL;
+}
+
+/* Signals are for the program's own threads. */
+static int
+start_thread(struct member *m)
+{
+	sigset_t all, before;
+	int rc;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	rc = pthread_create(&m->thread, NULL, thread_main, m);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	return rc;
+}
+
+coffer_err
+pool_new(struct fault *f, unsigned int n_threads, const atomic_bool *cancelled, struct pool **out)
+{
+	struct pool *p = calloc(1, sizeof(*p));
+
+	*out = NULL;
+	if (!p)
+		return fault_nomem(f);
+	p->members = calloc(n_threads ? n_threads : 1, sizeof(*p->members));
+	if (!p->members) {
+		free(p);
+		return fault_nomem(f);
+	}
+	p->cancelled = cancelled;
+	pthread_mutex_init(&p->lock, NULL);
+	pthread_cond_init(&p->wake, NULL);
+	pthread_cond_init(&p->idle, NULL);
+	/* fewer threads than asked for is slower, not wrong */
+	while (p->n + 1 < n_threads) {
+		p->members[p->n].pool = p;
+		if (start_thread(&p->members[p->n]) != 0)
+			break;
+		p->n++;
+	}
+	p->members[p->n].pool = p;
+	*out = p;
+	return COFFER_OK;
+}
+
+void
+pool_free(struct pool **pool)
+{
+	struct pool *p = *pool;
+
+	if (!p)
+		return;
+	pthread_mutex_lock(&p->lock);
+	p->ending = true;
+	pthread_cond_broadcast(&p->wake);
+	pthread_mutex_unlock(&p->lock);
+	for (unsigned int i = 0; i < p->n; i++)
+		pthread_join(p->members[i].thread, NULL);
+	for (unsigned int i = 0; i <= p->n; i++)
+		if (p->members[i].worker.scratch) {
+			explicit_bzero(p->members[i].worker.scratch, p->members[i].worker.scratch_len);
+			(void)munmap(p->members[i].worker.scratch, p->members[i].worker.scratch_len);
+		}
+	pthread_cond_destroy(&p->idle);
+	pthread_cond_destroy(&p->wake);
+	pthread_mutex_destroy(&p->lock);
+	free(p->members);
+	free(p);
+	*pool = NULL;
+}
+
+unsigned int
+pool_size(const struct pool *pool)
+{
+	return pool->n + 1;
+}
+
+coffer_err
+pool_run(struct fault *f, struct pool *p, unsigned int max_threads, size_t scratch, pool_fn fn, void *arg, uint64_t n)
+{
+	/* one item needs no waking of others */
+	bool alone = n <= 1 || max_threads == 1;
+
+	p->fn = fn;
+	p->arg = arg;
+	p->scratch = scratch;
+	p->n_items = n;
+	p->max_threads = max_threads;
+	atomic_store(&p->joined, 0);
+	atomic_store(&p->next, 0);
+	atomic_store(&p->stop, false);
+	fault_clear(&p->fault);
+
+	if (!alone) {
+		pthread_mutex_lock(&p->lock);
+		p->job_number++;
+		p->running = p->n;
+		pthread_cond_broadcast(&p->wake);
+		pthread_mutex_unlock(&p->lock);
+	}
+	work(p, &p->members[p->n]);
+	if (!alone) {
+		pthread_mutex_lock(&p->lock);
+		while (p->running > 0)
+			pthread_cond_wait(&p->idle, &p->lock);
+		pthread_mutex_unlock(&p->lock);
+	}
+	if (p->fault.err != COFFER_OK && f)
+		*f = p->fault;
+	return p->fault.err;
+}

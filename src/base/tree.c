@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/tree.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/file.h"
+
+#define MAX_DEPTH 128 /* one descriptor a level */
+
+struct walk {
+	const struct tree_visitor *v;
+	const char *shown;
+	unsigned int depth;
+};
+
+static coffer_err walk_folder(struct fault *f, struct walk *w, int fd, const char *prefix);
+
+static coffer_err
+entry_type(struct fault *f, struct walk *w, int dirfd, const struct dirent *d, unsigned char *type)
+{
+	struct stat st;
+
+	*type = d->d_type;
+	if (*type != DT_UNKNOWN)
+		return COFFER_OK;
+	if (fstatat(dirfd, d->d_name, &st, AT_SYMLINK_NOFOLLOW) != 0)
+		return fault_errno(f, errno, "cannot read %s/%s", w->shown, d->d_name);
+	*type = (unsigned char)IFTODT(st.st_mode);
+	return COFFER_OK;
+}
+
+static coffer_err
+walk_entry(struct fault *f, struct walk *w, int dirfd, const char *prefix, const struct dirent *d)
+{
+	struct tree_entry e = {.dirfd = dirfd};
+	char *path = NULL;
+	coffer_err err;
+	int fd;
+
+	if (asprintf(&path, "%s%s", prefix, d->d_name) < 0)
+		return fault_nomem(f);
+	e.path = path;
+	e.name = path + strlen(prefix);
+	err = COFFER_OK;
+	if (w->v->leave_out && w->v->leave_out(w->v->arg, path, e.name))
+		goto out;
+	TRY(entry_type(f, w, dirfd, d, &e.type));
+	if (e.type != DT_DIR) {
+		TRY(w->v->entry(w->v->arg, f, &e));
+		goto out;
+	}
+	fd = openat(dirfd, d->d_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	if (fd < 0)
+		TRY(fault_errno(f, errno, "cannot read the folder %s/%s", w->shown, path));
+	err = walk_folder(f, w, fd, path);
+out:
+	free(path);
+	return err;
+}
+
+/* Takes @fd over. */
+static coffer_err
+walk_folder(struct fault *f, struct walk *w, int fd, const char *prefix)
+{
+	DIR *dir = fdopendir(fd);
+	char *deeper = NULL;
+	coffer_err err = COFFER_OK;
+	struct dirent *d;
+
+	if (!dir) {
+		file_close(&fd);
+		return fault_nomem(f);
+	}
+	if (w->depth++ >= MAX_DEPTH)
+		TRY(fault_set(f, COFFER_E_USAGE, "%s/%s: folders deeper than %d levels", w->shown, prefix, MAX_DEPTH));
+	if (asprintf(&deeper, "%s%s", prefix, *prefix ? "/" : "") < 0) {
+		deeper = NULL;
+		TRY(fault_nomem(f));
+	}
+	while ((errno = 0, d = readdir(dir)))
+		if (strcmp(d->d_name, ".") != 0 && strcmp(d->d_name, "..") != 0)
+			TRY(walk_entry(f, w, dirfd(dir), deeper, d));
+	if (errno != 0)
+		TRY(fault_errno(f, errno, "cannot read the folder %s/%s", w->shown, prefix));
+out:
+	w->depth--;
+	free(deeper);
+	(void)closedir(dir);
+	return err;
+}
+
+coffer_err
+tree_walk(struct fault *f, int dirfd, const char *shown, const struct tree_visitor *v)
+{
+	struct walk w = {.v = v, .shown = shown};
+	int fd = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd < 0)
+		return fault_errno(f, errno, "cannot read the folder %s", shown);
+	return walk_folder(f, &w, fd, "");
+}

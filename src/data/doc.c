@@ -1,0 +1,309 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "data/doc.h"
+
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/enc.h"
+#include "base/limits.h"
+#include "base/path.h"
+
+/* struct doc is json_t under another name: nobody else sees jansson */
+static json_t *
+in(const struct doc *d)
+{
+	return (json_t *)(uintptr_t)d;
+}
+
+static struct doc *
+out_of(json_t *j)
+{
+	return (struct doc *)j;
+}
+
+/* jansson's own ceiling is 2048 levels of recursion; ours is told from the text, before it. */
+static bool
+is_too_deep(struct view text)
+{
+	size_t depth = 0;
+	bool quoted = false;
+
+	for (size_t i = 0; i < text.len; i++) {
+		uint8_t c = text.p[i];
+
+		if (quoted) {
+			if (c == '\\')
+				i++;
+			else if (c == '"')
+				quoted = false;
+		} else if (c == '"') {
+			quoted = true;
+		} else if (c == '{' || c == '[') {
+			if (++depth > LIMIT_JSON_DEPTH)
+				return true;
+		} else if ((c == '}' || c == ']') && depth > 0) {
+			depth--;
+		}
+	}
+	return false;
+}
+
+coffer_err
+doc_parse(struct fault *f, const char *what, struct view text, struct doc **out)
+{
+	json_error_t e;
+	json_t *j;
+
+	*out = NULL;
+	if (is_too_deep(text))
+		return fault_set(f, COFFER_E_FORMAT, "%s is nested deeper than %u levels", what, LIMIT_JSON_DEPTH);
+	j = json_loadb((const char *)text.p, text.len, JSON_REJECT_DUPLICATES, &e);
+	if (!j && json_error_code(&e) == json_error_out_of_memory)
+		return fault_nomem(f);
+	if (!j)
+		return fault_set(f, COFFER_E_FORMAT, "%s is not JSON as it should be: %s (line %d)", what, e.text,
+				 e.line);
+	*out = out_of(j);
+	return COFFER_OK;
+}
+
+void
+doc_free(struct doc **d)
+{
+	json_decref(in(*d));
+	*d = NULL;
+}
+
+static int
+append(const char *bytes, size_t len, void *cookie)
+{
+	return buf_add(NULL, cookie, bytes, len) == COFFER_OK ? 0 : -1;
+}
+
+coffer_err
+doc_canonical(struct fault *f, const struct doc *d, struct buf *out)
+{
+	/* Members of ASCII in order of bytes, no space, and text that needs no escape but \" and \\: this is RFC 8785 */
+	if (json_dump_callback(in(d), append, out, JSON_COMPACT | JSON_SORT_KEYS) != 0)
+		return fault_nomem(f);
+	return COFFER_OK;
+}
+
+const struct doc *
+doc_get(const struct doc *object, const char *member)
+{
+	return out_of(json_object_get(in(object), member));
+}
+
+bool
+doc_is_object(const struct doc *d)
+{
+	return json_is_object(in(d));
+}
+
+bool
+doc_is_array(const struct doc *d)
+{
+	return json_is_array(in(d));
+}
+
+/* Its depth is bounded by doc_parse(). */
+bool
+doc_is_plain(const struct doc *d)
+{
+	bool plain = true;
+	const char *name;
+	json_t *value;
+	uint64_t number;
+
+	switch (json_typeof(in(d))) {
+	case JSON_OBJECT:
+		json_object_foreach(in(d), name, value)
+			plain = plain && text_check(name, strlen(name)) && doc_is_plain(out_of(value));
+		return plain;
+	case JSON_ARRAY:
+		for (size_t i = 0; i < doc_size(d); i++)
+			plain = plain && doc_is_plain(doc_at(d, i));
+		return plain;
+	case JSON_STRING:
+		return doc_text(d, 0, SIZE_MAX) != NULL;
+	case JSON_INTEGER:
+		return doc_number(d, 0, (UINT64_C(1) << 53) - 1, &number);
+	case JSON_REAL:
+		return false;
+	case JSON_TRUE:
+	case JSON_FALSE:
+	case JSON_NULL:
+		return true;
+	}
+	return false;
+}
+
+const char *
+doc_text(const struct doc *d, size_t min, size_t max)
+{
+	const char *s = json_string_value(in(d));
+	size_t len = json_string_length(in(d));
+
+	if (!s || len < min || len > max || !text_check(s, len))
+		return NULL;
+	return s;
+}
+
+bool
+doc_number(const struct doc *d, uint64_t min, uint64_t max, uint64_t *out)
+{
+	json_int_t v = json_integer_value(in(d));
+
+	if (!json_is_integer(in(d)) || v < 0 || (uint64_t)v < min || (uint64_t)v > max)
+		return false;
+	*out = (uint64_t)v;
+	return true;
+}
+
+bool
+doc_hex(const struct doc *d, void *out, size_t len)
+{
+	const char *s = doc_text(d, 2 * len, 2 * len);
+
+	return s && dec_hex(s, 2 * len, out, len);
+}
+
+bool
+doc_b64(const struct doc *d, void *out, size_t cap, size_t *len_out)
+{
+	const char *s = doc_text(d, 0, ENC_B64_LEN(cap));
+
+	*len_out = 0;
+	return s && dec_b64(s, strlen(s), out, cap, len_out);
+}
+
+size_t
+doc_size(const struct doc *d)
+{
+	return json_is_array(in(d)) ? json_array_size(in(d)) : json_object_size(in(d));
+}
+
+const struct doc *
+doc_at(const struct doc *array, size_t index)
+{
+	return out_of(json_array_get(in(array), index));
+}
+
+bool
+doc_only(const struct doc *object, const char *const names[], size_t n)
+{
+	if (!doc_is_object(object) || doc_size(object) != n)
+		return false;
+	for (size_t i = 0; i < n; i++)
+		if (!doc_get(object, names[i]))
+			return false;
+	return true;
+}
+
+static int
+compare_names(const void *a, const void *b)
+{
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+coffer_err
+doc_each(const struct doc *object, coffer_err (*fn)(void *arg, const char *name, const struct doc *value), void *arg)
+{
+	size_t n = json_object_size(in(object)), i = 0;
+	const char **names, *name;
+	coffer_err err = COFFER_OK;
+	json_t *value;
+
+	names = calloc(n + 1, sizeof(*names));
+	if (!names)
+		return COFFER_E_NOMEM;
+	json_object_foreach(in(object), name, value) names[i++] = name;
+	qsort(names, n, sizeof(*names), compare_names);
+	for (i = 0; i < n && err == COFFER_OK; i++)
+		err = fn(arg, names[i], doc_get(object, names[i]));
+	free(names);
+	return err;
+}
+
+struct doc *
+doc_object(void)
+{
+	return out_of(json_object());
+}
+
+struct doc *
+doc_array(void)
+{
+	return out_of(json_array());
+}
+
+struct doc *
+doc_new_text(const char *text)
+{
+	return out_of(json_string(text));
+}
+
+struct doc *
+doc_new_hex(const void *bytes, size_t len)
+{
+	char *text = malloc(2 * len + 1);
+	struct doc *d = NULL;
+
+	if (text) {
+		enc_hex(bytes, len, text);
+		d = doc_new_text(text);
+	}
+	free(text);
+	return d;
+}
+
+struct doc *
+doc_new_b64(const void *bytes, size_t len)
+{
+	char *text = malloc(ENC_B64_LEN(len) + 1);
+	struct doc *d = NULL;
+
+	if (text) {
+		enc_b64(bytes, len, text);
+		d = doc_new_text(text);
+	}
+	free(text);
+	return d;
+}
+
+struct doc *
+doc_new_number(uint64_t v)
+{
+	return out_of(json_integer((json_int_t)v));
+}
+
+struct doc *
+doc_set(struct doc *object, const char *member, struct doc *value)
+{
+	/* json_object_set_new() takes the value over, and refuses NULL */
+	if (object && json_object_set_new(in(object), member, in(value)) == 0)
+		return object;
+	if (!object)
+		json_decref(in(value));
+	json_decref(in(object));
+	return NULL;
+}
+
+struct doc *
+doc_add(struct doc *array, struct doc *value)
+{
+	if (array && json_array_append_new(in(array), in(value)) == 0)
+		return array;
+	if (!array)
+		json_decref(in(value));
+	json_decref(in(array));
+	return NULL;
+}
+
+void
+doc_remove(struct doc *object, const char *member)
+{
+	(void)json_object_del(in(object), member);
+}

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A JSON document (RFC 8259), read strictly and written canonically (RFC 8785).
+ *
+ * Only what coffer's own documents need: objects, arrays, text without control
+ * characters, whole numbers up to 2^53.  Over jansson, which stays behind this header.
+ */
+#ifndef DATA_DOC_H
+#define DATA_DOC_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/fault.h"
+#include "base/view.h"
+
+struct doc; /* a value; those inside another belong to it */
+
+/**
+ * doc_parse() - read one document
+ * @what: its name, for messages
+ * @out: gets it; free with doc_free()
+ *
+ * Refuses duplicate members, nesting past LIMIT_JSON_DEPTH, anything after the end.
+ */
+coffer_err doc_parse(struct fault *f, const char *what, struct view text, struct doc **out);
+
+/** doc_free() - free *@d and set it to NULL; NULL is fine */
+void doc_free(struct doc **d);
+
+/** doc_canonical() - append the canonical form of @d */
+coffer_err doc_canonical(struct fault *f, const struct doc *d, struct buf *out);
+
+/* ---- reading; all of them take NULL and say no ---- */
+
+const struct doc *doc_get(const struct doc *object, const char *member);
+bool doc_is_object(const struct doc *d);
+bool doc_is_array(const struct doc *d);
+/** doc_is_plain() - whether all text in @d is free of control characters and every number whole, from 0 to 2^53 - 1 */
+bool doc_is_plain(const struct doc *d);
+/** doc_text() - NUL-terminated UTF-8 without control characters of @min to @max bytes, or NULL */
+const char *doc_text(const struct doc *d, size_t min, size_t max);
+/** doc_number() - a whole number from @min to @max */
+bool doc_number(const struct doc *d, uint64_t min, uint64_t max, uint64_t *out);
+/** doc_hex() - text of exactly 2 · @len lower-case hex digits */
+bool doc_hex(const struct doc *d, void *out, size_t len);
+/** doc_b64() - text that is base64 of at most @cap bytes */
+bool doc_b64(const struct doc *d, void *out, size_t cap, size_t *len_out);
+/** doc_size() - members of an object or elements of an array */
+size_t doc_size(const struct doc *d);
+const struct doc *doc_at(const struct doc *array, size_t index);
+/** doc_only() - whether @object has just the @n members of @names */
+bool doc_only(const struct doc *object, const char *const names[], size_t n);
+/** doc_each() - call @fn with each member of @object, in order of its name; ends at the first error */
+coffer_err doc_each(const struct doc *object, coffer_err (*fn)(void *arg, const char *name, const struct doc *value),
+		    void *arg);
+
+/* ---- building; an object or array owns what is put into it.  A failed allocation makes the whole NULL-poisoned:
+ * every call takes NULL, and the end result is NULL, so one check at the end is enough. ---- */
+
+struct doc *doc_object(void);
+struct doc *doc_array(void);
+struct doc *doc_new_text(const char *text);
+struct doc *doc_new_hex(const void *bytes, size_t len);
+struct doc *doc_new_b64(const void *bytes, size_t len);
+struct doc *doc_new_number(uint64_t v);
+/** doc_set() - put @value under @member; both are freed and NULL is returned when either is NULL or memory ends */
+struct doc *doc_set(struct doc *object, const char *member, struct doc *value);
+/** doc_add() - append @value; as doc_set() */
+struct doc *doc_add(struct doc *array, struct doc *value);
+/** doc_remove() - take @member away */
+void doc_remove(struct doc *object, const char *member);
+
+#endif

@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "engine/ctx.h"
+
+#include <sched.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include <coffer/coffer.h>
+
+#include "crypto/aead.h"
+
+#define MAX_JOBS 256u
+#define PROGRESS_NS UINT64_C(100000000)
+
+coffer_err
+coffer_ctx_new(struct coffer_ctx **ctx_out)
+{
+	struct coffer_ctx *ctx;
+
+	*ctx_out = NULL;
+	if (aead_selftest(NULL) != COFFER_OK)
+		return COFFER_E_SELFTEST;
+	ctx = calloc(1, sizeof(*ctx));
+	if (!ctx)
+		return COFFER_E_NOMEM;
+	atomic_init(&ctx->cancelled, false);
+	*ctx_out = ctx;
+	return COFFER_OK;
+}
+
+void
+coffer_ctx_free(struct coffer_ctx **ctx)
+{
+	if (!*ctx)
+		return;
+	pool_free(&(*ctx)->pool);
+	free(*ctx);
+	*ctx = NULL;
+}
+
+const char *
+coffer_ctx_message(const struct coffer_ctx *ctx)
+{
+	return ctx->fault.text;
+}
+
+void
+coffer_ctx_set_progress(struct coffer_ctx *ctx, coffer_progress_fn fn, void *user)
+{
+	ctx->progress = fn;
+	ctx->progress_user = user;
+}
+
+void
+coffer_ctx_set_notice(struct coffer_ctx *ctx, coffer_notice_fn fn, void *user)
+{
+	ctx->notice = fn;
+	ctx->notice_user = user;
+}
+
+void
+coffer_ctx_set_prompt(struct coffer_ctx *ctx, coffer_prompt_fn fn, void *user)
+{
+	ctx->prompt = fn;
+	ctx->prompt_user = user;
+}
+
+void
+coffer_ctx_set_jobs(struct coffer_ctx *ctx, unsigned int n)
+{
+	pool_free(&ctx->pool);
+	ctx->jobs = n > MAX_JOBS ? MAX_JOBS : n;
+}
+
+void
+coffer_ctx_cancel(struct coffer_ctx *ctx)
+{
+	atomic_store(&ctx->cancelled, true);
+}
+
+const char *
+coffer_version(void)
+{
+	return COFFER_VERSION;
+}
+
+const char *
+coffer_engine_name(void)
+{
+	return aead_engine_name();
+}
+
+struct fault *
+ctx_begin(struct coffer_ctx *ctx)
+{
+	fault_clear(&ctx->fault);
+	return &ctx->fault;
+}
+
+unsigned int
+ctx_jobs(const struct coffer_ctx *ctx)
+{
+	cpu_set_t set;
+	int n;
+
+	if (ctx->jobs)
+		return ctx->jobs;
+	/* those this process may run on, as in a container, not those of the machine */
+	n = sched_getaffinity(0, sizeof(set), &set) == 0 ? CPU_COUNT(&set) : 1;
+	return n < 1 ? 1 : (unsigned int)n > MAX_JOBS ? MAX_JOBS : (unsigned int)n;
+}
+
+coffer_err
+ctx_pool(struct fault *f, struct coffer_ctx *ctx, struct pool **out)
+{
+	coffer_err err = COFFER_OK;
+	unsigned int n = ctx_jobs(ctx);
+
+	if (!ctx->jobs && n < 8)
+		n += 4;
+	if (!ctx->pool)
+		err = pool_new(f, n, &ctx->cancelled, &ctx->pool);
+	*out = ctx->pool;
+	return err;
+}
+
+coffer_err
+ctx_check_cancelled(struct fault *f, const struct coffer_ctx *ctx)
+{
+	if (atomic_load(&ctx->cancelled))
+		return fault_set(f, COFFER_E_INTERRUPTED, "interrupted");
+	return COFFER_OK;
+}
+
+void
+ctx_notice(const struct coffer_ctx *ctx, const char *fmt, ...)
+{
+	char text[512];
+	va_list ap;
+
+	if (!ctx->notice)
+		return;
+	va_start(ap, fmt);
+	(void)vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	ctx->notice(ctx->notice_user, text);
+}
+
+uint64_t
+now_ns(void)
+{
+	struct timespec t;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * UINT64_C(1000000000) + (uint64_t)t.tv_nsec;
+}
+
+void
+progress_begin(struct progress *p, const struct coffer_ctx *ctx, uint64_t total)
+{
+	p->ctx = ctx;
+	p->total = total;
+	p->last_ns = now_ns();
+	atomic_init(&p->path, "");
+	atomic_init(&p->done, 0);
+	pthread_mutex_init(&p->lock, NULL);
+}
+
+void
+progress_add(struct progress *p, uint64_t bytes)
+{
+	uint64_t done = atomic_fetch_add(&p->done, bytes) + bytes, now;
+
+	/* whoever finds the lock taken has nothing to add */
+	if (!p->ctx->progress || pthread_mutex_trylock(&p->lock) != 0)
+		return;
+	now = now_ns();
+	if (now - p->last_ns >= PROGRESS_NS || done == p->total) {
+		p->last_ns = now;
+		p->ctx->progress(p->ctx->progress_user, atomic_load(&p->path), done, p->total);
+	}
+	pthread_mutex_unlock(&p->lock);
+}
+
+void
+progress_end(struct progress *p)
+{
+	pthread_mutex_destroy(&p->lock);
+}

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * All files of a model: small ones side by side, one thread each; large ones
+ * one by one, with all threads.
+ */
+#ifndef ENGINE_EACH_H
+#define ENGINE_EACH_H
+
+#include "engine/ctx.h"
+
+struct each {
+	size_t n;
+	/* size: bytes of file @index */
+	uint64_t (*size)(void *arg, size_t index);
+	/* file: do file @index, alone in @w, or with all threads when @w is NULL; says what failed in @f */
+	coffer_err (*file)(void *arg, struct fault *f, size_t index, struct pool_worker *w);
+	void *arg;
+	bool one_by_one; /* never two files at once */
+};
+
+/** each_file() - do all; the first failure ends it */
+coffer_err each_file(struct fault *f, struct coffer_ctx *ctx, const struct each *e);
+
+#endif

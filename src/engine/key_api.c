@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The public half of keys: coffer/key.h, with a context. */
+#include <coffer/key.h>
+
+#include "engine/ctx.h"
+#include "key/keyfile.h"
+#include "key/keyring.h"
+#include "key/store.h"
+
+coffer_err
+coffer_keyring_new(struct coffer_ctx *ctx, struct coffer_keyring **keyring_out)
+{
+	return keyring_new(ctx_begin(ctx), keyring_out);
+}
+
+void
+coffer_keyring_free(struct coffer_keyring **keyring)
+{
+	if (keyring)
+		keyring_free(keyring);
+}
+
+coffer_err
+coffer_keyring_add(struct coffer_ctx *ctx, struct coffer_keyring *keyring, const char *uri)
+{
+	struct key_env env = {.prompt = ctx->prompt, .prompt_user = ctx->prompt_user};
+
+	return keyring_add_uri(ctx_begin(ctx), keyring, &env, uri);
+}
+
+coffer_err
+coffer_keyring_add_raw(struct coffer_ctx *ctx, struct coffer_keyring *keyring, const uint8_t key[COFFER_KEY_LEN])
+{
+	return keyring_add_raw(ctx_begin(ctx), keyring, key);
+}
+
+coffer_err
+coffer_keyring_add_store(struct coffer_ctx *ctx, struct coffer_keyring *keyring, const char *dir)
+{
+	return keyring_add_store(ctx_begin(ctx), keyring, dir);
+}
+
+size_t
+coffer_keyring_size(const struct coffer_keyring *keyring)
+{
+	return keyring_size(keyring);
+}
+
+bool
+coffer_keyring_can_unwrap(const struct coffer_keyring *keyring)
+{
+	return keyring_can_unwrap(keyring);
+}
+
+coffer_err
+coffer_key_generate(struct coffer_ctx *ctx, enum coffer_key_kind kind, const char *path,
+		    struct coffer_key_info *info_out)
+{
+	struct fault *f = ctx_begin(ctx);
+	struct keyfile k = KEYFILE_INIT;
+	coffer_err err;
+
+	if (info_out)
+		*info_out = (struct coffer_key_info){.secret = false};
+	TRY(keyfile_generate(f, kind, &k));
+	TRY(keyfile_write(f, path, &k));
+	if (info_out)
+		*info_out = k.info;
+out:
+	keyfile_free(&k);
+	return err;
+}
+
+coffer_err
+coffer_key_inspect(struct coffer_ctx *ctx, const char *uri, struct coffer_key_info *info_out)
+{
+	struct fault *f = ctx_begin(ctx);
+	struct keyfile k = KEYFILE_INIT;
+	struct key_uri parsed;
+	coffer_err err;
+
+	*info_out = (struct coffer_key_info){.secret = false};
+	TRY(key_uri_parse(f, uri, &parsed));
+	TRY(store_load(f, &parsed, &k));
+	*info_out = k.info;
+out:
+	keyfile_free(&k);
+	return err;
+}
+
+coffer_err
+coffer_store_path(struct coffer_ctx *ctx, const char *dir, const char *name, char **path_out)
+{
+	return store_path(ctx_begin(ctx), dir, name, path_out);
+}
+
+coffer_err
+coffer_store_import(struct coffer_ctx *ctx, const char *dir, const char *name, const char *uri)
+{
+	return store_import(ctx_begin(ctx), dir, name, uri);
+}
+
+coffer_err
+coffer_store_remove(struct coffer_ctx *ctx, const char *dir, const char *name)
+{
+	return store_remove(ctx_begin(ctx), dir, name);
+}
+
+coffer_err
+coffer_store_list(struct coffer_ctx *ctx, const char *dir, struct coffer_key_info **list_out, size_t *n_out)
+{
+	return store_list(ctx_begin(ctx), dir, list_out, n_out);
+}

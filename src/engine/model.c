@@ -1,0 +1,418 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "engine/model.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/enc.h"
+#include "base/file.h"
+#include "base/path.h"
+#include "base/tree.h"
+
+/* ---- the key block ---- */
+
+coffer_err
+model_read_keyblock(struct fault *f, int dirfd, const char *shown, const char *name, struct keyblock *out)
+{
+	struct buf text = BUF_INIT(LIMIT_KEYBLOCK);
+	char *path = NULL;
+	coffer_err err;
+
+	if (asprintf(&path, "%s/%s", shown, name) < 0)
+		return fault_nomem(f);
+	TRY(file_slurp_at(f, dirfd, name, path, LIMIT_KEYBLOCK, &text));
+	err = keyblock_decode(f, buf_view(&text), out);
+	if (err)
+		(void)fault_prefix(f, "%s", path);
+out:
+	buf_free(&text);
+	free(path);
+	return err;
+}
+
+static coffer_err
+begin_binding(struct fault *f, const struct keyblock *k, struct buf *text, char id[static 2 * MODEL_ID_LEN + 1],
+	      struct binding *out)
+{
+	coffer_err err = keyblock_binding(f, k, text);
+
+	enc_hex(k->model_id, MODEL_ID_LEN, id);
+	*out = (struct binding){.text = buf_view(text), .model_id = id, .name = k->name, .version = k->version};
+	return err;
+}
+
+coffer_err
+model_unwrap(struct fault *f, const struct keyblock *k, const struct coffer_keyring *keys, struct secret *dek_out)
+{
+	struct buf text = BUF_INIT(65536);
+	char id[2 * MODEL_ID_LEN + 1];
+	struct binding binding;
+	coffer_err err;
+
+	TRY(begin_binding(f, k, &text, id, &binding));
+	TRY(secret_new(f, dek_out, DEK_LEN));
+	TRY(keyring_unwrap(f, keys, k->recipients, k->n_recipients, &binding, dek_out->p));
+	TRY(keyblock_verify(f, k, dek_out->p));
+out:
+	if (err)
+		secret_free(dek_out);
+	buf_free(&text);
+	return err;
+}
+
+coffer_err
+model_wrap(struct fault *f, struct keyblock *k, const struct coffer_keyring *keys, const uint8_t dek[static DEK_LEN])
+{
+	struct buf text = BUF_INIT(65536);
+	char id[2 * MODEL_ID_LEN + 1];
+	struct binding binding;
+	size_t n = keyring_size(keys);
+	coffer_err err;
+
+	if (n == 0)
+		return fault_set(f, COFFER_E_USAGE, "no key to seal for; name one with --kek");
+	if (n > LIMIT_RECIPIENTS)
+		return fault_set(f, COFFER_E_USAGE, "%zu keys; a model has at most %u recipients", n, LIMIT_RECIPIENTS);
+	k->recipients = calloc(n, sizeof(*k->recipients));
+	if (!k->recipients)
+		return fault_nomem(f);
+	TRY(begin_binding(f, k, &text, id, &binding));
+	for (size_t i = 0; i < n; i++) {
+		k->n_recipients = i + 1;
+		TRY(keyring_wrap(f, keys, i, dek, &binding, &k->recipients[i]));
+	}
+out:
+	buf_free(&text);
+	return err;
+}
+
+/* ---- folders ---- */
+
+bool
+model_has_entry(int dirfd, const char *name)
+{
+	return faccessat(dirfd, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+coffer_err
+model_lock_folder(struct fault *f, int fd, const char *shown)
+{
+	if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+		return COFFER_OK;
+	if (errno == EWOULDBLOCK)
+		return fault_set(f, COFFER_E_BUSY, "another process is at work on %s", shown);
+	return fault_errno(f, errno, "cannot lock %s", shown);
+}
+
+/* ---- the file set of a directory [F-17] ---- */
+
+static coffer_err
+extra_entry(void *arg, struct fault *f, const struct tree_entry *e)
+{
+	const struct coffer_model *m = arg;
+	size_t len = strlen(e->path);
+	char path[LIMIT_PATH + 1];
+
+	if (len < sizeof(SUFFIX) || strcmp(e->path + len - (sizeof(SUFFIX) - 1), SUFFIX) != 0)
+		return COFFER_OK;
+	len -= sizeof(SUFFIX) - 1;
+	if (len < sizeof(path)) {
+		memcpy(path, e->path, len);
+		path[len] = '\0';
+		if (keyblock_find(&m->keys, path) != SIZE_MAX)
+			return COFFER_OK;
+	}
+	return fault_set(f, COFFER_E_FILESET, "%s/%s is not a file of this model", m->shown, e->path);
+}
+
+static bool
+is_hidden_entry(void *arg, const char *path, const char *name)
+{
+	(void)arg;
+	(void)path;
+	return name[0] == '.';
+}
+
+enum there {
+	NOTHING_THERE,
+	FILE_THERE,
+};
+
+static coffer_err
+look(struct fault *f, struct coffer_model *m, int dirfd, const char *path, const char *suffix, enum there *out)
+{
+	char name[LIMIT_PATH_PART + sizeof(SUFFIX)];
+	struct stat st;
+
+	(void)snprintf(name, sizeof(name), "%s%s", path_base(path), suffix);
+	*out = NOTHING_THERE;
+	if (fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) == 0)
+		*out = FILE_THERE;
+	else if (errno != ENOENT)
+		return fault_errno(f, errno, "cannot look at %s/%s%s", m->shown, path, suffix);
+	return COFFER_OK;
+}
+
+static coffer_err
+check_entry(struct fault *f, struct coffer_model *m, const char *path, enum model_mode mode)
+{
+	enum there sealed = NOTHING_THERE, plain = NOTHING_THERE;
+	int dirfd = -1;
+	coffer_err err = path_parent(f, m->fd, m->shown, path, false, &dirfd);
+
+	if (err == COFFER_OK) {
+		TRY(look(f, m, dirfd, path, SUFFIX, &sealed));
+		TRY(look(f, m, dirfd, path, "", &plain));
+	} else if (err != COFFER_E_NOTFOUND) {
+		goto out;
+	}
+	err = COFFER_OK;
+	if (mode == MODEL_OPENING && (sealed || plain))
+		goto out;
+	if (plain)
+		TRY(fault_set(f, COFFER_E_PLAIN, "%s/%s is a plain file where only a sealed one belongs", m->shown,
+			      path));
+	if (!sealed)
+		TRY(fault_set(f, COFFER_E_FILESET, "%s/%s%s is missing", m->shown, path, SUFFIX));
+out:
+	file_close(&dirfd);
+	return err;
+}
+
+static coffer_err
+check_file_set(struct fault *f, struct coffer_model *m, enum model_mode mode)
+{
+	const struct tree_visitor visitor = {.entry = extra_entry, .leave_out = is_hidden_entry, .arg = m};
+	coffer_err err = COFFER_OK;
+
+	for (size_t i = 0; i < m->keys.n_files; i++) {
+		TRY(path_check_model(f, m->keys.files[i].path));
+		if (!m->keys.files[i].sealed)
+			TRY(fault_set(f, COFFER_E_FORMAT, "%s: the key block of an unfinished model", m->shown));
+		TRY(check_entry(f, m, m->keys.files[i].path, mode));
+	}
+	TRY(tree_walk(f, m->fd, m->shown, &visitor));
+out:
+	return err;
+}
+
+/* ---- opening ---- */
+
+static coffer_err
+load_directory(struct fault *f, struct coffer_model *m)
+{
+	coffer_err err = model_read_keyblock(f, m->fd, m->shown, KEYBLOCK_NAME, &m->keys);
+
+	if (err != COFFER_E_NOTFOUND)
+		return err;
+	if (faccessat(m->fd, PARTIAL_NAME, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+		return fault_set(f, COFFER_E_FILESET,
+				 "%s: its sealing was interrupted; give the same seal command again", m->shown);
+	return fault_set(f, COFFER_E_FILESET, "%s is not a sealed model: it has no %s", m->shown, KEYBLOCK_NAME);
+}
+
+static coffer_err
+load_file(struct fault *f, struct coffer_model *m, const struct input *in, enum model_mode mode)
+{
+	uint8_t *images = NULL;
+	struct head head;
+	struct view doc;
+	coffer_err err;
+
+	TRY(sealed_read_head(f, in, &head));
+	if (!head.embedded)
+		TRY(fault_set(f, COFFER_E_FORMAT,
+			      "%s is one file of a sealed directory; open the directory that has %s", in->shown,
+			      KEYBLOCK_NAME));
+	images = malloc(2 * SLOT_LEN);
+	if (!images)
+		TRY(fault_nomem(f));
+	TRY(sealed_read_slots(f, in, images, mode == MODEL_MEND, &doc, &m->slot));
+	err = keyblock_decode(f, doc, &m->keys);
+	if (err)
+		TRY(fault_prefix(f, "%s", in->shown));
+	if (!m->keys.files[0].sealed)
+		TRY(fault_set(f, COFFER_E_FORMAT, "%s: the key block of an unfinished model", in->shown));
+out:
+	free(images);
+	return err;
+}
+
+static coffer_err
+new_model(struct fault *f, struct coffer_ctx *ctx, const char *shown, struct coffer_model **out)
+{
+	struct coffer_model *m = calloc(1, sizeof(*m));
+
+	if (!m)
+		return fault_nomem(f);
+	*out = m;
+	m->ctx = ctx;
+	m->fd = -1;
+	m->keys = (struct keyblock)KEYBLOCK_INIT;
+	m->shown = strdup(shown);
+	return m->shown ? COFFER_OK : fault_nomem(f);
+}
+
+/* The head must be authentic before the model is handed out, as the key block is. */
+static coffer_err
+check_single(struct fault *f, struct coffer_model *m)
+{
+	struct sealed s = {0};
+	char *shown = NULL;
+	coffer_err err = model_sealed(f, m, 0, &s, &shown);
+
+	sealed_close(&s);
+	free(shown);
+	return err;
+}
+
+coffer_err
+model_open(struct fault *f, struct coffer_ctx *ctx, const char *path, const struct coffer_keyring *keys,
+	   enum model_mode mode, struct coffer_model **out)
+{
+	struct input in = INPUT_INIT;
+	struct coffer_model *m = NULL;
+	struct stat st;
+	coffer_err err;
+
+	*out = NULL;
+	TRY(new_model(f, ctx, path, &m));
+	m->fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	if (m->fd < 0 || fstat(m->fd, &st) != 0)
+		TRY(fault_errno(f, errno, "cannot open %s", path));
+	m->directory = S_ISDIR(st.st_mode);
+	if (m->directory) {
+		TRY(load_directory(f, m));
+	} else {
+		TRY(input_from_fd(f, &in, m->fd, m->shown));
+		TRY(load_file(f, m, &in, mode));
+	}
+	err = model_unwrap(f, &m->keys, keys, &m->dek);
+	if (err)
+		TRY(fault_prefix(f, "%s", path));
+	if (m->directory)
+		TRY(check_file_set(f, m, mode));
+	else
+		TRY(check_single(f, m));
+	*out = m;
+	m = NULL;
+out:
+	model_free(&m);
+	return err;
+}
+
+coffer_err
+model_open_source(struct fault *f, struct coffer_ctx *ctx, const struct coffer_source *source,
+		  const struct coffer_keyring *keys, struct coffer_model **out)
+{
+	struct coffer_model *m = NULL;
+	struct input in;
+	coffer_err err;
+
+	*out = NULL;
+	TRY(new_model(f, ctx, "the sealed file", &m));
+	m->source = source;
+	input_from_source(&in, source, m->shown);
+	TRY(load_file(f, m, &in, MODEL_READ));
+	TRY(model_unwrap(f, &m->keys, keys, &m->dek));
+	TRY(check_single(f, m));
+	*out = m;
+	m = NULL;
+out:
+	model_free(&m);
+	return err;
+}
+
+void
+model_free(struct coffer_model **model)
+{
+	struct coffer_model *m = *model;
+
+	if (!m)
+		return;
+	secret_free(&m->dek);
+	keyblock_free(&m->keys);
+	file_close(&m->fd);
+	free(m->shown);
+	free(m);
+	*model = NULL;
+}
+
+/* ---- its files ---- */
+
+coffer_err
+model_sealed_matches(struct fault *f, const struct keyblock *k, size_t index, const struct sealed *s)
+{
+	const struct keyblock_file *file = &k->files[index];
+	const struct head *h = &s->head;
+
+	/* [F-16]; the hash says it all, the rest says it for people */
+	if (memcmp(h->model_id, k->model_id, MODEL_ID_LEN) != 0)
+		return fault_set(f, COFFER_E_AUTH, "%s belongs to another model", s->in.shown);
+	if (strcmp(h->path, file->path) != 0)
+		return fault_set(f, COFFER_E_AUTH, "%s is the file «%s» of this model under another name", s->in.shown,
+				 h->path);
+	if (h->index != index || h->count != k->n_files || h->size != file->size ||
+	    !mem_equal(s->a_hash, file->head, SHA256_LEN))
+		return fault_set(f, COFFER_E_AUTH, "%s is from another sealing of this model", s->in.shown);
+	return COFFER_OK;
+}
+
+static coffer_err
+file_input(struct fault *f, struct coffer_model *m, size_t index, struct input *in, char **shown_out)
+{
+	const char *path = m->keys.files[index].path;
+	char *sealed_path = NULL;
+	coffer_err err = COFFER_OK;
+	int fd;
+
+	*shown_out = NULL;
+	if (!m->directory) {
+		if (m->source) {
+			input_from_source(in, m->source, m->shown);
+			return COFFER_OK;
+		}
+		fd = fcntl(m->fd, F_DUPFD_CLOEXEC, 3);
+		if (fd < 0)
+			return fault_errno(f, errno, "cannot open %s", m->shown);
+		return input_from_fd(f, in, fd, m->shown);
+	}
+	if (asprintf(&sealed_path, "%s%s", path, SUFFIX) < 0)
+		return fault_nomem(f);
+	if (asprintf(shown_out, "%s/%s", m->shown, sealed_path) < 0) {
+		*shown_out = NULL;
+		TRY(fault_nomem(f));
+	}
+	TRY(path_open(f, m->fd, m->shown, sealed_path, PATH_NO_LINKS, &fd));
+	TRY(input_from_fd(f, in, fd, *shown_out));
+out:
+	free(sealed_path);
+	return err;
+}
+
+coffer_err
+model_sealed(struct fault *f, struct coffer_model *m, size_t index, struct sealed *s, char **shown_out)
+{
+	struct input in = INPUT_INIT;
+	coffer_err err;
+
+	memset(s, 0, sizeof(*s));
+	TRY(file_input(f, m, index, &in, shown_out));
+	TRY(sealed_open(f, s, &in, m->dek.p));
+	if (s->head.embedded == m->directory)
+		TRY(fault_set(f, COFFER_E_FORMAT, "%s: a key block in a file of a directory", s->in.shown));
+	TRY(model_sealed_matches(f, &m->keys, index, s));
+out:
+	if (err) {
+		input_close(&in);
+		sealed_close(s);
+	}
+	return err;
+}

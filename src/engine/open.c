@@ -1,0 +1,448 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Opening and checking.
+ *
+ * While a directory is being opened it has «.coffer.opening», which names the
+ * sealed model by its MAC.  Each plain file appears when all its records are verified and it is
+ * durable, so what is there under its name when the same call comes again is done.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <coffer/open.h>
+
+#include "base/enc.h"
+#include "base/file.h"
+#include "engine/each.h"
+#include "engine/model.h"
+#include "engine/staging.h"
+#include "engine/transfer.h"
+#include "engine/walk.h"
+
+struct open_run {
+	struct coffer_ctx *ctx;
+	struct coffer_open_options opt;
+	struct filter filter;
+	const char *in, *out;
+	struct coffer_model *model;
+	int out_fd; /* of a directory */
+	bool write; /* false to check alone */
+	bool resuming;
+	bool made_out; /* the folder was not there before */
+	bool *wanted;
+	uint64_t n_wanted, bytes;
+	struct progress progress;
+	atomic_uint_fast64_t n_skipped;
+};
+
+static coffer_err
+check_options(struct fault *f, struct open_run *r)
+{
+	uint64_t any = 0;
+
+	for (size_t i = 0; i < 8; i++)
+		any |= r->opt.reserved[i];
+	if (r->opt.version_1 != 1 || any != 0)
+		return fault_set(f, COFFER_E_USAGE, "open options of another version");
+	if (r->write && r->opt.in_place != (r->out == NULL))
+		return fault_set(f, COFFER_E_USAGE, "opening needs either an output or in-place");
+	if (r->opt.in_place && (r->opt.n_include || r->opt.n_exclude))
+		return fault_set(f, COFFER_E_USAGE, "in place all files are opened; leave out --include and --exclude");
+	return COFFER_OK;
+}
+
+static coffer_err
+choose_files(struct fault *f, struct open_run *r)
+{
+	const struct keyblock *k = &r->model->keys;
+
+	r->wanted = calloc(k->n_files, sizeof(*r->wanted));
+	if (!r->wanted)
+		return fault_nomem(f);
+	for (size_t i = 0; i < k->n_files; i++) {
+		r->wanted[i] = filter_wants(&r->filter, k->files[i].path);
+		r->n_wanted += r->wanted[i];
+		r->bytes += r->wanted[i] ? k->files[i].size : 0;
+	}
+	if (r->n_wanted == 0)
+		return fault_set(f, COFFER_E_NOTFOUND, "no file of %s matches", r->in);
+	return COFFER_OK;
+}
+
+/* ---- one file ---- */
+
+static coffer_err
+open_into(struct fault *f, struct open_run *r, struct sealed *s, struct newfile *n, struct pool_worker *w)
+{
+	const struct output out = {.fd = n->fd, .shown = n->shown};
+	const struct transfer t = {.sealed = s, .out = &out, .progress = &r->progress};
+
+	/* the final size at once: a file system that has huge pages can use them */
+	if (ftruncate(n->fd, (off_t)s->head.size) != 0)
+		return fault_errno(f, errno, "cannot write %s", n->shown);
+	return transfer_file(f, r->ctx, &t, w);
+}
+
+static coffer_err
+check_file(struct fault *f, struct open_run *r, size_t index, struct pool_worker *w)
+{
+	struct sealed s = {0};
+	const struct transfer t = {.sealed = &s, .progress = &r->progress};
+	char *shown = NULL;
+	coffer_err err;
+
+	TRY(model_sealed(f, r->model, index, &s, &shown));
+	TRY(transfer_file(f, r->ctx, &t, w));
+out:
+	sealed_close(&s);
+	free(shown);
+	return err;
+}
+
+/* ---- a model of one file ---- */
+
+static coffer_err
+plain_name(struct fault *f, const char *in, char **out)
+{
+	size_t len = strlen(in), suffix = sizeof(SUFFIX) - 1;
+
+	if (len <= suffix || strcmp(in + len - suffix, SUFFIX) != 0 || in[len - suffix - 1] == '/')
+		return fault_set(f, COFFER_E_USAGE, "in place a sealed file must be called NAME%s, to become NAME",
+				 SUFFIX);
+	*out = strndup(in, len - suffix);
+	return *out ? COFFER_OK : fault_nomem(f);
+}
+
+static coffer_err
+check_not_same(struct fault *f, const struct open_run *r, const char *out)
+{
+	struct stat a, b;
+
+	if (fstat(r->model->fd, &a) == 0 && stat(out, &b) == 0 && a.st_dev == b.st_dev && a.st_ino == b.st_ino)
+		return fault_set(f, COFFER_E_USAGE, "%s is the input itself; name another output, or --in-place", out);
+	return COFFER_OK;
+}
+
+static coffer_err
+open_single(struct fault *f, struct open_run *r)
+{
+	struct newfile n = NEWFILE_INIT;
+	struct sealed s = {0};
+	char *own_out = NULL, *shown = NULL;
+	coffer_err err;
+
+	if (r->opt.in_place)
+		TRY(plain_name(f, r->in, &own_out));
+	TRY(check_not_same(f, r, own_out ? own_out : r->out));
+	TRY(model_sealed(f, r->model, 0, &s, &shown));
+	TRY(newfile_open(f, &n, own_out ? own_out : r->out, s.in.mode, r->opt.force));
+	if (r->opt.dry_run)
+		goto out;
+	TRY(open_into(f, r, &s, &n, NULL));
+	TRY(ctx_check_cancelled(f, r->ctx));
+	TRY(newfile_commit(f, &n));
+	if (r->opt.in_place && unlink(r->in) != 0)
+		TRY(fault_errno(f, errno, "opened, but cannot remove the sealed %s", r->in));
+out:
+	newfile_abort(&n);
+	sealed_close(&s);
+	free(own_out);
+	free(shown);
+	return err;
+}
+
+/* ---- a model of a directory ---- */
+
+/* Whether an interrupted run of the same call has made this file already. */
+static bool
+is_done(const struct open_run *r, int dirfd, const char *path, uint64_t size)
+{
+	struct stat st;
+
+	return r->resuming && fstatat(dirfd, path_base(path), &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode) &&
+	       (uint64_t)st.st_size == size;
+}
+
+static coffer_err
+remove_sealed(struct fault *f, struct open_run *r, int dirfd, const char *path)
+{
+	char *name = NULL;
+	coffer_err err = COFFER_OK;
+
+	if (asprintf(&name, "%s%s", path_base(path), SUFFIX) < 0)
+		return fault_nomem(f);
+	if (unlinkat(dirfd, name, 0) != 0 && errno != ENOENT)
+		err = fault_errno(f, errno, "opened, but cannot remove the sealed %s/%s%s", r->in, path, SUFFIX);
+	free(name);
+	return err;
+}
+
+static coffer_err
+write_plain(struct fault *f, struct open_run *r, size_t index, int dirfd, struct pool_worker *w)
+{
+	const struct keyblock_file *file = &r->model->keys.files[index];
+	struct newfile n = NEWFILE_INIT;
+	struct sealed s = {0};
+	char *shown = NULL, *plain = NULL;
+	coffer_err err;
+
+	if (asprintf(&plain, "%s/%s", r->out, file->path) < 0)
+		return fault_nomem(f);
+	TRY(model_sealed(f, r->model, index, &s, &shown));
+	TRY(newfile_open_at(f, &n, dirfd, path_base(file->path), plain, s.in.mode, r->opt.force || r->resuming));
+	TRY(open_into(f, r, &s, &n, w));
+	TRY(newfile_commit(f, &n));
+out:
+	newfile_abort(&n);
+	sealed_close(&s);
+	free(shown);
+	free(plain);
+	return err;
+}
+
+static coffer_err
+open_entry(void *arg, struct fault *f, size_t index, struct pool_worker *w)
+{
+	struct open_run *r = arg;
+	const struct keyblock_file *file = &r->model->keys.files[index];
+	int dirfd = -1;
+	coffer_err err = COFFER_OK;
+
+	if (!r->wanted[index])
+		return COFFER_OK;
+	atomic_store(&r->progress.path, file->path);
+	if (!r->write)
+		return check_file(f, r, index, w);
+	TRY(path_parent(f, r->out_fd, r->out, file->path, true, &dirfd));
+	if (is_done(r, dirfd, file->path, file->size)) {
+		atomic_fetch_add(&r->n_skipped, 1);
+		progress_add(&r->progress, file->size);
+	} else {
+		TRY(write_plain(f, r, index, dirfd, w));
+	}
+	if (r->opt.in_place)
+		TRY(remove_sealed(f, r, dirfd, file->path));
+out:
+	file_close(&dirfd);
+	return err;
+}
+
+static uint64_t
+entry_size(void *arg, size_t index)
+{
+	const struct open_run *r = arg;
+
+	return r->model->keys.files[index].size;
+}
+
+/* The mark names the sealed model, so that another one is not taken for it. */
+static coffer_err
+read_mark(struct fault *f, struct open_run *r, const char want[static 2 * SHA256_LEN + 2])
+{
+	struct buf text = BUF_INIT(2 * SHA256_LEN + 1);
+	coffer_err err = file_slurp_at(f, r->out_fd, OPENING_NAME, r->out, 2 * SHA256_LEN + 1, &text);
+
+	if (err == COFFER_OK && text.len == 2 * SHA256_LEN + 1 && memcmp(text.p, want, text.len) == 0) {
+		r->resuming = true;
+		ctx_notice(r->ctx, "continuing the interrupted opening of %s", r->in);
+	} else if (err == COFFER_OK || err == COFFER_E_FORMAT) {
+		err = fault_set(f, COFFER_E_EXISTS,
+				"%s holds an interrupted opening of another sealed model; name another folder", r->out);
+	} else if (err == COFFER_E_NOTFOUND) {
+		fault_clear(f);
+		err = COFFER_OK;
+	}
+	buf_free(&text);
+	return err;
+}
+
+static coffer_err
+set_mark(struct fault *f, struct open_run *r)
+{
+	char text[2 * SHA256_LEN + 2];
+	struct newfile n = NEWFILE_INIT;
+	bool empty = true;
+	coffer_err err;
+
+	enc_hex(r->model->keys.mac, SHA256_LEN, text);
+	text[2 * SHA256_LEN] = '\n';
+	text[2 * SHA256_LEN + 1] = '\0';
+	TRY(read_mark(f, r, text));
+	if (r->resuming)
+		goto out;
+	if (!r->opt.in_place && !r->opt.force)
+		TRY(staging_is_empty(f, r->out_fd, r->out, &empty));
+	if (!empty)
+		TRY(fault_set(f, COFFER_E_EXISTS, "%s is not empty; name a new folder, or --force replaces files in it",
+			      r->out));
+	if (r->opt.dry_run)
+		goto out;
+	TRY(newfile_open_at(f, &n, r->out_fd, OPENING_NAME, OPENING_NAME, 0666, false));
+	TRY(file_write_at(f, n.fd, OPENING_NAME, text, 2 * SHA256_LEN + 1, 0));
+	TRY(newfile_commit(f, &n));
+out:
+	newfile_abort(&n);
+	return err;
+}
+
+static coffer_err
+open_output(struct fault *f, struct open_run *r)
+{
+	if (r->opt.in_place) {
+		r->out = r->in;
+		r->out_fd = fcntl(r->model->fd, F_DUPFD_CLOEXEC, 3);
+	} else {
+		r->made_out = mkdir(r->out, 0777) == 0;
+		if (!r->made_out && errno != EEXIST)
+			return fault_errno(f, errno, "cannot create the folder %s", r->out);
+		r->out_fd = open(r->out, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	}
+	if (r->out_fd < 0 && errno == ENOTDIR)
+		return fault_set(f, COFFER_E_EXISTS, "%s is a file; a sealed directory opens to a directory", r->out);
+	if (r->out_fd < 0)
+		return fault_errno(f, errno, "cannot open the folder %s", r->out);
+	return model_lock_folder(f, r->out_fd, r->out);
+}
+
+static coffer_err
+remove_mark(struct fault *f, struct open_run *r, const char *name)
+{
+	if (unlinkat(r->out_fd, name, 0) != 0 && errno != ENOENT)
+		return fault_errno(f, errno, "cannot remove %s/%s", r->out, name);
+	return file_sync_dir(f, r->out_fd, r->out);
+}
+
+static coffer_err
+each_entry(struct fault *f, struct open_run *r)
+{
+	const struct each each = {
+		.n = r->model->keys.n_files,
+		.size = entry_size,
+		.file = open_entry,
+		.arg = r,
+		.one_by_one = r->opt.in_place,
+	};
+
+	return each_file(f, r->ctx, &each);
+}
+
+/*
+ * After an integrity fault the model will never be whole: nothing of it is left, lest somebody
+ * uses the part.  (After any other fault what is done stays, and the same call goes on.)  The
+ * folder was empty, or held our own part, so that all in it is ours.
+ */
+static void
+abandon(struct open_run *r)
+{
+	for (size_t i = 0; i < r->model->keys.n_files; i++) {
+		const char *path = r->model->keys.files[i].path;
+		int dirfd = -1;
+
+		if (path_parent(NULL, r->out_fd, r->out, path, false, &dirfd) == COFFER_OK)
+			(void)unlinkat(dirfd, path_base(path), 0);
+		file_close(&dirfd);
+	}
+	(void)unlinkat(r->out_fd, OPENING_NAME, 0);
+	staging_remove_folders(r->out, !r->made_out);
+}
+
+static coffer_err
+open_directory(struct fault *f, struct open_run *r)
+{
+	struct stat st;
+	coffer_err err;
+
+	/* a dry run makes no folder */
+	if (r->opt.dry_run && !r->opt.in_place && stat(r->out, &st) != 0 && errno == ENOENT)
+		return COFFER_OK;
+	TRY(open_output(f, r));
+	TRY(set_mark(f, r));
+	if (r->opt.dry_run)
+		goto out;
+	err = each_entry(f, r);
+	if (coffer_err_exit(err) == 5 && !r->opt.in_place && !r->opt.force)
+		abandon(r);
+	TRY(err);
+	if (r->opt.in_place)
+		TRY(remove_mark(f, r, KEYBLOCK_NAME));
+	TRY(remove_mark(f, r, OPENING_NAME));
+out:
+	return err;
+}
+
+/* ---- the verbs ---- */
+
+static bool
+is_opening_in_place(const struct open_run *r)
+{
+	int fd = r->opt.in_place ? open(r->in, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+	bool has = fd >= 0 && model_has_entry(fd, OPENING_NAME);
+
+	file_close(&fd);
+	return has;
+}
+
+static coffer_err
+run_open(struct fault *f, struct open_run *r, const struct coffer_keyring *keys)
+{
+	coffer_err err;
+
+	TRY(check_options(f, r));
+	TRY(model_open(f, r->ctx, r->in, keys, is_opening_in_place(r) ? MODEL_OPENING : MODEL_READ, &r->model));
+	TRY(choose_files(f, r));
+	progress_begin(&r->progress, r->ctx, r->bytes);
+	if (!r->write)
+		err = each_entry(f, r);
+	else if (r->model->directory)
+		err = open_directory(f, r);
+	else
+		err = open_single(f, r);
+	progress_end(&r->progress);
+out:
+	return err;
+}
+
+static coffer_err
+finish(struct open_run *r, coffer_err err, uint64_t start, struct coffer_stats *stats_out)
+{
+	if (err == COFFER_OK && stats_out) {
+		*stats_out = (struct coffer_stats){
+			.n_files = r->n_wanted,
+			.bytes = r->bytes,
+			.n_skipped = atomic_load(&r->n_skipped),
+			.seconds = (double)(now_ns() - start) / 1e9,
+		};
+		enc_hex(r->model->keys.model_id, MODEL_ID_LEN, stats_out->model_id);
+	}
+	model_free(&r->model);
+	file_close(&r->out_fd);
+	free(r->wanted);
+	return err;
+}
+
+coffer_err
+coffer_open(struct coffer_ctx *ctx, const char *in, const char *out, const struct coffer_keyring *keys,
+	    const struct coffer_open_options *options, struct coffer_stats *stats_out)
+{
+	struct open_run r = {.ctx = ctx, .opt = {.version_1 = 1}, .in = in, .out = out, .out_fd = -1, .write = true};
+	uint64_t start = now_ns();
+
+	if (options)
+		r.opt = *options;
+	r.filter = (struct filter){r.opt.include, r.opt.n_include, r.opt.exclude, r.opt.n_exclude, true};
+	return finish(&r, run_open(ctx_begin(ctx), &r, keys), start, stats_out);
+}
+
+coffer_err
+coffer_check(struct coffer_ctx *ctx, const char *in, const struct coffer_keyring *keys, struct coffer_stats *stats_out)
+{
+	struct open_run r = {.ctx = ctx, .opt = {.version_1 = 1}, .in = in, .out_fd = -1};
+	uint64_t start = now_ns();
+
+	return finish(&r, run_open(ctx_begin(ctx), &r, keys), start, stats_out);
+}

@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Any byte range of a sealed model, from any thread (coffer/open.h).
+ */
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <coffer/open.h>
+
+#include "base/num.h"
+#include "engine/model.h"
+
+struct coffer_file {
+	struct sealed sealed;
+	char *shown;
+
+	/* the record that was last read in part: small reads in a row cost one record */
+	pthread_mutex_t lock;
+	uint8_t *cached;
+	uint64_t cached_index;
+};
+
+coffer_err
+coffer_model_open(struct coffer_ctx *ctx, const char *path, const struct coffer_keyring *keys,
+		  struct coffer_model **model_out)
+{
+	return model_open(ctx_begin(ctx), ctx, path, keys, MODEL_READ, model_out);
+}
+
+coffer_err
+coffer_model_open_source(struct coffer_ctx *ctx, const struct coffer_source *source, const struct coffer_keyring *keys,
+			 struct coffer_model **model_out)
+{
+	return model_open_source(ctx_begin(ctx), ctx, source, keys, model_out);
+}
+
+void
+coffer_model_free(struct coffer_model **model)
+{
+	model_free(model);
+}
+
+const char *
+coffer_model_name(const struct coffer_model *model)
+{
+	return model->keys.name;
+}
+
+const char *
+coffer_model_version(const struct coffer_model *model)
+{
+	return model->keys.version;
+}
+
+size_t
+coffer_model_size(const struct coffer_model *model)
+{
+	return model->keys.n_files;
+}
+
+const char *
+coffer_model_path(const struct coffer_model *model, size_t index)
+{
+	return index < model->keys.n_files ? model->keys.files[index].path : NULL;
+}
+
+size_t
+coffer_model_find(const struct coffer_model *model, const char *path)
+{
+	return keyblock_find(&model->keys, path);
+}
+
+/* An empty file has one empty record, which no read would ever verify. */
+static coffer_err
+check_empty(struct fault *f, struct coffer_file *o)
+{
+	uint8_t none;
+
+	return o->sealed.head.size == 0 ? sealed_read_record(f, &o->sealed, 0, &none, false) : COFFER_OK;
+}
+
+coffer_err
+coffer_file_open(struct coffer_ctx *ctx, struct coffer_model *model, size_t index, struct coffer_file **file_out)
+{
+	struct fault *f = ctx_begin(ctx);
+	struct coffer_file *file;
+	coffer_err err;
+
+	*file_out = NULL;
+	if (index >= model->keys.n_files)
+		return fault_set(f, COFFER_E_RANGE, "file %zu of %zu", index, model->keys.n_files);
+	file = calloc(1, sizeof(*file));
+	if (!file)
+		return fault_nomem(f);
+	pthread_mutex_init(&file->lock, NULL);
+	TRY(model_sealed(f, model, index, &file->sealed, &file->shown));
+	TRY(check_empty(f, file));
+	*file_out = file;
+	file = NULL;
+out:
+	coffer_file_free(&file);
+	return err;
+}
+
+void
+coffer_file_free(struct coffer_file **file)
+{
+	struct coffer_file *o = *file;
+
+	if (!o)
+		return;
+	sealed_close(&o->sealed);
+	pthread_mutex_destroy(&o->lock);
+	free(o->cached);
+	free(o->shown);
+	free(o);
+	*file = NULL;
+}
+
+uint64_t
+coffer_file_size(const struct coffer_file *file)
+{
+	return file->sealed.head.size;
+}
+
+static bool
+copy_cached(struct coffer_file *o, uint64_t index, size_t from, void *buf, size_t len)
+{
+	bool hit;
+
+	pthread_mutex_lock(&o->lock);
+	hit = o->cached && o->cached_index == index;
+	if (hit)
+		memcpy(buf, o->cached + from, len);
+	pthread_mutex_unlock(&o->lock);
+	return hit;
+}
+
+/* Part of a record: it is opened whole, beside, and kept for the next small read. */
+static coffer_err
+read_part(struct fault *f, struct coffer_file *o, uint64_t index, size_t from, void *buf, size_t len)
+{
+	uint8_t *record, *old;
+	coffer_err err;
+
+	if (copy_cached(o, index, from, buf, len))
+		return COFFER_OK;
+	record = malloc(head_record_len(&o->sealed.head, index));
+	if (!record)
+		return fault_nomem(f);
+	err = sealed_read_record(f, &o->sealed, index, record, false);
+	if (err != COFFER_OK) {
+		free(record);
+		return err;
+	}
+	memcpy(buf, record + from, len);
+	pthread_mutex_lock(&o->lock);
+	old = o->cached;
+	o->cached = record;
+	o->cached_index = index;
+	pthread_mutex_unlock(&o->lock);
+	free(old);
+	return COFFER_OK;
+}
+
+static coffer_err
+read_range(struct fault *f, struct coffer_file *o, uint64_t off, uint8_t *buf, size_t len)
+{
+	const struct head *h = &o->sealed.head;
+	coffer_err err = COFFER_OK;
+
+	if (off > h->size || len > h->size - off)
+		return fault_set(f, COFFER_E_RANGE, "bytes %llu to %llu of %llu", (unsigned long long)off,
+				 (unsigned long long)(off + len), (unsigned long long)h->size);
+	if (atomic_load(&o->sealed.failed)) /* [F-11] */
+		return COFFER_E_AUTH;
+	while (len > 0) {
+		uint64_t index = off / h->record_size;
+		size_t from = (size_t)(off % h->record_size), record_len = head_record_len(h, index);
+		size_t n = (size_t)num_min(len, record_len - from);
+
+		if (n == record_len)
+			TRY(sealed_read_record(f, &o->sealed, index, buf, false));
+		else
+			TRY(read_part(f, o, index, from, buf, n));
+		buf += n;
+		off += n;
+		len -= n;
+	}
+out:
+	return err;
+}
+
+coffer_err
+coffer_file_read_at(struct coffer_file *file, uint64_t off, void *buf, size_t len)
+{
+	coffer_err err = read_range(NULL, file, off, buf, len);
+
+	if (err != COFFER_OK && len > 0)
+		memset(buf, 0, len);
+	return err;
+}
+
+static coffer_err
+source_read_at(void *user, uint64_t off, void *buf, size_t len)
+{
+	return coffer_file_read_at(user, off, buf, len);
+}
+
+struct coffer_source
+coffer_file_source(struct coffer_file *file)
+{
+	return (struct coffer_source){.size = coffer_file_size(file), .user = file, .read_at = source_read_at};
+}

@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "engine/transfer.h"
+
+#include "base/limits.h"
+#include "base/num.h"
+
+/*
+ * One step moves this many bytes, or one record when that is more: a huge page's worth, so that a
+ * page of huge tmpfs is written whole and need not be zeroed first.
+ */
+#define STEP_LEN (UINT32_C(2) << 20)
+
+static const struct head *
+head_of(const struct transfer *t)
+{
+	return t->sealed ? &t->sealed->head : &t->into->head;
+}
+
+static const struct head_layout *
+layout_of(const struct transfer *t)
+{
+	return t->sealed ? &t->sealed->at : &t->into->at;
+}
+
+static uint64_t
+records_a_step(uint32_t record_size)
+{
+	return record_size >= STEP_LEN ? 1 : STEP_LEN / record_size;
+}
+
+/* Records @first to @end - 1: fill @buf with their plaintext. */
+static coffer_err
+fetch(const struct transfer *t, uint64_t first, uint64_t end, uint64_t len, struct fault *f, uint8_t *buf)
+{
+	uint64_t record_size = head_of(t)->record_size;
+	coffer_err err = COFFER_OK;
+
+	if (t->plain)
+		return input_read_bulk(f, t->plain, first * record_size, buf, (size_t)len);
+	for (uint64_t i = first; i < end; i++)
+		TRY(sealed_read_record(f, t->sealed, i, buf + (i - first) * record_size, true));
+out:
+	return err;
+}
+
+static coffer_err
+store(const struct transfer *t, uint64_t first, uint64_t end, uint64_t len, struct fault *f, uint8_t *buf)
+{
+	uint64_t record_size = head_of(t)->record_size;
+	coffer_err err = COFFER_OK;
+
+	if (t->out)
+		return output_write(f, t->out, first * record_size, buf, (size_t)len);
+	for (uint64_t i = first; t->into && i < end; i++)
+		TRY(sealing_write_record(f, t->into, i, buf + (i - first) * record_size));
+out:
+	return err;
+}
+
+static coffer_err
+step(void *arg, uint64_t item, struct pool_worker *w)
+{
+	const struct transfer *t = arg;
+	const struct head *h = head_of(t);
+	uint64_t n = records_a_step(h->record_size), first = item * n;
+	uint64_t end = num_min(first + n, layout_of(t)->n_records);
+	uint64_t len = num_min(n * h->record_size, h->size - first * h->record_size);
+	coffer_err err;
+
+	TRY(fetch(t, first, end, len, &w->fault, w->scratch));
+	TRY(store(t, first, end, len, &w->fault, w->scratch));
+	if (t->progress)
+		progress_add(t->progress, len);
+out:
+	return err;
+}
+
+static uint64_t
+n_steps(const struct transfer *t)
+{
+	uint64_t n = records_a_step(head_of(t)->record_size);
+
+	return (layout_of(t)->n_records + n - 1) / n;
+}
+
+static size_t
+scratch_len(uint32_t record_size)
+{
+	return (size_t)num_round_up(record_size > STEP_LEN ? record_size : STEP_LEN, HEAD_ALIGN);
+}
+
+coffer_err
+transfer_run(struct fault *f, struct coffer_ctx *ctx, const struct transfer *t)
+{
+	struct input *in = t->plain ? t->plain : &t->sealed->in;
+	size_t scratch = scratch_len(head_of(t)->record_size);
+	unsigned int threads, most = (unsigned int)num_min(LIMIT_BULK_MEMORY / scratch, 1024);
+	struct transfer copy = *t;
+	struct pool *pool;
+	coffer_err err;
+
+	TRY(ctx_pool(f, ctx, &pool));
+	input_expect_bulk(in);
+	/* a disk wants several requests at once; memory wants no more threads than there are cores */
+	threads = in->direct_fd >= 0 ? pool_size(pool) : ctx_jobs(ctx);
+	TRY(pool_run(f, pool, threads < most ? threads : most, scratch, step, &copy, n_steps(t)));
+out:
+	return err;
+}
+
+coffer_err
+transfer_alone(const struct transfer *t, struct pool_worker *w)
+{
+	struct transfer copy = *t;
+	coffer_err err = COFFER_OK;
+
+	for (uint64_t i = 0; i < n_steps(t); i++)
+		TRY(step(&copy, i, w));
+out:
+	return err;
+}
+
+coffer_err
+transfer_file(struct fault *f, struct coffer_ctx *ctx, const struct transfer *t, struct pool_worker *w)
+{
+	return w ? transfer_alone(t, w) : transfer_run(f, ctx, t);
+}
