@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Runs a reader over the kit that README.md describes: run.py COFFER, or run.py --reader for tests/interop/reader.py."""
+"""Runs a reader over the kit of README.md: run.py COFFER, or run.py --reader for tests/interop/reader.py."""
 import argparse, contextlib, hashlib, io, os, re, shutil, subprocess, sys, tempfile
 
 import vector
@@ -13,7 +13,6 @@ KEYS = {  # what opens with which file of keys/, for the command and for reader.
     "passphrase": ("passphrase:file={}/passphrase.txt", "--passphrase-file", "passphrase.txt"),
     "passphrase-other": ("passphrase:file={}/passphrase-other.txt", "--passphrase-file", "passphrase-other.txt")}
 SECONDS = 60  # for one command
-NOTHING = hashlib.sha256().hexdigest()
 
 
 class Command:
@@ -24,7 +23,7 @@ class Command:
         shutil.copytree(os.path.join(vector.HERE, "keys"), self.keys)
         for name in os.listdir(self.keys):
             os.chmod(os.path.join(self.keys, name), 0o600)
-        self.environment = {**os.environ, "HOME": folder, "COFFER_KEYS": os.path.join(folder, "none"), "LC_ALL": "C.UTF-8"}
+        self.environment = {**os.environ, "HOME": folder, "COFFER_KEYS": os.path.join(folder, "none")}
 
     def run(self, *arguments):
         """The exit code, the name of the error, and what went to standard output."""
