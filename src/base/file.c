@@ -60,6 +60,7 @@ static coffer_err
 slurp_fd(struct fault *f, int fd, const char *shown, size_t max, struct buf *out, mode_t *mode_out)
 {
 	struct stat st;
+	size_t len = 0;
 
 	if (fstat(fd, &st) != 0)
 		return fault_errno(f, errno, "cannot read %s", shown);
@@ -71,21 +72,25 @@ slurp_fd(struct fault *f, int fd, const char *shown, size_t max, struct buf *out
 	if (mode_out)
 		*mode_out = st.st_mode;
 	for (;;) {
-		coffer_err err = buf_reserve(f, out, 4096);
+		coffer_err err = buf_reserve(f, out, (size_t)num_min(4096, max - len));
+		size_t room = (size_t)num_min(max - len, out->cap - out->len);
+		char more;
 		ssize_t n;
 
 		if (err != COFFER_OK)
 			return err;
-		n = read(fd, out->p + out->len, out->cap - out->len);
+		/* at @max there is no room left, and the end is still to be seen */
+		n = room > 0 ? read(fd, out->p + out->len, room) : read(fd, &more, 1);
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)
 			return fault_errno(f, errno, "cannot read %s", shown);
 		if (n == 0)
 			return COFFER_OK;
-		out->len += (size_t)n;
-		if (out->len > max)
+		if (room == 0)
 			return fault_set(f, COFFER_E_CHANGED, "%s grew while it was read", shown);
+		out->len += (size_t)n;
+		len += (size_t)n;
 	}
 }
 
@@ -182,7 +187,6 @@ open_named(struct fault *f, struct newfile *n, mode_t mode)
 	n->fd = openat(n->dirfd, n->tmp, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode);
 	if (n->fd < 0)
 		TRY(fault_errno(f, errno, "cannot create %s", n->shown));
-	(void)flock(n->fd, LOCK_EX | LOCK_NB);
 out:
 	if (err)
 		drop_tmp_name(n);
@@ -231,6 +235,7 @@ newfile_open_at(struct fault *f, struct newfile *n, int dirfd, const char *name,
 	err = COFFER_OK;
 	if (!open_unnamed(n, mode))
 		TRY(open_named(f, n, mode));
+	(void)flock(n->fd, LOCK_EX | LOCK_NB); /* see remove_stale() */
 out:
 	return err;
 }

@@ -33,7 +33,7 @@ num_parse(const char *s, uint64_t min, uint64_t max, uint64_t *out)
 bool
 num_parse_size(const char *s, uint64_t min, uint64_t max, uint64_t *out)
 {
-	static const char units[] = "KMGT";
+	static const char units[] = "KkMmGgTt";
 	const char *end, *unit;
 	uint64_t v;
 
@@ -41,8 +41,8 @@ num_parse_size(const char *s, uint64_t min, uint64_t max, uint64_t *out)
 	if (!end)
 		return false;
 	if (*end != '\0') {
-		unit = strchr(units, *end & ~0x20);
-		if (!unit || end[1] != '\0' || !num_mul(v, UINT64_C(1) << (10 * (unit - units + 1)), &v))
+		unit = strchr(units, *end);
+		if (!unit || end[1] != '\0' || !num_mul(v, UINT64_C(1) << (10 * ((unit - units) / 2 + 1)), &v))
 			return false;
 	}
 	if (v < min || v > max)
