@@ -295,7 +295,8 @@ rename_tmp(struct fault *f, struct newfile *n)
 	int rc = n->replace ? renameat(n->dirfd, n->tmp, n->dirfd, n->name)
 			    : renameat2(n->dirfd, n->tmp, n->dirfd, n->name, RENAME_NOREPLACE);
 
-	if (rc != 0 && errno == EINVAL && !n->replace) /* a file system without RENAME_NOREPLACE: link has the same effect */
+	if (rc != 0 && errno == EINVAL &&
+	    !n->replace) /* a file system without RENAME_NOREPLACE: link has the same effect */
 		rc = linkat(n->dirfd, n->tmp, n->dirfd, n->name, 0) == 0 ? unlinkat(n->dirfd, n->tmp, 0) : -1;
 	if (rc != 0 && errno == EEXIST)
 		return fault_set(f, COFFER_E_EXISTS, "%s exists: it was made meanwhile", n->shown);

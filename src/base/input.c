@@ -30,6 +30,7 @@ input_from_fd(struct fault *f, struct input *in, int fd, const char *shown)
 	if (!S_ISREG(st.st_mode))
 		return fault_set(f, COFFER_E_USAGE, "%s is not a regular file", shown);
 	in->size = (uint64_t)st.st_size;
+	in->mode = st.st_mode & 0777;
 	return COFFER_OK;
 }
 

@@ -6,6 +6,8 @@
 #ifndef BASE_INPUT_H
 #define BASE_INPUT_H
 
+#include <sys/types.h>
+
 #include <coffer/io.h>
 
 #include "base/fault.h"
@@ -16,6 +18,7 @@ struct input {
 	int direct_fd;	   /* the same file with O_DIRECT when it is not in the page cache, or -1 */
 	const char *shown; /* its name, for messages; not owned */
 	uint64_t size;
+	mode_t mode; /* permission bits of a file */
 };
 
 #define INPUT_INIT                                                                                                     \

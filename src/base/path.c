@@ -132,7 +132,8 @@ path_check_model(struct fault *f, const char *path)
 		part = slash ? slash + 1 : NULL;
 	}
 	if (bad)
-		return fault_set(f, COFFER_E_FORMAT, "path «%s» has a name that sealed directories use themselves", path);
+		return fault_set(f, COFFER_E_FORMAT, "path «%s» has a name that sealed directories use themselves",
+				 path);
 	return COFFER_OK;
 }
 
@@ -210,7 +211,8 @@ path_matches(const char *pattern, const char *path)
 static int
 open_beneath(int dirfd, const char *path, int flags, enum path_links links)
 {
-	struct open_how how = {.flags = (uint64_t)(unsigned int)(flags | O_CLOEXEC | O_NOCTTY), .resolve = RESOLVE_NO_MAGICLINKS};
+	struct open_how how = {.flags = (uint64_t)(unsigned int)(flags | O_CLOEXEC | O_NOCTTY),
+			       .resolve = RESOLVE_NO_MAGICLINKS};
 
 	if (links != PATH_LINKS_ANY)
 		how.resolve |= RESOLVE_BENEATH;
@@ -227,7 +229,8 @@ path_open(struct fault *f, int dirfd, const char *shown, const char *path, enum 
 	if (*fd_out >= 0)
 		return COFFER_OK;
 	if (errno == EXDEV)
-		return fault_set(f, COFFER_E_USAGE, "%s/%s is a link that leaves the model; --follow-symlinks seals what it points to",
+		return fault_set(f, COFFER_E_USAGE,
+				 "%s/%s is a link that leaves the model; --follow-symlinks seals what it points to",
 				 shown, path);
 	if (errno == ELOOP)
 		return fault_set(f, COFFER_E_USAGE, "%s/%s is a symbolic link, or lies behind one", shown, path);

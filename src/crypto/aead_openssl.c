@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The engine that is there everywhere.  OpenSSL expands the key anew in each call: 1 % of a record of 64 KiB. */
+/* The engine that is there everywhere.  OpenSSL expands the key anew in each call: 2 % of a record of 64 KiB. */
 #include <string.h>
 
 #include "crypto/aead_engine.h"

@@ -24,7 +24,8 @@ coffer_err x25519_public(struct fault *f, const uint8_t secret[static X25519_LEN
  * Return: COFFER_OK; COFFER_E_KEY for a public key of low order.
  */
 coffer_err hpke_seal(struct fault *f, const uint8_t recipient[static X25519_LEN], unsigned int aead_id,
-		     struct view info, struct view aad, struct view plain, uint8_t enc[static X25519_LEN], uint8_t *out);
+		     struct view info, struct view aad, struct view plain, uint8_t enc[static X25519_LEN],
+		     uint8_t *out);
 
 /** hpke_seal_with() - as hpke_seal() with the ephemeral secret key given: for test vectors alone */
 coffer_err hpke_seal_with(struct fault *f, const uint8_t ephemeral[static X25519_LEN],

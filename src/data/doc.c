@@ -62,7 +62,8 @@ doc_parse(struct fault *f, const char *what, struct view text, struct doc **out)
 	if (!j && json_error_code(&e) == json_error_out_of_memory)
 		return fault_nomem(f);
 	if (!j)
-		return fault_set(f, COFFER_E_FORMAT, "%s is not JSON as it should be: %s (line %d)", what, e.text, e.line);
+		return fault_set(f, COFFER_E_FORMAT, "%s is not JSON as it should be: %s (line %d)", what, e.text,
+				 e.line);
 	*out = out_of(j);
 	return COFFER_OK;
 }
@@ -186,8 +187,7 @@ doc_each(const struct doc *object, coffer_err (*fn)(void *arg, const char *name,
 	names = calloc(n + 1, sizeof(*names));
 	if (!names)
 		return COFFER_E_NOMEM;
-	json_object_foreach(in(object), name, value)
-		names[i++] = name;
+	json_object_foreach(in(object), name, value) names[i++] = name;
 	qsort(names, n, sizeof(*names), compare_names);
 	for (i = 0; i < n && err == COFFER_OK; i++)
 		err = fn(arg, names[i], doc_get(object, names[i]));

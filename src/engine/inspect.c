@@ -101,7 +101,8 @@ read_slots(struct fault *f, struct holder *h, const struct input *in)
 	TRY(sealed_read_slots(f, in, images, false, &doc, NULL));
 	TRY(keyblock_decode(f, doc, &h->keys));
 	if (h->keys.n_files != 1)
-		err = fault_set(f, COFFER_E_FORMAT, "%s: a key block of %zu files in one file", in->shown, h->keys.n_files);
+		err = fault_set(f, COFFER_E_FORMAT, "%s: a key block of %zu files in one file", in->shown,
+				h->keys.n_files);
 out:
 	free(images);
 	return err;

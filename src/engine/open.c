@@ -111,7 +111,8 @@ plain_name(struct fault *f, const char *in, char **out)
 	size_t len = strlen(in), suffix = sizeof(SUFFIX) - 1;
 
 	if (len <= suffix || strcmp(in + len - suffix, SUFFIX) != 0 || in[len - suffix - 1] == '/')
-		return fault_set(f, COFFER_E_USAGE, "in place a sealed file must be called NAME%s, to become NAME", SUFFIX);
+		return fault_set(f, COFFER_E_USAGE, "in place a sealed file must be called NAME%s, to become NAME",
+				 SUFFIX);
 	*out = strndup(in, len - suffix);
 	return *out ? COFFER_OK : fault_nomem(f);
 }
@@ -138,7 +139,7 @@ open_single(struct fault *f, struct open_run *r)
 		TRY(plain_name(f, r->in, &own_out));
 	TRY(check_not_same(f, r, own_out ? own_out : r->out));
 	TRY(model_sealed(f, r->model, 0, &s, &shown));
-	TRY(newfile_open(f, &n, own_out ? own_out : r->out, 0666, r->opt.force));
+	TRY(newfile_open(f, &n, own_out ? own_out : r->out, s.in.mode, r->opt.force));
 	if (r->opt.dry_run)
 		goto out;
 	TRY(open_into(f, r, &s, &n, NULL));
@@ -192,7 +193,7 @@ write_plain(struct fault *f, struct open_run *r, size_t index, int dirfd, struct
 	if (asprintf(&plain, "%s/%s", r->out, file->path) < 0)
 		return fault_nomem(f);
 	TRY(model_sealed(f, r->model, index, &s, &shown));
-	TRY(newfile_open_at(f, &n, dirfd, path_base(file->path), plain, 0666, r->opt.force || r->resuming));
+	TRY(newfile_open_at(f, &n, dirfd, path_base(file->path), plain, s.in.mode, r->opt.force || r->resuming));
 	TRY(open_into(f, r, &s, &n, w));
 	TRY(newfile_commit(f, &n));
 out:
@@ -249,8 +250,8 @@ read_mark(struct fault *f, struct open_run *r, const char want[static 2 * SHA256
 		r->resuming = true;
 		ctx_notice(r->ctx, "continuing the interrupted opening of %s", r->in);
 	} else if (err == COFFER_OK || err == COFFER_E_FORMAT) {
-		err = fault_set(f, COFFER_E_EXISTS, "%s holds an interrupted opening of another sealed model; name another folder",
-				r->out);
+		err = fault_set(f, COFFER_E_EXISTS,
+				"%s holds an interrupted opening of another sealed model; name another folder", r->out);
 	} else if (err == COFFER_E_NOTFOUND) {
 		fault_clear(f);
 		err = COFFER_OK;
@@ -276,7 +277,8 @@ set_mark(struct fault *f, struct open_run *r)
 	if (!r->opt.in_place && !r->opt.force)
 		TRY(staging_is_empty(f, r->out_fd, r->out, &empty));
 	if (!empty)
-		TRY(fault_set(f, COFFER_E_EXISTS, "%s is not empty; name a new folder, or --force replaces files in it", r->out));
+		TRY(fault_set(f, COFFER_E_EXISTS, "%s is not empty; name a new folder, or --force replaces files in it",
+			      r->out));
 	if (r->opt.dry_run)
 		goto out;
 	TRY(newfile_open_at(f, &n, r->out_fd, OPENING_NAME, OPENING_NAME, 0666, false));
@@ -412,8 +414,7 @@ coffer_open(struct coffer_ctx *ctx, const char *in, const char *out, const struc
 }
 
 coffer_err
-coffer_check(struct coffer_ctx *ctx, const char *in, const struct coffer_keyring *keys,
-	     struct coffer_stats *stats_out)
+coffer_check(struct coffer_ctx *ctx, const char *in, const struct coffer_keyring *keys, struct coffer_stats *stats_out)
 {
 	struct open_run r = {.ctx = ctx, .opt = {.version_1 = 1}, .in = in, .out_fd = -1};
 	uint64_t start = now_ns();

@@ -29,8 +29,8 @@ coffer_model_open(struct coffer_ctx *ctx, const char *path, const struct coffer_
 }
 
 coffer_err
-coffer_model_open_source(struct coffer_ctx *ctx, const struct coffer_source *source,
-			 const struct coffer_keyring *keys, struct coffer_model **model_out)
+coffer_model_open_source(struct coffer_ctx *ctx, const struct coffer_source *source, const struct coffer_keyring *keys,
+			 struct coffer_model **model_out)
 {
 	return model_open_source(ctx_begin(ctx), ctx, source, keys, model_out);
 }

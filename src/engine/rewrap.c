@@ -104,7 +104,8 @@ remove_recipients(struct fault *f, struct rewrap *r)
 		}
 	}
 	if (r->n_removed < want)
-		return fault_set(f, COFFER_E_USAGE, "%zu of the %zu recipients to remove are not there; «coffer inspect» lists them",
+		return fault_set(f, COFFER_E_USAGE,
+				 "%zu of the %zu recipients to remove are not there; «coffer inspect» lists them",
 				 want - r->n_removed, want);
 	while (r->opt->replace && r->k->n_recipients > 0)
 		drop(r->k, r->k->n_recipients - 1);
@@ -313,18 +314,15 @@ out:
 
 /* Open each record with the old key and seal it with the new one: no plaintext leaves the scratch of a thread. */
 static coffer_err
-rekey_into(struct fault *f, struct rekey *r, size_t index, struct newfile *n, struct pool_worker *w)
+rekey_into(struct fault *f, struct rekey *r, size_t index, struct sealed *from, struct newfile *n,
+	   struct pool_worker *w)
 {
 	struct keyblock_file *file = &r->k.files[index];
-	struct sealed s = {0};
-	struct sealing into = {.out = {.fd = n->fd, .shown = n->shown}};
-	const struct transfer t = {.sealed = &s, .into = &into, .progress = &r->progress};
+	struct sealing into = {.head = from->head, .out = {.fd = n->fd, .shown = n->shown}};
+	const struct transfer t = {.sealed = from, .into = &into, .progress = &r->progress};
 	struct buf doc = BUF_INIT(LIMIT_KEYBLOCK);
-	char *shown = NULL;
 	coffer_err err;
 
-	TRY(model_sealed(f, r->old, index, &s, &shown));
-	into.head = s.head;
 	TRY(sealing_begin(f, &into, r->dek.p));
 	if (ftruncate(n->fd, (off_t)into.at.end) != 0)
 		TRY(fault_errno(f, errno, "cannot write %s", n->shown));
@@ -337,8 +335,6 @@ rekey_into(struct fault *f, struct rekey *r, size_t index, struct newfile *n, st
 out:
 	buf_free(&doc);
 	sealing_end(&into);
-	sealed_close(&s);
-	free(shown);
 	return err;
 }
 
@@ -348,21 +344,25 @@ rekey_entry(void *arg, struct fault *f, size_t index, struct pool_worker *w)
 	struct rekey *r = arg;
 	const char *path = r->k.files[index].path;
 	struct newfile n = NEWFILE_INIT;
-	char *name = NULL;
+	struct sealed from = {0};
+	char *name = NULL, *shown = NULL;
 	int dirfd = -1;
 	coffer_err err;
 
 	atomic_store(&r->progress.path, path);
 	if (asprintf(&name, "%s%s", path_base(path), SUFFIX) < 0)
 		return fault_nomem(f);
+	TRY(model_sealed(f, r->old, index, &from, &shown));
 	TRY(path_parent(f, r->out_fd, r->out, path, true, &dirfd));
-	TRY(newfile_open_at(f, &n, dirfd, name, path, 0666, false));
-	TRY(rekey_into(f, r, index, &n, w));
+	TRY(newfile_open_at(f, &n, dirfd, name, path, from.in.mode, false));
+	TRY(rekey_into(f, r, index, &from, &n, w));
 	TRY(newfile_commit(f, &n));
 out:
 	newfile_abort(&n);
+	sealed_close(&from);
 	file_close(&dirfd);
 	free(name);
+	free(shown);
 	return err;
 }
 
@@ -394,7 +394,9 @@ rekey_directory(struct fault *f, struct rekey *r, const char *path)
 	TRY(keyblock_encode(f, &r->k, r->dek.p, &doc));
 	TRY(write_keyblock(f, r->out_fd, r->out, buf_view(&doc)));
 	if (model_has_entry(r->old->fd, "coffer.sig"))
-		ctx_notice(r->ctx, "%s/coffer.sig was over the old sealed files and no longer holds; sign the model again", path);
+		ctx_notice(r->ctx,
+			   "%s/coffer.sig was over the old sealed files and no longer holds; sign the model again",
+			   path);
 	TRY(staging_exchange(f, &staging));
 out:
 	file_close(&r->out_fd);
@@ -407,14 +409,19 @@ static coffer_err
 rekey_single(struct fault *f, struct rekey *r, const char *path)
 {
 	struct newfile n = NEWFILE_INIT;
+	struct sealed from = {0};
+	char *shown = NULL;
 	coffer_err err;
 
-	TRY(newfile_open(f, &n, path, 0666, true));
-	TRY(rekey_into(f, r, 0, &n, NULL));
+	TRY(model_sealed(f, r->old, 0, &from, &shown));
+	TRY(newfile_open(f, &n, path, from.in.mode, true));
+	TRY(rekey_into(f, r, 0, &from, &n, NULL));
 	TRY(ctx_check_cancelled(f, r->ctx));
 	TRY(newfile_commit(f, &n));
 out:
 	newfile_abort(&n);
+	sealed_close(&from);
+	free(shown);
 	return err;
 }
 

@@ -245,8 +245,8 @@ sync_parent(struct fault *f, const char *path)
 	const char *base = path_base(path);
 	char *dir = base == path ? strdup(".") : strndup(path, (size_t)(base - path));
 	int fd = dir ? open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
-	coffer_err err = fd < 0 ? fault_errno(f, errno, "cannot open the folder of %s", path)
-				: file_sync_dir(f, fd, path);
+	coffer_err err =
+		fd < 0 ? fault_errno(f, errno, "cannot open the folder of %s", path) : file_sync_dir(f, fd, path);
 
 	file_close(&fd);
 	free(dir);

@@ -56,8 +56,7 @@ read_scrypt(const struct doc *d, struct recipient *out)
 	uint64_t log_n;
 
 	if (!doc_b64(doc_get(d, "salt"), out->scrypt_salt, sizeof(out->scrypt_salt), &salt_len) ||
-	    salt_len != sizeof(out->scrypt_salt) ||
-	    !doc_number(doc_get(d, "log_n"), 10, LIMIT_SCRYPT_LOG_N, &log_n))
+	    salt_len != sizeof(out->scrypt_salt) || !doc_number(doc_get(d, "log_n"), 10, LIMIT_SCRYPT_LOG_N, &log_n))
 		return false;
 	out->scrypt_log_n = (unsigned int)log_n;
 	return true;

@@ -19,7 +19,7 @@
 struct secret {
 	uint8_t *p;
 	size_t len;
-	void *map;	/* the whole mapping, guards included */
+	void *map; /* the whole mapping, guards included */
 	size_t map_len;
 };
 

@@ -54,6 +54,17 @@ new_key(const char *engine, const uint8_t *bytes)
 	return key;
 }
 
+/* An engine that fails its known answers is passed over in silence, here as anywhere: so ask the processor. */
+static bool
+has_ipsec_mb(void)
+{
+#if HAVE_IPSEC_MB
+	return __builtin_cpu_supports("aes") && __builtin_cpu_supports("pclmul");
+#else
+	return false;
+#endif
+}
+
 static void
 the_engines_give_their_known_answers(void **state)
 {
@@ -64,10 +75,13 @@ the_engines_give_their_known_answers(void **state)
 	assert_true(aead_use_engine("OpenSSL"));
 	assert_false(aead_use_engine("rot13"));
 	assert_string_equal(aead_engine_name(), "OpenSSL");
-	if (aead_use_engine("libipsec-mb"))
+	if (has_ipsec_mb()) {
+		assert_true(aead_use_engine("libipsec-mb"));
 		assert_string_equal(aead_engine_name(), "libipsec-mb");
-	else
-		print_message("libipsec-mb is not there, or refused\n");
+	} else {
+		print_message("libipsec-mb has nothing for this processor\n");
+		assert_false(aead_use_engine("libipsec-mb"));
+	}
 }
 
 /* ---- Wycheproof ---- */

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/args.h"
+#include "cli/help.h"
+#include "cli/out.h"
+
+static const struct option options[] = {OPTION_END};
+
+static coffer_err
+find(struct fault *f, const char *name, const struct command **command_out)
+{
+	const char *near = command_nearest(commands, name);
+
+	*command_out = command_find(commands, name);
+	if (*command_out)
+		return COFFER_OK;
+	if (near)
+		return fault_set(f, COFFER_E_USAGE, "%s is not a command of coffer; did you mean coffer help %s?",
+				 args_shown(name), near);
+	return fault_set(f, COFFER_E_USAGE, "%s is not a command of coffer; «coffer help» lists them",
+			 args_shown(name));
+}
+
+static coffer_err
+run(struct fault *f, struct coffer_ctx *ctx, const struct words *operands)
+{
+	const struct command *command = NULL;
+	struct buf b = BUF_INIT(1 << 20);
+	coffer_err err;
+
+	(void)ctx;
+	if (operands->n > 0)
+		TRY(find(f, operands->v[0], &command));
+	TRY(command ? help_command(f, &b, command) : help_overview(f, &b));
+	TRY(out_buf(f, &b));
+out:
+	buf_free(&b);
+	return err;
+}
+
+const struct command cmd_help = {
+	.name = "help",
+	.brief = "explain a command",
+	.operands = "[COMMAND]",
+	.max = 2, /* «key list» */
+	.hint = HINT_WORDS,
+	.about = "Prints all about COMMAND, or a list of commands.",
+	.options = options,
+	.run = run,
+};

@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/limits.h"
+#include "cli/args.h"
+#include "cli/library.h"
+#include "cli/stats_text.h"
+#include "cli/term.h"
+
+static const char *name, *model_version;
+static struct words context;
+static bool hidden, follow_symlinks;
+static uint64_t record_size;
+
+static const struct option options[] = {
+	OPTION_OUT("OUT", "where the sealed model goes; for a file the default is IN.coffer"),
+	OPTION_KEK("seal for KEY; repeat it for more keys, each of which can then open. Without it: the key called "
+		   "default "
+		   "of the local keyring"),
+	{.name = "name",
+	 .value = "TEXT",
+	 .text = &name,
+	 .help = "the model's name; the default is the last part of IN"},
+	{.name = "version",
+	 .value = "TEXT",
+	 .text = &model_version,
+	 .help = "the model's version (public, authenticated)"},
+	{.name = "context",
+	 .value = "KEY=VALUE",
+	 .list = &context,
+	 .help = "bind a public pair to the sealed model, as env=production; repeat it for more"},
+	OPTION_INCLUDE("seal only the files that match a shell pattern, as '*.safetensors'; may be repeated"),
+	OPTION_EXCLUDE("leave out the files that match; may be repeated"),
+	{.name = "hidden", .flag = &hidden, .help = "seal files and folders whose name begins with a dot, too"},
+	{.name = "follow-symlinks",
+	 .flag = &follow_symlinks,
+	 .help = "follow symbolic links that lead out of IN, as in the cache of Hugging Face; without it they are "
+		 "refused"},
+	OPTION_IN_PLACE("replace each file of IN by its sealed file; needs no --out"),
+	OPTION_FORCE("replace an output that exists"),
+	OPTION_DRY_RUN("find out all that would be refused, and write nothing"),
+	OPTION_JOBS,
+	{.name = "record-size",
+	 .value = "SIZE",
+	 .number = &record_size,
+	 .min = LIMIT_RECORD_MIN,
+	 .max = LIMIT_RECORD_MAX,
+	 .help = "bytes of one record, a power of two from 64K to 16M; the default is 1M"},
+	OPTION_JSON,
+	OPTION_END,
+};
+
+static const struct example examples[] = {
+	{"seal a folder for the default key of the keyring", "coffer seal llama/ -o llama.sealed"},
+	{"one file, for a key file: makes model.safetensors.coffer",
+	 "coffer seal model.safetensors --kek file:model.key"},
+	{"for a passphrase and for a colleague's public key",
+	 "coffer seal llama/ -o out --kek passphrase: --kek recipient:coffer1..."},
+	{"only the weights, with a version", "coffer seal llama/ -o out --include '*.safetensors' --version 2.1"},
+	{NULL, NULL},
+};
+
+/* «KEY=VALUE» words as pairs.  The keys are copied into @copies_out; free both. */
+static coffer_err
+split_context(struct fault *f, struct coffer_pair **pairs_out, char ***copies_out)
+{
+	*pairs_out = calloc(context.n + 1, sizeof(**pairs_out));
+	*copies_out = calloc(context.n + 1, sizeof(**copies_out));
+	if (!*pairs_out || !*copies_out)
+		return fault_nomem(f);
+	for (size_t i = 0; i < context.n; i++) {
+		const char *equals = strchr(context.v[i], '=');
+
+		if (!equals || equals == context.v[i])
+			return fault_set(f, COFFER_E_USAGE, "%s is no pair for --context; write it as KEY=VALUE",
+					 args_shown(context.v[i]));
+		(*copies_out)[i] = strndup(context.v[i], (size_t)(equals - context.v[i]));
+		if (!(*copies_out)[i])
+			return fault_nomem(f);
+		(*pairs_out)[i] = (struct coffer_pair){.key = (*copies_out)[i], .value = equals + 1};
+	}
+	return COFFER_OK;
+}
+
+static coffer_err
+refuse_streams(struct fault *f, const char *in)
+{
+	if (strcmp(in, "-") == 0)
+		return fault_set(
+			f, COFFER_E_USAGE,
+			"seal reads a file or a folder and not standard input; name it (./- is a file called -)");
+	if (common.out && strcmp(common.out, "-") == 0)
+		return fault_set(
+			f, COFFER_E_USAGE,
+			"a sealed model is not written in order and cannot go to standard output; name a file");
+	return COFFER_OK;
+}
+
+/* Where the sealed model goes; NULL in place.  The caller frees it. */
+static coffer_err
+choose_out(struct fault *f, const char *in, char **out_out)
+{
+	struct stat st;
+
+	if (common.in_place && common.out)
+		return fault_set(f, COFFER_E_USAGE,
+				 "--in-place replaces the files of IN, so --out has no use; leave one out");
+	if (common.in_place)
+		return COFFER_OK;
+	if (common.out) {
+		*out_out = strdup(common.out);
+		return *out_out ? COFFER_OK : fault_nomem(f);
+	}
+	if (stat(in, &st) == 0 && S_ISDIR(st.st_mode))
+		return fault_set(f, COFFER_E_USAGE,
+				 "%s is a folder, and seal needs to know where to; give -o OUT or --in-place", in);
+	if (asprintf(out_out, "%s.coffer", in) < 0) {
+		*out_out = NULL;
+		return fault_nomem(f);
+	}
+	return COFFER_OK;
+}
+
+static struct coffer_seal_options
+collect_options(const struct coffer_pair *pairs)
+{
+	return (struct coffer_seal_options){
+		.version_1 = 1,
+		.record_size = (uint32_t)record_size,
+		.name = name,
+		.model_version = model_version,
+		.context = pairs,
+		.n_context = context.n,
+		.include = common.includes.v,
+		.n_include = common.includes.n,
+		.exclude = common.excludes.v,
+		.n_exclude = common.excludes.n,
+		.hidden = hidden,
+		.follow_symlinks = follow_symlinks,
+		.in_place = common.in_place,
+		.force = common.force,
+		.dry_run = common.dry_run,
+	};
+}
+
+static coffer_err
+run(struct fault *f, struct coffer_ctx *ctx, const struct words *operands)
+{
+	const char *in = operands->v[0];
+	struct coffer_keyring *keys = NULL;
+	struct coffer_seal_options opt;
+	struct coffer_pair *pairs = NULL;
+	struct coffer_stats stats = {0};
+	char **copies = NULL, *out_path = NULL;
+	coffer_err err;
+
+	TRY(refuse_streams(f, in));
+	TRY(choose_out(f, in, &out_path));
+	TRY(split_context(f, &pairs, &copies));
+	TRY(library_keys_to_seal(f, ctx, &keys));
+	opt = collect_options(pairs);
+	TRY(library_fault(f, ctx, coffer_seal(ctx, in, out_path, keys, &opt, &stats)));
+	stats_say(common.dry_run ? "dry run, nothing written: would seal" : "sealed", &stats, out_path ? out_path : in);
+	TRY(stats_print(f, &stats, out_path ? out_path : in));
+out:
+	coffer_keyring_free(&keys);
+	for (size_t i = 0; copies && i < context.n; i++)
+		free(copies[i]);
+	free(copies);
+	free(pairs);
+	free(out_path);
+	free(context.v);
+	return err;
+}
+
+const struct command cmd_seal = {
+	.name = "seal",
+	.brief = "seal a file or a folder for one or more keys",
+	.operands = "IN",
+	.min = 1,
+	.max = 1,
+	.hint = HINT_FILE,
+	.about = "Seals the model IN. A file becomes one sealed file; a folder becomes a folder in which each file "
+		 "PATH is the "
+		 "sealed file PATH.coffer, beside one coffer.json that holds the wrapped keys.\n\n"
+		 "Every record is AES-256-GCM under a fresh key, which is wrapped for each KEY. Names, sizes and "
+		 "context are "
+		 "public; contents are not, and nothing can be changed, swapped, cut short or left out without being "
+		 "noticed.\n\n"
+		 "A sealed file appears under its name only when it is whole. After an interruption the same command "
+		 "goes on where "
+		 "it stopped. Hidden files are left out unless --hidden is given.",
+	.options = options,
+	.examples = examples,
+	.run = run,
+	.library = true,
+};

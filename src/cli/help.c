@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/help.h"
+
+#include <string.h>
+
+#include "cli/args.h"
+
+#define WIDTH 80
+#define COLUMN 26 /* where the help of an option begins */
+
+const char help_keys[] =
+	"KEY is file:PATH (32 raw bytes or a key file made by coffer keygen), keyring:NAME (a key of the local "
+	"keyring), "
+	"passphrase: (asks; passphrase:file=PATH and passphrase:fd=N read the first line of a file or descriptor) or "
+	"recipient:coffer1... (a public key, which seals and cannot open). The local keyring is the folder "
+	"$COFFER_KEYS, else "
+	"$XDG_CONFIG_HOME/coffer/keys, else ~/.config/coffer/keys. Keys and passphrases are never arguments "
+	"themselves.";
+
+const struct exit_code help_exit_codes[] = {
+	{0, "done"},
+	{1, "something else failed"},
+	{2, "wrong usage"},
+	{3, "no such file, tensor or key"},
+	{4, "not allowed"},
+	{5, "not authentic, malformed, or a file missing or extra"},
+	{6, "a signature or policy is not satisfied"},
+	{7, "a key is missing, unusable or refused"},
+	{8, "the network failed"},
+	{9, "the attestation was refused"},
+	{10, "a conflict: the output exists, or another process is at work"},
+	{11, "too many requests"},
+	{12, "reading or writing failed, or no space is left"},
+	{130, "interrupted"},
+	{0, NULL},
+};
+
+static const struct example overview_examples[] = {
+	{"once: make a key, called \"default\", in your keyring", "coffer keygen"},
+	{"seal a model for it", "coffer seal llama/ -o llama.sealed"},
+	{"verify every byte, write nothing", "coffer check llama.sealed"},
+	{"open it again", "coffer open llama.sealed -o llama"},
+	{NULL, NULL},
+};
+
+/* ---- text ---- */
+
+static coffer_err
+add_spaces(struct fault *f, struct buf *b, size_t n)
+{
+	return buf_printf(f, b, "%*s", (int)n, "");
+}
+
+/* The next word of @text: its length in bytes. */
+static size_t
+word_len(const char *text)
+{
+	return strcspn(text, " \n");
+}
+
+coffer_err
+help_wrap(struct fault *f, struct buf *b, const char *text, size_t indent, size_t at)
+{
+	coffer_err err = COFFER_OK;
+
+	while (*text) {
+		size_t len = word_len(text);
+
+		if (at > indent && at + 1 + len > WIDTH) {
+			TRY(buf_str(f, b, "\n"));
+			at = 0;
+		}
+		if (at < indent) {
+			TRY(add_spaces(f, b, indent - at));
+			at = indent;
+		} else if (at > indent) {
+			TRY(buf_str(f, b, " "));
+			at++;
+		}
+		TRY(buf_add(f, b, text, len));
+		at += len;
+		text += len;
+		if (strncmp(text, "\n\n", 2) == 0) {
+			TRY(buf_str(f, b, "\n\n"));
+			at = 0;
+		}
+		text += strspn(text, " \n");
+	}
+	TRY(buf_str(f, b, "\n"));
+out:
+	return err;
+}
+
+/* «  -o, --out FILE      where it goes» */
+static coffer_err
+add_option(struct fault *f, struct buf *b, const struct option *o)
+{
+	size_t begin = b->len;
+	coffer_err err;
+
+	if (o->letter)
+		TRY(buf_printf(f, b, "  -%c, --%s", o->letter, o->name));
+	else
+		TRY(buf_printf(f, b, "      --%s", o->name));
+	if (o->value)
+		TRY(buf_printf(f, b, " %s", o->value));
+	if (b->len - begin + 2 > COLUMN) {
+		TRY(buf_str(f, b, "\n"));
+		begin = b->len;
+	}
+	TRY(add_spaces(f, b, COLUMN - (b->len - begin)));
+	TRY(help_wrap(f, b, o->help, COLUMN, COLUMN));
+out:
+	return err;
+}
+
+static coffer_err
+add_options(struct fault *f, struct buf *b, const struct command *command)
+{
+	coffer_err err;
+
+	TRY(buf_str(f, b, "\nOptions:\n"));
+	for (const struct option *o = command->options; o->name; o++)
+		TRY(add_option(f, b, o));
+	for (const struct option *o = args_common; o->name; o++)
+		TRY(add_option(f, b, o));
+out:
+	return err;
+}
+
+static coffer_err
+add_examples(struct fault *f, struct buf *b, const struct example *examples)
+{
+	coffer_err err;
+
+	TRY(buf_str(f, b, "\nExamples:\n"));
+	for (const struct example *e = examples; e->line; e++)
+		TRY(buf_printf(f, b, "  # %s\n  %s\n", e->what, e->line));
+out:
+	return err;
+}
+
+/* ---- whole pages ---- */
+
+coffer_err
+help_usage(struct fault *f, struct buf *b, const struct command *command)
+{
+	if (command->subs)
+		return buf_printf(f, b, "coffer %s COMMAND [OPTIONS]", command->name);
+	return buf_printf(f, b, "coffer %s [OPTIONS]%s%s", command->name, *command->operands ? " " : "",
+			  command->operands);
+}
+
+static coffer_err
+add_briefs(struct fault *f, struct buf *b, const struct command *const *from, size_t n)
+{
+	coffer_err err = COFFER_OK;
+
+	for (size_t i = 0; i < n && from[i]; i++)
+		if (!from[i]->hidden)
+			TRY(buf_printf(f, b, "  %-16s %s\n", command_word(from[i]), from[i]->brief));
+out:
+	return err;
+}
+
+coffer_err
+help_overview(struct fault *f, struct buf *b)
+{
+	coffer_err err;
+
+	TRY(buf_str(f, b,
+		    "coffer keeps model weights secret: it seals a file or a folder for one or more\n"
+		    "keys, and opens it, or any tensor of it, at the speed of memory.\n\n"
+		    "Usage: coffer COMMAND [OPTIONS] ...\n\n"
+		    "The five that you need:\n"));
+	TRY(add_briefs(f, b, commands, N_FIRST_COMMANDS));
+	TRY(buf_str(f, b, "\nThe others:\n"));
+	TRY(add_briefs(f, b, commands + N_FIRST_COMMANDS, SIZE_MAX));
+	TRY(add_examples(f, b, overview_examples));
+	TRY(buf_str(f, b, "\n\"coffer help COMMAND\" says all about one.\n"));
+out:
+	return err;
+}
+
+static bool
+takes_key(const struct command *command)
+{
+	for (const struct option *o = command->options; o->name; o++)
+		if (o->hint == HINT_KEY)
+			return true;
+	return command->hint == HINT_KEY;
+}
+
+static coffer_err
+help_group(struct fault *f, struct buf *b, const struct command *command)
+{
+	coffer_err err = COFFER_OK;
+
+	for (const struct command *const *sub = command->subs; *sub; sub++) {
+		TRY(buf_str(f, b, "\n"));
+		TRY(help_usage(f, b, *sub));
+		TRY(buf_str(f, b, "\n"));
+		TRY(help_wrap(f, b, (*sub)->about, 4, 0));
+		for (const struct option *o = (*sub)->options; o->name; o++)
+			TRY(add_option(f, b, o));
+	}
+	TRY(buf_str(f, b, "\n"));
+	TRY(help_wrap(f, b, help_keys, 0, 0));
+out:
+	return err;
+}
+
+coffer_err
+help_command(struct fault *f, struct buf *b, const struct command *command)
+{
+	coffer_err err;
+
+	TRY(buf_printf(f, b, "coffer %s: %s\n\nUsage: ", command->name, command->brief));
+	TRY(help_usage(f, b, command));
+	TRY(buf_str(f, b, "\n\n"));
+	TRY(help_wrap(f, b, command->about, 0, 0));
+	if (command->subs) {
+		TRY(help_group(f, b, command));
+	} else {
+		TRY(add_options(f, b, command));
+		if (takes_key(command)) {
+			TRY(buf_str(f, b, "\n"));
+			TRY(help_wrap(f, b, help_keys, 0, 0));
+		}
+	}
+	if (command->examples)
+		TRY(add_examples(f, b, command->examples));
+out:
+	return err;
+}

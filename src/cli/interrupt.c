@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/interrupt.h"
+
+#include <signal.h>
+#include <stddef.h>
+
+static struct coffer_ctx *volatile to_cancel;
+static volatile sig_atomic_t seen;
+
+static void
+on_signal(int signum)
+{
+	struct coffer_ctx *ctx = to_cancel;
+
+	(void)signum;
+	seen = 1;
+	if (ctx)
+		coffer_ctx_cancel(ctx);
+}
+
+/* No SA_RESTART: a prompt must wake up.  SA_RESETHAND: the second signal ends the process. */
+static void
+catch_one(int signum)
+{
+	struct sigaction action = {.sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND}, old;
+
+	if (sigaction(signum, NULL, &old) == 0 && old.sa_handler != SIG_DFL)
+		return;
+	(void)sigaction(signum, &action, NULL);
+}
+
+void
+interrupt_catch(struct coffer_ctx *ctx)
+{
+	to_cancel = ctx;
+	if (!ctx)
+		return;
+	catch_one(SIGINT);
+	catch_one(SIGTERM);
+	catch_one(SIGHUP);
+}
+
+bool
+interrupt_seen(void)
+{
+	return seen != 0;
+}

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * SIGINT, SIGTERM and SIGHUP: end soon and tidily.  A second one ends at once.
+ */
+#ifndef CLI_INTERRUPT_H
+#define CLI_INTERRUPT_H
+
+#include <stdbool.h>
+
+#include <coffer/ctx.h>
+
+/** interrupt_catch() - cancel @ctx when a signal comes; signals that were ignored stay so (nohup).  NULL forgets it. */
+void interrupt_catch(struct coffer_ctx *ctx);
+
+/** interrupt_seen() - whether one has come */
+bool interrupt_seen(void);
+
+#endif
