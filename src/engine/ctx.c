@@ -45,7 +45,7 @@ coffer_ctx_free(struct coffer_ctx **ctx)
 const char *
 coffer_ctx_message(const struct coffer_ctx *ctx)
 {
-	return ctx->fault.text;
+	return ctx ? ctx->fault.text : "";
 }
 
 void
