@@ -8,7 +8,7 @@ FUZZ_SRC := $(sort $(filter-out tests/fuzz/replay.c tests/fuzz/negative.c,$(wild
 REPLAY_BIN := $(FUZZ_SRC:tests/fuzz/%.c=$(BUILD)/replay/%)
 FUZZ_BIN := $(FUZZ_SRC:tests/fuzz/%.c=$(BUILD)/fuzz/%)
 EXAMPLE_SRC := $(sort $(wildcard examples/*.c))
-EXAMPLE_BIN := $(EXAMPLE_SRC:examples/%.c=$(BUILD)/examples/%)
+EXAMPLE_BIN := $(foreach e,$(EXAMPLE_SRC:examples/%.c=%),$(BUILD)/examples/$e $(BUILD)/examples/shared/$e)
 PRELOADS := $(BUILD)/failalloc.so $(BUILD)/shortio.so
 # what runs a program that was built: nothing, or an emulator when it is for another machine
 RUN_WITH ?=
@@ -23,16 +23,22 @@ $(BUILD)/unit/%: tests/unit/%.c $(BUILD)/libcoffer-internal.a $(BUILD)/flags
 $(BUILD)/replay/%: tests/fuzz/%.c tests/fuzz/replay.c $(BUILD)/libcoffer-internal.a $(BUILD)/flags
 	$(SAY) CC $<
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) -Wno-missing-prototypes -o $@ $< tests/fuzz/replay.c \
+	$(Q)$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) -Wno-missing-prototypes -Itests -o $@ $< tests/fuzz/replay.c \
 		$(BUILD)/libcoffer-internal.a $(ALL_LDFLAGS) $(LIBS)
 
 $(BUILD)/fuzz/%: tests/fuzz/%.c $(BUILD)/libcoffer-internal.a $(BUILD)/flags
 	$(SAY) CC $<
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) -Wno-missing-prototypes -fsanitize=fuzzer -o $@ $< \
+	$(Q)$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) -Wno-missing-prototypes -Itests -fsanitize=fuzzer -o $@ $< \
 		$(BUILD)/libcoffer-internal.a $(ALL_LDFLAGS) $(LIBS)
 
-# as an application sees it: the public headers and the library
+# as an application sees it: the public headers and the library, which is linked or found at run time
+$(BUILD)/examples/shared/%: examples/%.c $(BUILD)/libcoffer.so $(BUILD)/flags
+	$(SAY) CC $<
+	@mkdir -p $(@D)
+	$(Q)$(CC) -Iinclude -std=c11 $(WARNINGS) $(WERROR) $(SAN) $(CFLAGS) -MMD -MP -o $@ $< -L$(BUILD) -lcoffer \
+		-Wl,-rpath,'$$ORIGIN/../..' $(ALL_LDFLAGS)
+
 $(BUILD)/examples/%: examples/%.c $(BUILD)/libcoffer.a $(BUILD)/flags
 	$(SAY) CC $<
 	@mkdir -p $(@D)
@@ -50,7 +56,7 @@ UNIT_STEPS = $(foreach t,$(UNIT_BIN),'unit $(notdir $t): $(RUN_WITH) $t')
 REPLAY_STEPS = $(foreach t,$(REPLAY_BIN),'replay $(notdir $t): $(RUN_WITH) $t tests/fuzz/seeds/$(notdir $t)')
 VECTOR_STEPS = 'vectors: python3 tests/vectors/run.py $(BUILD)/coffer'
 CLI_STEPS = 'cli: BUILD=$(BUILD) tests/cli/run.sh $(BUILD)/coffer'
-EXAMPLE_STEPS = $(if $(wildcard examples/run),'examples: examples/run $(BUILD)')
+EXAMPLE_STEPS = $(if $(wildcard examples/run),'examples: RUN_WITH="$(RUN_WITH)" examples/run $(BUILD)')
 HOWTO_STEPS = $(foreach t,$(sort $(wildcard docs/howto/*.sh)),'howto $(basename $(notdir $t)): tests/howto $t $(BUILD)')
 FAULT_STEPS = \
 	'fault self-test: python3 tests/fault/selftest.py $(BUILD)/shortio.so $(BUILD)/failalloc.so' \
@@ -65,11 +71,13 @@ LINT_STEPS = 'lint: BUILD=$(BUILD) tests/lint/run' 'install: MAKE=$(firstword $(
 steps-%:
 	@tests/run --limit 3600 $($*_STEPS)
 
-.PHONY: setup check check-all check-built tests unit fuzz fuzz-built format
+.PHONY: setup check check-all examples check-built tests unit fuzz fuzz-built format
 setup:
 	scripts/setup
 
 tests: all $(UNIT_BIN) $(REPLAY_BIN) $(EXAMPLE_BIN) $(PRELOADS)
+
+examples: $(EXAMPLE_BIN)
 
 unit: $(UNIT_BIN)
 	@tests/run $(UNIT_STEPS)

@@ -38,7 +38,7 @@ COFFER_API void coffer_ctx_free(struct coffer_ctx **ctx);
  * coffer_ctx_message() - the sentence that belongs to the last error
  *
  * Says what failed, why, and where it can be said what to do.  Valid until the
- * next call with @ctx; the empty string when nothing has failed.
+ * next call with @ctx; the empty string when nothing has failed or @ctx is NULL.
  */
 COFFER_API const char *coffer_ctx_message(const struct coffer_ctx *ctx);
 

@@ -39,7 +39,8 @@ COFFER_API void coffer_keyring_free(struct coffer_keyring **keyring);
 /**
  * coffer_keyring_add() - add the key that @uri names
  *
- * Reads key files now; asks for passphrases when one is needed.
+ * Reads key files now; asks for a passphrase when one is needed, with the prompt that @ctx has now
+ * (coffer_ctx_set_prompt()).
  *
  * Return: COFFER_OK; COFFER_E_USAGE for a malformed URI or an unknown scheme;
  * COFFER_E_NOTFOUND; COFFER_E_PERM when others may read a key file of coffer's

@@ -6,8 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static void
-format(struct fault *f, coffer_err err, const char *fmt, va_list ap)
+static void __attribute__((format(printf, 3, 0))) format(struct fault *f, coffer_err err, const char *fmt, va_list ap)
 {
 	f->err = err;
 	(void)vsnprintf(f->text, sizeof(f->text), fmt, ap);

@@ -38,12 +38,12 @@ void file_close(int *fd);
  * «.NAME.coffer-tmp», and the next attempt removes a stale one.
  */
 struct newfile {
-	int fd;	       /* write here */
-	int dirfd;     /* its folder; owned */
-	char *name;    /* the last part of its path */
-	char *shown;   /* the path as the user wrote it, for messages */
-	char *tmp;     /* the temporary name while there is one, else NULL */
-	bool replace;  /* an existing file of that name is replaced */
+	int fd;	      /* write here */
+	int dirfd;    /* its folder; owned */
+	char *name;   /* the last part of its path */
+	char *shown;  /* the path as the user wrote it, for messages */
+	char *tmp;    /* the temporary name while there is one, else NULL */
+	bool replace; /* an existing file of that name is replaced */
 };
 
 #define NEWFILE_INIT                                                                                                   \

@@ -4,6 +4,8 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "base/utf8.h"
+
 #define TEXT_MAX ((size_t)1 << 30)
 #define DEPTH_MAX 32
 
@@ -20,40 +22,26 @@ add_str(struct json_out *j, const char *s)
 	add(j, s, strlen(s));
 }
 
-/* The length of the well-formed UTF-8 character at @s (RFC 3629), or 0. */
-static size_t
-utf8_len(const unsigned char *s)
-{
-	size_t n = s[0] < 0x80 ? 1 : s[0] < 0xc2 ? 0 : s[0] < 0xe0 ? 2 : s[0] < 0xf0 ? 3 : s[0] < 0xf5 ? 4 : 0;
-
-	for (size_t i = 1; i < n; i++)
-		if ((s[i] & 0xc0) != 0x80)
-			return 0;
-	/* overlong, surrogates, past U+10FFFF */
-	if ((s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xed && s[1] > 0x9f) || (s[0] == 0xf0 && s[1] < 0x90) ||
-	    (s[0] == 0xf4 && s[1] > 0x8f))
-		return 0;
-	return n;
-}
-
 static void
 add_quoted(struct json_out *j, const char *s)
 {
-	const unsigned char *p = (const unsigned char *)s;
+	struct view v = view_str(s), taken;
+	uint32_t code;
 
 	add_str(j, "\"");
-	while (*p) {
-		size_t n = utf8_len(p);
+	while (v.len > 0) {
+		size_t n = utf8_char(v, &code);
 
+		if (!view_take(&v, n ? n : 1, &taken))
+			break;
 		if (n == 0)
 			add_str(j, "\\ufffd");
-		else if (*p == '"' || *p == '\\')
-			add(j, (const char[]){'\\', (char)*p}, 2);
-		else if ((*p < 0x20 || *p == 0x7f) && j->err == COFFER_OK)
-			j->err = buf_printf(j->f, &j->text, "\\u%04x", *p);
+		else if (code == '"' || code == '\\')
+			add(j, (const char[]){'\\', (char)code}, 2);
+		else if ((code < 0x20 || code == 0x7f) && j->err == COFFER_OK)
+			j->err = buf_printf(j->f, &j->text, "\\u%04x", code);
 		else
-			add(j, (const char *)p, n);
-		p += n ? n : 1;
+			add(j, (const char *)taken.p, taken.len);
 	}
 	add_str(j, "\"");
 }

@@ -16,18 +16,18 @@
 /* the key block, section 3 */
 #define LIMIT_RECIPIENTS 32u
 #define LIMIT_CONTEXT 32u
-#define LIMIT_TEXT 256u		       /* name, version and context values, in bytes */
+#define LIMIT_TEXT 256u /* name, version and context values, in bytes */
 #define LIMIT_CONTEXT_KEY 64u
-#define LIMIT_WRAPPED 2048u	       /* bytes of one wrapped DEK, decoded */
-#define LIMIT_KEYBLOCK (256u << 20)    /* bytes of coffer.json */
+#define LIMIT_WRAPPED 2048u	    /* bytes of one wrapped DEK, decoded */
+#define LIMIT_KEYBLOCK (256u << 20) /* bytes of coffer.json */
 #define LIMIT_JSON_DEPTH 32u
 #define LIMIT_SCRYPT_LOG_N 20u
 #define LIMIT_PASSPHRASE 1024u
 #define LIMIT_KEY_FILE 4096u
-#define LIMIT_KEY_URI 4352u	       /* bytes: a path and a scheme */
-#define LIMIT_KEY_NAME 64u	       /* of a key in the local keyring */
-#define LIMIT_KEYS 1024u	       /* in a keyring, the local one too */
-#define LIMIT_BINDING (64u << 10)      /* bytes that a wrap is bound to */
+#define LIMIT_KEY_URI 4352u	  /* bytes: a path and a scheme */
+#define LIMIT_KEY_NAME 64u	  /* of a key in the local keyring */
+#define LIMIT_KEYS 1024u	  /* in a keyring, the local one too */
+#define LIMIT_BINDING (64u << 10) /* bytes that a wrap is bound to */
 
 /* weight files */
 #define LIMIT_WEIGHTS_HEADER (64u << 20) /* bytes of a safetensors header or of GGUF metadata */

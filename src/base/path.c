@@ -13,52 +13,21 @@
 
 #include "base/file.h"
 #include "base/limits.h"
-
-/* The length of the UTF-8 sequence at @p (Unicode 15, table 3-7), or 0 when it is none. */
-static size_t
-utf8_len(const uint8_t *p, size_t left)
-{
-	uint8_t lo = 0x80, hi = 0xbf;
-	size_t len;
-
-	if (p[0] < 0x80)
-		return 1;
-	if (p[0] >= 0xc2 && p[0] <= 0xdf)
-		len = 2;
-	else if ((p[0] & 0xf0) == 0xe0)
-		len = 3;
-	else if (p[0] >= 0xf0 && p[0] <= 0xf4)
-		len = 4;
-	else
-		return 0;
-	if (p[0] == 0xe0)
-		lo = 0xa0; /* shorter forms exist */
-	else if (p[0] == 0xed)
-		hi = 0x9f; /* surrogates */
-	else if (p[0] == 0xf0)
-		lo = 0x90;
-	else if (p[0] == 0xf4)
-		hi = 0x8f; /* past U+10FFFF */
-	if (len > left || p[1] < lo || p[1] > hi)
-		return 0;
-	for (size_t i = 2; i < len; i++)
-		if ((p[i] & 0xc0) != 0x80)
-			return 0;
-	return len;
-}
+#include "base/utf8.h"
 
 bool
 text_check(const char *text, size_t len)
 {
-	const uint8_t *p = (const uint8_t *)text;
+	struct view v = view_of(text, len);
+	uint32_t code;
 
-	while (len > 0) {
-		size_t n = utf8_len(p, len);
+	while (v.len > 0) {
+		size_t n = utf8_char(v, &code);
 
-		if (n == 0 || (n == 1 && (*p < 0x20 || *p == 0x7f)))
+		if (n == 0 || code < 0x20 || code == 0x7f)
 			return false;
-		p += n;
-		len -= n;
+		v.p += n;
+		v.len -= n;
 	}
 	return true;
 }
@@ -132,7 +101,8 @@ path_check_model(struct fault *f, const char *path)
 		part = slash ? slash + 1 : NULL;
 	}
 	if (bad)
-		return fault_set(f, COFFER_E_FORMAT, "path «%s» has a name that sealed directories use themselves", path);
+		return fault_set(f, COFFER_E_FORMAT, "path «%s» has a name that sealed directories use themselves",
+				 path);
 	return COFFER_OK;
 }
 
@@ -210,7 +180,8 @@ path_matches(const char *pattern, const char *path)
 static int
 open_beneath(int dirfd, const char *path, int flags, enum path_links links)
 {
-	struct open_how how = {.flags = (uint64_t)(unsigned int)(flags | O_CLOEXEC | O_NOCTTY), .resolve = RESOLVE_NO_MAGICLINKS};
+	struct open_how how = {.flags = (uint64_t)(unsigned int)(flags | O_CLOEXEC | O_NOCTTY),
+			       .resolve = RESOLVE_NO_MAGICLINKS};
 
 	if (links != PATH_LINKS_ANY)
 		how.resolve |= RESOLVE_BENEATH;
@@ -227,7 +198,8 @@ path_open(struct fault *f, int dirfd, const char *shown, const char *path, enum 
 	if (*fd_out >= 0)
 		return COFFER_OK;
 	if (errno == EXDEV)
-		return fault_set(f, COFFER_E_USAGE, "%s/%s is a link that leaves the model; --follow-symlinks seals what it points to",
+		return fault_set(f, COFFER_E_USAGE,
+				 "%s/%s is a link that leaves the model; --follow-symlinks seals what it points to",
 				 shown, path);
 	if (errno == ELOOP)
 		return fault_set(f, COFFER_E_USAGE, "%s/%s is a symbolic link, or lies behind one", shown, path);

@@ -11,9 +11,9 @@
 
 /** struct tree_entry - one entry that is no folder */
 struct tree_entry {
-	const char *path; /* relative to the folder that was walked */
-	const char *name; /* its last part */
-	int dirfd;	  /* the folder it is in; not owned */
+	const char *path;   /* relative to the folder that was walked */
+	const char *name;   /* its last part */
+	int dirfd;	    /* the folder it is in; not owned */
 	unsigned char type; /* DT_REG, DT_LNK, … of readdir(3), never DT_UNKNOWN or DT_DIR */
 };
 

@@ -374,24 +374,33 @@ out:
 
 /* ---- fish ---- */
 
-static const char fish_begin[] =
-	"# fish completion for coffer: made by «coffer completion fish»\n"
-	"\n"
-	"function __coffer_key_names\n"
-	"\tcoffer key list 2>/dev/null | string replace -r ' .*' ''\n"
-	"end\n"
-	"function __coffer_keys\n"
-	"\tset -l word (commandline -ct)\n"
-	"\tprintf '%s\\n' passphrase: recipient: keyring:(__coffer_key_names)\n"
-	"\tprintf 'file:%s\\n' (__fish_complete_path (string replace -r '^file:' '' -- $word) | string replace -r "
-	"'\\t.*' '')\n"
-	"end\n"
-	"function __coffer_is\n"
-	"\tset -l words (commandline -opc)\n"
-	"\ttest \"$words[2..]\" = \"$argv\"; or string match -q -- \"$argv *\" \"$words[2..]\"\n"
-	"end\n"
-	"complete -c coffer -f\n";
+static const char fish_begin[] = "# fish completion for coffer: made by «coffer completion fish»\n"
+				 "\n"
+				 "function __coffer_key_names\n"
+				 "\tcoffer key list 2>/dev/null | string replace -r ' .*' ''\n"
+				 "end\n"
+				 "function __coffer_keys\n"
+				 "\tset -l word (commandline -ct)\n"
+				 "\tprintf '%s\\n' passphrase: recipient: keyring:(__coffer_key_names)\n"
+				 "\tif string match -q 'file:*' -- $word\n"
+				 "\t\tprintf 'file:%s\\n' (__fish_complete_path (string replace file: '' -- $word) | "
+				 "string replace -r '\\t.*' '')\n"
+				 "\telse\n"
+				 "\t\techo file:\n"
+				 "\tend\n"
+				 "end\n"
+				 "# the words before this one are exactly these / begin with these\n"
+				 "function __coffer_at\n"
+				 "\tset -l words (commandline -opc)\n"
+				 "\ttest \"$words[2..]\" = \"$argv\"\n"
+				 "end\n"
+				 "function __coffer_is\n"
+				 "\tset -l words (commandline -opc)\n"
+				 "\tstring match -q -- \"$argv *\" \"$words[2..] \"\n"
+				 "end\n"
+				 "complete -c coffer -f\n";
 
+/* what follows, and whether files may: -F yes, -f no */
 static coffer_err
 fish_value(struct fault *f, struct buf *b, enum hint hint, const char *words)
 {
@@ -400,15 +409,15 @@ fish_value(struct fault *f, struct buf *b, enum hint hint, const char *words)
 	case HINT_FOLDER:
 		return buf_str(f, b, " -F");
 	case HINT_KEY:
-		return buf_str(f, b, " -a '(__coffer_keys)'");
+		return buf_str(f, b, " -f -a '(__coffer_keys)'");
 	case HINT_KEY_NAME:
-		return buf_str(f, b, " -a '(__coffer_key_names)'");
+		return buf_str(f, b, " -f -a '(__coffer_key_names)'");
 	case HINT_WORDS:
-		return buf_printf(f, b, " -a '%s'", words);
+		return buf_printf(f, b, " -f -a '%s'", words);
 	case HINT_NONE:
 		break;
 	}
-	return COFFER_OK;
+	return buf_str(f, b, " -f");
 }
 
 static coffer_err
@@ -420,9 +429,10 @@ fish_options(struct fault *f, struct buf *b, const struct command *command, cons
 		TRY(buf_printf(f, b, "complete -c coffer -n '__coffer_is %s' -l %s", command->name, o->name));
 		if (o->letter)
 			TRY(buf_printf(f, b, " -s %c", o->letter));
-		if (o->value)
+		if (o->value) {
 			TRY(buf_str(f, b, " -r"));
-		TRY(fish_value(f, b, o->hint, o->words));
+			TRY(fish_value(f, b, o->hint, o->words));
+		}
 		TRY(buf_str(f, b, " -d '"));
 		TRY(add_clause(f, b, o->help, ""));
 		TRY(buf_str(f, b, "'\n"));
@@ -437,12 +447,8 @@ fish_command(struct fault *f, struct buf *b, const struct command *command)
 	const char *word = command_word(command);
 	coffer_err err;
 
-	if (word == command->name)
-		TRY(buf_printf(f, b, "complete -c coffer -n 'test (count (commandline -opc)) = 1' -a %s -d '", word));
-	else
-		TRY(buf_printf(f, b,
-			       "complete -c coffer -n 'test \"'(commandline -opc)'\" = \"coffer key\"' -a %s -d '",
-			       word));
+	TRY(buf_printf(f, b, "complete -c coffer -n '__coffer_at%s%.*s' -a %s -d '", word == command->name ? "" : " ",
+		       word == command->name ? 0 : (int)(word - command->name - 1), command->name, word));
 	TRY(add_clause(f, b, command->brief, ""));
 	TRY(buf_str(f, b, "'\n"));
 	if (command->subs)

@@ -105,6 +105,7 @@ check_processor(struct findings *all)
 					    "avx512f", "sha_ni", "pmull",     "sha2"};
 	char flags[8192] = "", found[128] = "";
 	long n = sysconf(_SC_NPROCESSORS_ONLN);
+	size_t used = 0; /* all of @known fit @found */
 
 	if (!read_line("/proc/cpuinfo", "flags", flags, sizeof(flags)) &&
 	    !read_line("/proc/cpuinfo", "Features", flags, sizeof(flags))) {
@@ -112,10 +113,8 @@ check_processor(struct findings *all)
 		return;
 	}
 	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
-		if (has_flag(flags, known[i])) {
-			(void)strncat(found, " ", sizeof(found) - strlen(found) - 1);
-			(void)strncat(found, known[i], sizeof(found) - strlen(found) - 1);
-		}
+		if (has_flag(flags, known[i]))
+			used += (size_t)snprintf(found + used, sizeof(found) - used, " %s", known[i]);
 	if (has_flag(flags, "aes"))
 		find(all, "processor", FINE, "%ld online with%s", n, found);
 	else

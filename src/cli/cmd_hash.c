@@ -50,18 +50,38 @@ warn_unread(const struct files *files)
 
 /* ---- make hashes ---- */
 
+/* COFFER_OK, or why the list is not complete */
+static coffer_err
+sum_up(struct fault *failed, const struct files *files, coffer_err hashing)
+{
+	const struct coffer_hash_item *first = NULL;
+	size_t n = 0;
+
+	for (size_t i = files->n; i > 0; i--)
+		if (files->items[i - 1].err) {
+			first = &files->items[i - 1];
+			n++;
+		}
+	if (n == 0)
+		return hashing;
+	if (files->n == 1)
+		return fault_set(failed, first->err, "%s: %s", first->path,
+				 first->why[0] ? first->why : coffer_err_text(first->err));
+	return fault_set(failed, first->err, "%zu of %zu files could not be read; the others are hashed", n, files->n);
+}
+
 static coffer_err
 add_hashes(struct fault *f, struct buf *b, const struct files *files)
 {
 	coffer_err err = COFFER_OK;
 
 	for (size_t i = 0; i < files->n; i++) {
-		char before[2 * sizeof(files->items[i].sha256) + 3];
+		char hex[2 * sizeof(files->items[i].sha256) + 1], before[sizeof(hex) + 2];
 
 		if (files->items[i].err)
 			continue;
-		enc_hex(files->items[i].sha256, sizeof(files->items[i].sha256), before);
-		(void)strncat(before, "  ", sizeof(before) - strlen(before) - 1);
+		enc_hex(files->items[i].sha256, sizeof(files->items[i].sha256), hex);
+		(void)snprintf(before, sizeof(before), "%s  ", hex);
 		TRY(files_add_line(f, b, before, files->items[i].path, ""));
 	}
 out:
@@ -131,7 +151,9 @@ make(struct fault *f, struct coffer_ctx *ctx, const struct words *operands)
 	failed.err = library_fault(&failed, ctx, coffer_hash_files(ctx, files.items, files.n));
 	/* what was hashed is printed though others failed, as sha256sum does, unless it was stopped */
 	if (failed.err != COFFER_E_INTERRUPTED) {
-		warn_unread(&files);
+		failed.err = sum_up(&failed, &files, failed.err);
+		if (files.n > 1)
+			warn_unread(&files);
 		TRY(print_hashes(f, &files, &failed));
 	}
 	*f = failed;

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -98,6 +99,8 @@ run(struct fault *f, struct coffer_ctx *ctx, const struct words *operands)
 			"-o FILE one in a file",
 			path));
 	TRY(library_fault(f, ctx, err));
+	if (!common.out)
+		(void)snprintf(info.name, sizeof(info.name), "%s", name);
 	TRY(print_result(f, &info, path));
 	say_what_next(&info, name, path);
 out:

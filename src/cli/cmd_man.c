@@ -13,6 +13,7 @@
 
 #define MAN_DATE "November 20, 2026"
 #define PAGE_MAX ((size_t)1 << 20)
+#define LINE_MAX_LEN 76
 
 static const struct option options[] = {OPTION_END};
 
@@ -30,32 +31,54 @@ static const char about_coffer[] =
 
 /* ---- text ---- */
 
-/* Text on lines of its own: a sentence a line, and nothing that roff would take for a request or an escape. */
+/* One line, with nothing in it that roff would take for a request or an escape. */
+static coffer_err
+add_line(struct fault *f, struct buf *b, const char *text, size_t len)
+{
+	coffer_err err = COFFER_OK;
+
+	if (*text == '.' || *text == '\'')
+		TRY(buf_str(f, b, "\\&"));
+	for (size_t i = 0; i < len; i++)
+		TRY(text[i] == '\\' ? buf_str(f, b, "\\e") : buf_add(f, b, text + i, 1));
+	TRY(buf_str(f, b, "\n"));
+out:
+	return err;
+}
+
+/* How much of @text goes on one line: up to the end of a sentence or paragraph, or as many words as fit. */
+static size_t
+line_len(const char *text)
+{
+	size_t fits = 0;
+
+	for (size_t i = 0;; i++) {
+		if (text[i] == '\0' || text[i] == '\n')
+			return i <= LINE_MAX_LEN || fits == 0 ? i : fits;
+		if (text[i] != ' ')
+			continue;
+		if (i > LINE_MAX_LEN)
+			return fits > 0 ? fits : i;
+		fits = i;
+		if (i >= 2 && text[i - 1] == '.' && text[i - 2] != '.')
+			return i;
+	}
+}
+
 static coffer_err
 add_text(struct fault *f, struct buf *b, const char *text)
 {
-	bool at_line_start = true;
 	coffer_err err = COFFER_OK;
 
-	for (const char *p = text; *p; p++) {
-		if (at_line_start && (*p == '.' || *p == '\''))
-			TRY(buf_str(f, b, "\\&"));
-		at_line_start = false;
-		if (*p == '\\') {
-			TRY(buf_str(f, b, "\\e"));
-		} else if (strncmp(p, "\n\n", 2) == 0) {
-			TRY(buf_str(f, b, "\n.Pp\n"));
-			at_line_start = true;
-			p++;
-		} else if (strncmp(p, ". ", 2) == 0 && strncmp(p - (p > text), "..", 2) != 0) {
-			TRY(buf_str(f, b, ".\n"));
-			at_line_start = true;
-			p++;
-		} else {
-			TRY(buf_add(f, b, p, 1));
-		}
+	while (*text) {
+		size_t len = line_len(text);
+
+		TRY(add_line(f, b, text, len));
+		text += len;
+		if (*text == '\n')
+			TRY(buf_str(f, b, ".Pp\n"));
+		text += strspn(text, " \n");
 	}
-	TRY(buf_str(f, b, "\n"));
 out:
 	return err;
 }
@@ -90,7 +113,7 @@ add_examples(struct fault *f, struct buf *b, const struct example *examples)
 	for (const struct example *e = examples; e->line; e++) {
 		TRY(add_text(f, b, e->what));
 		TRY(buf_str(f, b, ".Pp\n.Dl "));
-		TRY(add_text(f, b, e->line));
+		TRY(add_line(f, b, e->line, strlen(e->line)));
 		TRY(buf_str(f, b, e[1].line ? ".Pp\n" : ""));
 	}
 out:
@@ -208,8 +231,10 @@ make_command_page(struct fault *f, struct buf *b, const struct command *command)
 	(void)snprintf(name, sizeof(name), "coffer-%s", command->name);
 	TRY(add_title(f, b, name, command->brief));
 	TRY(command->subs ? add_group(f, b, command) : add_command(f, b, command));
-	TRY(buf_str(f, b, ".Sh KEYS\n"));
-	TRY(add_text(f, b, help_keys));
+	if (command->subs || help_takes_key(command)) {
+		TRY(buf_str(f, b, ".Sh KEYS\n"));
+		TRY(add_text(f, b, help_keys));
+	}
 	TRY(add_exit_codes(f, b));
 	TRY(add_examples(f, b, command->examples));
 	TRY(buf_str(f, b, ".Sh SEE ALSO\n.Xr coffer 1\n"));

@@ -82,15 +82,15 @@ visit(struct fault *f, FTS *tree, FTSENT *entry, enum hidden_files hidden, struc
 	case FTS_DP:
 		return COFFER_OK;
 	case FTS_F:
+	case FTS_NS: /* hashing tells why not, and goes on with the others */
+	case FTS_SLNONE:
 		return add(f, out, strdup(entry->fts_path), NULL);
 	case FTS_DC:
 		return fault_set(f, COFFER_E_USAGE, "%s leads back to a folder above it; remove that symbolic link",
 				 entry->fts_path);
-	case FTS_SLNONE:
-		return fault_set(f, COFFER_E_NOTFOUND, "%s is a symbolic link to nothing", entry->fts_path);
 	case FTS_DEFAULT:
 		return fault_set(f, COFFER_E_USAGE, "%s is neither a file nor a folder", entry->fts_path);
-	default: /* FTS_DNR, FTS_ERR, FTS_NS */
+	default: /* FTS_DNR, FTS_ERR */
 		return fault_errno(f, entry->fts_errno, "cannot read %s", entry->fts_path);
 	}
 }

@@ -27,8 +27,8 @@ struct files {
 /**
  * files_walk() - the files that @operands name; folders are walked, and what they hold is sorted by path
  *
- * Symbolic links are followed.  Return: COFFER_OK; COFFER_E_NOTFOUND; COFFER_E_USAGE for what is neither a file nor
- * a folder, and for links in a circle; COFFER_E_PERM.
+ * Symbolic links are followed.  What is not there is listed, too: hashing tells.  Return: COFFER_OK; COFFER_E_USAGE for
+ * what is neither a file nor a folder, and for links in a circle; COFFER_E_PERM for a folder that cannot be read.
  */
 coffer_err files_walk(struct fault *f, const struct words *operands, enum hidden_files hidden, struct files *out);
 

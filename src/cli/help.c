@@ -182,8 +182,8 @@ out:
 	return err;
 }
 
-static bool
-takes_key(const struct command *command)
+bool
+help_takes_key(const struct command *command)
 {
 	for (const struct option *o = command->options; o->name; o++)
 		if (o->hint == HINT_KEY)
@@ -223,7 +223,7 @@ help_command(struct fault *f, struct buf *b, const struct command *command)
 		TRY(help_group(f, b, command));
 	} else {
 		TRY(add_options(f, b, command));
-		if (takes_key(command)) {
+		if (help_takes_key(command)) {
 			TRY(buf_str(f, b, "\n"));
 			TRY(help_wrap(f, b, help_keys, 0, 0));
 		}

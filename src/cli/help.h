@@ -8,8 +8,11 @@
 #include "base/buf.h"
 #include "cli/command.h"
 
-/** HELP_KEYS - the paragraphs about keys, which help and the manual share */
+/** help_keys - what a KEY may be, which help and the manual share */
 extern const char help_keys[];
+
+/** help_takes_key() - whether @command has something to do with it */
+bool help_takes_key(const struct command *command);
 
 /** help_overview() - the short help of «coffer» alone, appended to @b */
 coffer_err help_overview(struct fault *f, struct buf *b);

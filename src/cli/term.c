@@ -201,6 +201,16 @@ fitting(const char *text, size_t cols)
 	return i;
 }
 
+/* whole seconds: the second digit of a guess is noise */
+static void
+write_time_left(double seconds, char out[static TERM_AMOUNT_LEN])
+{
+	if (seconds < 60)
+		(void)snprintf(out, TERM_AMOUNT_LEN, "%u s", (unsigned int)seconds + 1);
+	else
+		(void)term_seconds(seconds, out);
+}
+
 static void
 draw(const char *path, uint64_t done, uint64_t total, double elapsed)
 {
@@ -210,7 +220,7 @@ draw(const char *path, uint64_t done, uint64_t total, double elapsed)
 	unsigned int percent = total ? (unsigned int)((double)done / (double)total * 100) : 100;
 
 	if (since > 0 && done < total)
-		(void)term_seconds((double)(total - done) / ((double)since / elapsed) + 0.5, left);
+		write_time_left((double)(total - done) / ((double)since / elapsed), left);
 	(void)snprintf(line, sizeof(line), "%3u %%  %s of %s  %s%s%s%s  %s", percent, term_bytes(done, so_far),
 		       term_bytes(total, all), term_rate(since, elapsed, rate), *left ? ", " : "", left,
 		       *left ? " left" : "", path ? term_clean(path, clean, sizeof(clean)) : "");

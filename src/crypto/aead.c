@@ -8,6 +8,7 @@
 
 #include "base/enc.h"
 #include "crypto/aead_engine.h"
+#include "crypto/ossl.h"
 #include "mem/secret.h"
 
 /* NIST SP 800-38D section 5.2.1.1: 2^39 - 256 bits */
@@ -264,6 +265,8 @@ test_engines(void)
 coffer_err
 aead_selftest(struct fault *f)
 {
+	if (!ossl_ready())
+		return fault_nomem(f);
 	(void)pthread_once(&once, test_engines);
 	if (!chosen)
 		return fault_set(f, COFFER_E_SELFTEST,

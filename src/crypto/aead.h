@@ -20,7 +20,7 @@
 
 struct aead_key; /* an expanded key; may be used by several threads at once */
 
-/** aead_selftest() - known answers for every engine, once a process; COFFER_E_SELFTEST when none is left */
+/** aead_selftest() - known answers for every engine, once a process; COFFER_E_SELFTEST when none is left, COFFER_E_NOMEM */
 coffer_err aead_selftest(struct fault *f);
 
 /** aead_engine_name() - the engine that aead_key_new() takes: «libipsec-mb» or «OpenSSL» */

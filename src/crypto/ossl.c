@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "crypto/ossl.h"
 
+#include <openssl/crypto.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <pthread.h>
@@ -20,6 +21,12 @@ fetch_ciphers(void)
 {
 	aes_128_gcm = EVP_CIPHER_fetch(NULL, "AES-128-GCM", NULL);
 	aes_256_gcm = EVP_CIPHER_fetch(NULL, "AES-256-GCM", NULL);
+}
+
+bool
+ossl_ready(void)
+{
+	return OSSL_LIB_CTX_get0_global_default() != NULL;
 }
 
 coffer_err

@@ -5,8 +5,13 @@
 #ifndef CRYPTO_OSSL_H
 #define CRYPTO_OSSL_H
 
+#include <stdbool.h>
+
 #include "base/fault.h"
 #include "base/view.h"
+
+/** ossl_ready() - whether OpenSSL could start; calling it when it could not, for want of memory, is a crash in OpenSSL 3.0 */
+bool ossl_ready(void);
 
 /** ossl_fault() - «@what failed in OpenSSL: reason»; COFFER_E_NOMEM or COFFER_E_INTERNAL.  Empties OpenSSL's error queue. */
 coffer_err ossl_fault(struct fault *f, const char *what);

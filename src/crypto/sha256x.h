@@ -13,6 +13,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/fault.h"
+
 #define SHA256X_BLOCK 64
 #define SHA256X_MAX_LANES 8
 
@@ -22,6 +24,9 @@ struct sha256x {
 	uint64_t len;		     /* bytes taken so far */
 	uint8_t tail[SHA256X_BLOCK]; /* bytes of an unfinished block: len % 64 of them */
 };
+
+/** sha256x_selftest() - known answers, once a process; COFFER_E_SELFTEST when no kernel gives them */
+coffer_err sha256x_selftest(struct fault *f);
 
 /** sha256x_init() - begin a stream */
 void sha256x_init(struct sha256x *s);
@@ -48,7 +53,11 @@ size_t sha256x_lanes(void);
 /** sha256x_kernel_name() - «sha-ni», «armv8-sha2» or «portable» */
 const char *sha256x_kernel_name(void);
 
-/** sha256x_use_kernel() - for tests and benchmarks: take that kernel from now on; false when it is not there */
+/**
+ * sha256x_use_kernel() - for tests and benchmarks: take that kernel from now on; false when it is not there
+ *
+ * No other thread may be hashing.
+ */
 bool sha256x_use_kernel(const char *name);
 
 #endif

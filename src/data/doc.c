@@ -57,8 +57,7 @@ members_are_sound(json_t *object)
 	const char *name;
 	json_t *value;
 
-	json_object_foreach(object, name, value)
-	{
+	json_object_foreach(object, name, value) {
 		for (const char *c = name; *c; c++)
 			if (*c < 0x20 || *c > 0x7e)
 				return false;
@@ -242,7 +241,8 @@ doc_each(const struct doc *object, coffer_err (*fn)(void *arg, const char *name,
 	names = calloc(n + 1, sizeof(*names));
 	if (!names)
 		return COFFER_E_NOMEM;
-	json_object_foreach(in(object), name, value) names[i++] = name;
+	json_object_foreach(in(object), name, value)
+		names[i++] = name;
 	qsort(names, n, sizeof(*names), compare_names);
 	for (i = 0; i < n && err == COFFER_OK; i++)
 		err = fn(arg, names[i], doc_get(object, names[i]));

@@ -23,7 +23,7 @@ static const uint8_t value_sizes[] = {1, 1, 2, 2, 4, 4, 4, 1, 0, 0, 8, 8, 8};
 
 /*
  * types of tensors: a row is cut into blocks of so many elements, each of so many bytes.
- * Gaps are types that ggml has taken back.
+ * Gaps are types that ggml has taken back.  Sizes are those of its C structures (its Python package is wrong on Q8_1).
  */
 static const struct ggml_type {
 	const char *name;

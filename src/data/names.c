@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "base/limits.h"
-#include "data/utf8.h"
+#include "base/utf8.h"
 
 #define BLOCK_SIZE ((size_t)64 << 10)
 #define SHOWN_MAX 80

@@ -249,9 +249,6 @@ read_length(struct fault *f, const struct coffer_source *source, size_t *len_out
 	if (len > LIMIT_WEIGHTS_HEADER)
 		return fault_set(f, COFFER_E_FORMAT, "a header of %" PRIu64 " bytes: at most %u are accepted", len,
 				 LIMIT_WEIGHTS_HEADER);
-	if (len > source->size - LENGTH_SIZE)
-		return fault_set(f, COFFER_E_FORMAT, "a header of %" PRIu64 " bytes, and %" PRIu64 " in the file", len,
-				 source->size - LENGTH_SIZE);
 	*len_out = (size_t)len;
 out:
 	return err;

@@ -5,7 +5,7 @@
 
 #include "base/limits.h"
 #include "base/num.h"
-#include "data/utf8.h"
+#include "base/utf8.h"
 
 struct scan
 scan_begin(void *text, size_t len)

@@ -201,6 +201,8 @@ walk(struct fault *f, const struct coffer_source *source, const struct directory
 		TRY(check_local(f, source, e));
 		*has_out = is_pickle_name(e);
 	}
+	if (!*has_out && window_left(&w) > 0)
+		err = fault_set(f, COFFER_E_FORMAT, "zip: more in the central directory than its entries");
 out:
 	window_close(&w);
 	return err;

@@ -18,10 +18,12 @@ coffer_err
 coffer_ctx_new(struct coffer_ctx **ctx_out)
 {
 	struct coffer_ctx *ctx;
+	coffer_err err;
 
 	*ctx_out = NULL;
-	if (aead_selftest(NULL) != COFFER_OK)
-		return COFFER_E_SELFTEST;
+	err = aead_selftest(NULL);
+	if (err != COFFER_OK)
+		return err;
 	ctx = calloc(1, sizeof(*ctx));
 	if (!ctx)
 		return COFFER_E_NOMEM;
@@ -43,7 +45,7 @@ coffer_ctx_free(struct coffer_ctx **ctx)
 const char *
 coffer_ctx_message(const struct coffer_ctx *ctx)
 {
-	return ctx->fault.text;
+	return ctx ? ctx->fault.text : "";
 }
 
 void

@@ -101,7 +101,8 @@ read_slots(struct fault *f, struct holder *h, const struct input *in)
 	TRY(sealed_read_slots(f, in, images, false, &doc, NULL));
 	TRY(keyblock_decode(f, doc, &h->keys));
 	if (h->keys.n_files != 1)
-		err = fault_set(f, COFFER_E_FORMAT, "%s: a key block of %zu files in one file", in->shown, h->keys.n_files);
+		err = fault_set(f, COFFER_E_FORMAT, "%s: a key block of %zu files in one file", in->shown,
+				h->keys.n_files);
 out:
 	free(images);
 	return err;
@@ -169,7 +170,7 @@ inspect_directory(struct fault *f, struct holder *h, int dirfd, const char *path
 		err = model_read_keyblock(f, dirfd, path, PARTIAL_NAME, &h->keys);
 	}
 	if (err == COFFER_E_NOTFOUND)
-		TRY(fault_set(f, COFFER_E_FORMAT, "%s is not a sealed model: it has no %s", path, KEYBLOCK_NAME));
+		TRY(fault_set(f, COFFER_E_FILESET, "%s is not a sealed model: it has no %s", path, KEYBLOCK_NAME));
 	TRY(err);
 	TRY(fill(f, h));
 	for (size_t i = 0; i < h->keys.n_files; i++)

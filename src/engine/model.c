@@ -177,7 +177,8 @@ check_entry(struct fault *f, struct coffer_model *m, const char *path, enum mode
 	if (mode == MODEL_OPENING && (sealed || plain))
 		goto out;
 	if (plain)
-		TRY(fault_set(f, COFFER_E_PLAIN, "%s/%s is a plain file where only a sealed one belongs", m->shown, path));
+		TRY(fault_set(f, COFFER_E_PLAIN, "%s/%s is a plain file where only a sealed one belongs", m->shown,
+			      path));
 	if (!sealed)
 		TRY(fault_set(f, COFFER_E_FILESET, "%s/%s%s is missing", m->shown, path, SUFFIX));
 out:
@@ -212,9 +213,9 @@ load_directory(struct fault *f, struct coffer_model *m)
 	if (err != COFFER_E_NOTFOUND)
 		return err;
 	if (faccessat(m->fd, PARTIAL_NAME, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
-		return fault_set(f, COFFER_E_FORMAT, "%s: its sealing was interrupted; give the same seal command again",
-				 m->shown);
-	return fault_set(f, COFFER_E_FORMAT, "%s is not a sealed model: it has no %s", m->shown, KEYBLOCK_NAME);
+		return fault_set(f, COFFER_E_FILESET,
+				 "%s: its sealing was interrupted; give the same seal command again", m->shown);
+	return fault_set(f, COFFER_E_FILESET, "%s is not a sealed model: it has no %s", m->shown, KEYBLOCK_NAME);
 }
 
 static coffer_err
@@ -227,8 +228,9 @@ load_file(struct fault *f, struct coffer_model *m, const struct input *in, enum 
 
 	TRY(sealed_read_head(f, in, &head));
 	if (!head.embedded)
-		TRY(fault_set(f, COFFER_E_FORMAT, "%s is one file of a sealed directory; open the directory that has %s",
-			      in->shown, KEYBLOCK_NAME));
+		TRY(fault_set(f, COFFER_E_FORMAT,
+			      "%s is one file of a sealed directory; open the directory that has %s", in->shown,
+			      KEYBLOCK_NAME));
 	images = malloc(2 * SLOT_LEN);
 	if (!images)
 		TRY(fault_nomem(f));
@@ -236,8 +238,8 @@ load_file(struct fault *f, struct coffer_model *m, const struct input *in, enum 
 	err = keyblock_decode(f, doc, &m->keys);
 	if (err)
 		TRY(fault_prefix(f, "%s", in->shown));
-	if (m->keys.n_files != 1 || !m->keys.files[0].sealed)
-		TRY(fault_set(f, COFFER_E_FORMAT, "%s: a key block of %zu files in one file", in->shown, m->keys.n_files));
+	if (!m->keys.files[0].sealed)
+		TRY(fault_set(f, COFFER_E_FORMAT, "%s: the key block of an unfinished model", in->shown));
 out:
 	free(images);
 	return err;
@@ -355,7 +357,8 @@ model_sealed_matches(struct fault *f, const struct keyblock *k, size_t index, co
 	if (memcmp(h->model_id, k->model_id, MODEL_ID_LEN) != 0)
 		return fault_set(f, COFFER_E_AUTH, "%s belongs to another model", s->in.shown);
 	if (strcmp(h->path, file->path) != 0)
-		return fault_set(f, COFFER_E_AUTH, "%s is the file «%s» of this model under another name", s->in.shown, h->path);
+		return fault_set(f, COFFER_E_AUTH, "%s is the file «%s» of this model under another name", s->in.shown,
+				 h->path);
 	if (h->index != index || h->count != k->n_files || h->size != file->size ||
 	    !mem_equal(s->a_hash, file->head, SHA256_LEN))
 		return fault_set(f, COFFER_E_AUTH, "%s is from another sealing of this model", s->in.shown);

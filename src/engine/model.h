@@ -16,8 +16,8 @@
 #include "mem/secret.h"
 
 #define KEYBLOCK_NAME "coffer.json"
-#define PARTIAL_NAME ".coffer.partial"	/* a sealing was interrupted */
-#define OPENING_NAME ".coffer.opening"	/* an opening was interrupted */
+#define PARTIAL_NAME ".coffer.partial" /* a sealing was interrupted */
+#define OPENING_NAME ".coffer.opening" /* an opening was interrupted */
 #define SUFFIX ".coffer"
 
 struct coffer_model {
@@ -28,7 +28,7 @@ struct coffer_model {
 	const struct coffer_source *source;
 	struct keyblock keys;
 	struct secret dek;
-	unsigned int slot;   /* which slot counts, of an embedded key block */
+	unsigned int slot; /* which slot counts, of an embedded key block */
 };
 
 enum model_mode {

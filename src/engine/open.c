@@ -33,6 +33,7 @@ struct open_run {
 	int out_fd; /* of a directory */
 	bool write; /* false to check alone */
 	bool resuming;
+	bool made_out; /* the folder was not there before */
 	bool *wanted;
 	uint64_t n_wanted, bytes;
 	struct progress progress;
@@ -111,7 +112,8 @@ plain_name(struct fault *f, const char *in, char **out)
 	size_t len = strlen(in), suffix = sizeof(SUFFIX) - 1;
 
 	if (len <= suffix || strcmp(in + len - suffix, SUFFIX) != 0 || in[len - suffix - 1] == '/')
-		return fault_set(f, COFFER_E_USAGE, "in place a sealed file must be called NAME%s, to become NAME", SUFFIX);
+		return fault_set(f, COFFER_E_USAGE, "in place a sealed file must be called NAME%s, to become NAME",
+				 SUFFIX);
 	*out = strndup(in, len - suffix);
 	return *out ? COFFER_OK : fault_nomem(f);
 }
@@ -249,8 +251,8 @@ read_mark(struct fault *f, struct open_run *r, const char want[static 2 * SHA256
 		r->resuming = true;
 		ctx_notice(r->ctx, "continuing the interrupted opening of %s", r->in);
 	} else if (err == COFFER_OK || err == COFFER_E_FORMAT) {
-		err = fault_set(f, COFFER_E_EXISTS, "%s holds an interrupted opening of another sealed model; name another folder",
-				r->out);
+		err = fault_set(f, COFFER_E_EXISTS,
+				"%s holds an interrupted opening of another sealed model; name another folder", r->out);
 	} else if (err == COFFER_E_NOTFOUND) {
 		fault_clear(f);
 		err = COFFER_OK;
@@ -276,7 +278,8 @@ set_mark(struct fault *f, struct open_run *r)
 	if (!r->opt.in_place && !r->opt.force)
 		TRY(staging_is_empty(f, r->out_fd, r->out, &empty));
 	if (!empty)
-		TRY(fault_set(f, COFFER_E_EXISTS, "%s is not empty; name a new folder, or --force replaces files in it", r->out));
+		TRY(fault_set(f, COFFER_E_EXISTS, "%s is not empty; name a new folder, or --force replaces files in it",
+			      r->out));
 	if (r->opt.dry_run)
 		goto out;
 	TRY(newfile_open_at(f, &n, r->out_fd, OPENING_NAME, OPENING_NAME, 0666, false));
@@ -294,7 +297,8 @@ open_output(struct fault *f, struct open_run *r)
 		r->out = r->in;
 		r->out_fd = fcntl(r->model->fd, F_DUPFD_CLOEXEC, 3);
 	} else {
-		if (mkdir(r->out, 0777) != 0 && errno != EEXIST)
+		r->made_out = mkdir(r->out, 0777) == 0;
+		if (!r->made_out && errno != EEXIST)
 			return fault_errno(f, errno, "cannot create the folder %s", r->out);
 		r->out_fd = open(r->out, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	}
@@ -327,6 +331,26 @@ each_entry(struct fault *f, struct open_run *r)
 	return each_file(f, r->ctx, &each);
 }
 
+/*
+ * After an integrity fault the model will never be whole: nothing of it is left, lest somebody
+ * uses the part.  (After any other fault what is done stays, and the same call goes on.)  The
+ * folder was empty, or held our own part, so that all in it is ours.
+ */
+static void
+abandon(struct open_run *r)
+{
+	for (size_t i = 0; i < r->model->keys.n_files; i++) {
+		const char *path = r->model->keys.files[i].path;
+		int dirfd = -1;
+
+		if (path_parent(NULL, r->out_fd, r->out, path, false, &dirfd) == COFFER_OK)
+			(void)unlinkat(dirfd, path_base(path), 0);
+		file_close(&dirfd);
+	}
+	(void)unlinkat(r->out_fd, OPENING_NAME, 0);
+	staging_remove_folders(r->out, !r->made_out);
+}
+
 static coffer_err
 open_directory(struct fault *f, struct open_run *r)
 {
@@ -340,7 +364,10 @@ open_directory(struct fault *f, struct open_run *r)
 	TRY(set_mark(f, r));
 	if (r->opt.dry_run)
 		goto out;
-	TRY(each_entry(f, r));
+	err = each_entry(f, r);
+	if (coffer_err_exit(err) == 5 && !r->opt.in_place && !r->opt.force)
+		abandon(r);
+	TRY(err);
 	if (r->opt.in_place)
 		TRY(remove_mark(f, r, KEYBLOCK_NAME));
 	TRY(remove_mark(f, r, OPENING_NAME));
@@ -412,8 +439,7 @@ coffer_open(struct coffer_ctx *ctx, const char *in, const char *out, const struc
 }
 
 coffer_err
-coffer_check(struct coffer_ctx *ctx, const char *in, const struct coffer_keyring *keys,
-	     struct coffer_stats *stats_out)
+coffer_check(struct coffer_ctx *ctx, const char *in, const struct coffer_keyring *keys, struct coffer_stats *stats_out)
 {
 	struct open_run r = {.ctx = ctx, .opt = {.version_1 = 1}, .in = in, .out_fd = -1};
 	uint64_t start = now_ns();

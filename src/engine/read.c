@@ -29,8 +29,8 @@ coffer_model_open(struct coffer_ctx *ctx, const char *path, const struct coffer_
 }
 
 coffer_err
-coffer_model_open_source(struct coffer_ctx *ctx, const struct coffer_source *source,
-			 const struct coffer_keyring *keys, struct coffer_model **model_out)
+coffer_model_open_source(struct coffer_ctx *ctx, const struct coffer_source *source, const struct coffer_keyring *keys,
+			 struct coffer_model **model_out)
 {
 	return model_open_source(ctx_begin(ctx), ctx, source, keys, model_out);
 }
@@ -71,6 +71,15 @@ coffer_model_find(const struct coffer_model *model, const char *path)
 	return keyblock_find(&model->keys, path);
 }
 
+/* An empty file has one empty record, which no read would ever verify. */
+static coffer_err
+check_empty(struct fault *f, struct coffer_file *o)
+{
+	uint8_t none;
+
+	return o->sealed.head.size == 0 ? sealed_read_record(f, &o->sealed, 0, &none, false) : COFFER_OK;
+}
+
 coffer_err
 coffer_file_open(struct coffer_ctx *ctx, struct coffer_model *model, size_t index, struct coffer_file **file_out)
 {
@@ -86,6 +95,7 @@ coffer_file_open(struct coffer_ctx *ctx, struct coffer_model *model, size_t inde
 		return fault_nomem(f);
 	pthread_mutex_init(&file->lock, NULL);
 	TRY(model_sealed(f, model, index, &file->sealed, &file->shown));
+	TRY(check_empty(f, file));
 	*file_out = file;
 	file = NULL;
 out:

@@ -104,7 +104,8 @@ remove_recipients(struct fault *f, struct rewrap *r)
 		}
 	}
 	if (r->n_removed < want)
-		return fault_set(f, COFFER_E_USAGE, "%zu of the %zu recipients to remove are not there; «coffer inspect» lists them",
+		return fault_set(f, COFFER_E_USAGE,
+				 "%zu of the %zu recipients to remove are not there; «coffer inspect» lists them",
 				 want - r->n_removed, want);
 	while (r->opt->replace && r->k->n_recipients > 0)
 		drop(r->k, r->k->n_recipients - 1);
@@ -393,7 +394,9 @@ rekey_directory(struct fault *f, struct rekey *r, const char *path)
 	TRY(keyblock_encode(f, &r->k, r->dek.p, &doc));
 	TRY(write_keyblock(f, r->out_fd, r->out, buf_view(&doc)));
 	if (model_has_entry(r->old->fd, "coffer.sig"))
-		ctx_notice(r->ctx, "%s/coffer.sig was over the old sealed files and no longer holds; sign the model again", path);
+		ctx_notice(r->ctx,
+			   "%s/coffer.sig was over the old sealed files and no longer holds; sign the model again",
+			   path);
 	TRY(staging_exchange(f, &staging));
 out:
 	file_close(&r->out_fd);

@@ -97,7 +97,9 @@ sealed_read_slots(struct fault *f, const struct input *in, uint8_t images[static
 		TRY(slot_decode(f, images + i * SLOT_LEN, &state[i], &doc[i]));
 	/* [F-18] */
 	if (!mend && (state[0] == SLOT_DAMAGED || state[1] == SLOT_DAMAGED))
-		TRY(fault_set(f, COFFER_E_FORMAT, "%s: its key block is damaged; if it is a copy, copy it again, else «coffer rewrap» may mend it",
+		TRY(fault_set(f, COFFER_E_FORMAT,
+			      "%s: its key block is damaged; if it is a copy, copy it again, else «coffer rewrap» may "
+			      "mend it",
 			      in->shown));
 	if (state[0] != SLOT_GOOD && state[1] != SLOT_GOOD)
 		TRY(fault_set(f, COFFER_E_FORMAT, "%s: both copies of its key block are %s", in->shown,
@@ -129,7 +131,9 @@ sealed_open(struct fault *f, struct sealed *s, struct input *in, const uint8_t d
 	TRY(head_keys(f, &s->head, dek, &keys));
 	/* [F-9] */
 	if (!mem_equal(keys.commitment, s->head.commitment, 32))
-		TRY(fault_set(f, COFFER_E_AUTH, "%s: its commitment is not that of this model's key: it was changed, or belongs to another model",
+		TRY(fault_set(f, COFFER_E_AUTH,
+			      "%s: its commitment is not that of this model's key: it was changed, or belongs to "
+			      "another model",
 			      s->in.shown));
 	memcpy(s->a_hash, keys.a_hash, SHA256_LEN);
 	TRY(check_zero(f, &s->in, s->at.tags_end, s->at.payload));
@@ -169,7 +173,8 @@ sealed_read_record(struct fault *f, struct sealed *s, uint64_t i, uint8_t *buf, 
 	err = aead_open(f, s->key, nonce, view_of(s->a_hash, sizeof(s->a_hash)), buf, len, buf, tag);
 	if (err == COFFER_E_AUTH) {
 		atomic_store(&s->failed, true);
-		err = fault_set(f, COFFER_E_AUTH, "%s: record %llu of %llu is not authentic: the file was changed or damaged",
+		err = fault_set(f, COFFER_E_AUTH,
+				"%s: record %llu of %llu is not authentic: the file was changed or damaged",
 				s->in.shown, (unsigned long long)i + 1, (unsigned long long)s->at.n_records);
 	}
 out:

@@ -136,14 +136,21 @@ out:
 }
 
 static int
-remove_folder(const char *path, const struct stat *st, int type, struct FTW *where)
+remove_below(const char *path, const struct stat *st, int type, struct FTW *where)
 {
 	(void)st;
-	(void)where;
 	/* one that still holds something stays, with all above it */
-	if (type == FTW_DP)
+	if (type == FTW_DP && where->level > 0)
 		(void)rmdir(path);
 	return 0;
+}
+
+void
+staging_remove_folders(const char *path, bool keep_top)
+{
+	(void)nftw(path, remove_below, 16, FTW_DEPTH | FTW_PHYS);
+	if (!keep_top)
+		(void)rmdir(path);
 }
 
 static coffer_err
@@ -160,7 +167,7 @@ remove_old(struct fault *f, const char *path, const char *target)
 		TRY(fault_errno(f, errno, "cannot take away the old model in %s", path));
 	TRY(tree_walk(f, fd, path, &visitor));
 	TRY(staging_clear(f, fd, path));
-	(void)nftw(path, remove_folder, 16, FTW_DEPTH | FTW_PHYS);
+	staging_remove_folders(path, false);
 out:
 	file_close(&fd);
 	file_close(&m.to);
@@ -218,7 +225,7 @@ finish_interrupted(struct fault *f, struct staging *s)
 		return COFFER_OK;
 	TRY(model_lock_folder(f, fd, s->path));
 	TRY(staging_clear(f, fd, s->path));
-	(void)nftw(s->path, remove_folder, 16, FTW_DEPTH | FTW_PHYS);
+	staging_remove_folders(s->path, false);
 out:
 	file_close(&fd);
 	return err;
@@ -245,8 +252,8 @@ sync_parent(struct fault *f, const char *path)
 	const char *base = path_base(path);
 	char *dir = base == path ? strdup(".") : strndup(path, (size_t)(base - path));
 	int fd = dir ? open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
-	coffer_err err = fd < 0 ? fault_errno(f, errno, "cannot open the folder of %s", path)
-				: file_sync_dir(f, fd, path);
+	coffer_err err =
+		fd < 0 ? fault_errno(f, errno, "cannot open the folder of %s", path) : file_sync_dir(f, fd, path);
 
 	file_close(&fd);
 	free(dir);

@@ -42,6 +42,9 @@ coffer_err staging_clear(struct fault *f, int dirfd, const char *shown);
 /** staging_clear_others() - remove the sealed files whose plain file is not in @keep */
 coffer_err staging_clear_others(struct fault *f, int dirfd, const char *shown, const struct walk *keep);
 
+/** staging_remove_folders() - remove the empty folders below @path, and @path itself too unless @keep_top; best effort */
+void staging_remove_folders(const char *path, bool keep_top);
+
 /** staging_is_empty() - whether the folder @dirfd holds nothing */
 coffer_err staging_is_empty(struct fault *f, int dirfd, const char *shown, bool *out);
 

@@ -90,8 +90,9 @@ stat_link(struct fault *f, struct walking *w, const char *path, struct stat *st)
 	if (fstat(fd, st) != 0)
 		TRY(fault_errno(f, errno, "cannot read %s/%s", w->shown, path));
 	if (S_ISDIR(st->st_mode))
-		TRY(fault_set(f, COFFER_E_USAGE, "%s/%s is a link to a folder, which is not sealed; --exclude leaves it out",
-			      w->shown, path));
+		TRY(fault_set(f, COFFER_E_USAGE,
+			      "%s/%s is a link to a folder, which is not sealed; --exclude leaves it out", w->shown,
+			      path));
 out:
 	file_close(&fd);
 	return err;
@@ -118,7 +119,8 @@ visit(void *arg, struct fault *f, const struct tree_entry *e)
 	else if (fstatat(e->dirfd, e->name, &st, AT_SYMLINK_NOFOLLOW) != 0)
 		TRY(fault_errno(f, errno, "cannot read %s/%s", w->shown, e->path));
 	if (!S_ISREG(st.st_mode))
-		TRY(fault_set(f, COFFER_E_USAGE, "%s/%s is no regular file; --exclude leaves it out", w->shown, e->path));
+		TRY(fault_set(f, COFFER_E_USAGE, "%s/%s is no regular file; --exclude leaves it out", w->shown,
+			      e->path));
 	TRY(add_file(f, w, e->path, &st));
 out:
 	return err;

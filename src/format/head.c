@@ -72,7 +72,8 @@ check_version(struct fault *f, struct view *v, uint32_t *flags)
 static coffer_err
 check_ranges(struct fault *f, const struct head *h)
 {
-	if (!num_is_pow2(h->record_size) || h->record_size < LIMIT_RECORD_MIN || h->record_size > LIMIT_RECORD_MAX) /* [F-4] */
+	if (!num_is_pow2(h->record_size) || h->record_size < LIMIT_RECORD_MIN ||
+	    h->record_size > LIMIT_RECORD_MAX) /* [F-4] */
 		return fault_set(f, COFFER_E_FORMAT, "head: record size %u", h->record_size);
 	if (h->size > LIMIT_SIZE) /* [F-5] */
 		return fault_set(f, COFFER_E_FORMAT, "head: size %llu is over 2^52", (unsigned long long)h->size);

@@ -74,7 +74,8 @@ read_recipients(struct fault *f, const struct doc *d, struct keyblock *k)
 	coffer_err err = COFFER_OK;
 
 	if (!doc_is_array(d) || n == 0 || n > LIMIT_RECIPIENTS)
-		return fault_set(f, COFFER_E_FORMAT, "key block: %zu recipients; 1 to %u are allowed", n, LIMIT_RECIPIENTS);
+		return fault_set(f, COFFER_E_FORMAT, "key block: %zu recipients; 1 to %u are allowed", n,
+				 LIMIT_RECIPIENTS);
 	k->recipients = calloc(n, sizeof(*k->recipients));
 	if (!k->recipients)
 		return fault_nomem(f);
@@ -150,7 +151,7 @@ read_members(struct fault *f, const struct doc *d, struct keyblock *k)
 	uint64_t format;
 	coffer_err err = COFFER_OK;
 
-	if (!doc_number(doc_get(d, "coffer"), 0, UINT32_MAX, &format))
+	if (!doc_number(doc_get(d, "coffer"), 0, DOC_NUMBER_MAX, &format))
 		return fault_set(f, COFFER_E_FORMAT, "key block: not one of coffer's");
 	if (format != 1)
 		return fault_set(f, COFFER_E_UNSUPPORTED, "key block version %llu; this program knows 1",
@@ -238,7 +239,8 @@ keyblock_verify(struct fault *f, const struct keyblock *k, const uint8_t dek[sta
 		TRY(fault_set(f, COFFER_E_AUTH, "key block: its commitment is not that of the unwrapped key"));
 	TRY(compute_mac(f, k, dek, buf_view(&k->mac_text), want));
 	if (!mem_equal(want, k->mac, 32))
-		TRY(fault_set(f, COFFER_E_AUTH, "key block: its MAC does not hold: it was changed by someone without the key"));
+		TRY(fault_set(f, COFFER_E_AUTH,
+			      "key block: its MAC does not hold: it was changed by someone without the key"));
 out:
 	return err;
 }

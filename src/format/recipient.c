@@ -56,8 +56,7 @@ read_scrypt(const struct doc *d, struct recipient *out)
 	uint64_t log_n;
 
 	if (!doc_b64(doc_get(d, "salt"), out->scrypt_salt, sizeof(out->scrypt_salt), &salt_len) ||
-	    salt_len != sizeof(out->scrypt_salt) ||
-	    !doc_number(doc_get(d, "log_n"), 10, LIMIT_SCRYPT_LOG_N, &log_n))
+	    salt_len != sizeof(out->scrypt_salt) || !doc_number(doc_get(d, "log_n"), 10, LIMIT_SCRYPT_LOG_N, &log_n))
 		return false;
 	out->scrypt_log_n = (unsigned int)log_n;
 	return true;
@@ -84,7 +83,7 @@ recipient_read(struct fault *f, const struct doc *d, struct recipient *out)
 	bool good;
 
 	memset(out, 0, sizeof(*out));
-	if (!name || !doc_text(doc_get(d, "wrapped"), 1, ENC_B64_LEN(LIMIT_WRAPPED)))
+	if (!name || !doc_text(doc_get(d, "wrapped"), 0, ENC_B64_LEN(LIMIT_WRAPPED)))
 		return fault_set(f, COFFER_E_FORMAT, "a recipient without «kind» or «wrapped»");
 	kind = find_kind(name);
 	if (!kind)

@@ -14,8 +14,8 @@ slot_encode(struct fault *f, struct view doc, uint8_t image[static SLOT_LEN])
 {
 	if (doc.len == 0 || doc.len > SLOT_DOC_MAX)
 		return fault_set(f, COFFER_E_USAGE,
-				 "a key block of %zu bytes is over %d: use fewer recipients or a shorter context", doc.len,
-				 SLOT_DOC_MAX);
+				 "a key block of %zu bytes is over %d: use fewer recipients or a shorter context",
+				 doc.len, SLOT_DOC_MAX);
 	memset(image, 0, SLOT_LEN);
 	memcpy(image, magic, sizeof(magic));
 	put_be32(image + 8, (uint32_t)doc.len);

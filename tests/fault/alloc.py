@@ -65,9 +65,9 @@ def main():
     import cases
     report = rig.Report()
     shim = os.path.realpath(sys.argv[2])
-    words = sys.argv[3:] or ('seal file', 'open file')
-    for case in rig.select(cases.all_cases(os.path.realpath(sys.argv[1])), words):
-        sweep(case, report, shim)
+    for case in rig.select(cases.all_cases(os.path.realpath(sys.argv[1])), sys.argv[3:]):
+        if sys.argv[3:] or case.name in ('seal file', 'open file'):  # each takes a minute or two
+            sweep(case, report, shim)
     return report.end()
 
 

@@ -14,6 +14,7 @@ import sys
 import tempfile
 
 LIMIT = 120  # seconds a command may take
+WHEN = 1700000000  # the time of every file that a rig writes: a sealed file bears that of its plain one
 
 
 class Bad(Exception):
@@ -49,6 +50,7 @@ def write_tree(folder, tree):
         with open(full, 'wb') as file:
             file.write(content)
         os.chmod(full, 0o600)
+        os.utime(full, (WHEN, WHEN))
 
 
 def remove_tree(folder):

@@ -34,6 +34,11 @@ def done(outcome):
         raise rig.Bad(f'exits {outcome.status}: {rig.last_line(outcome.err)}')
 
 
+def parent_of(proc):
+    with open(proc + '/stat', encoding='ascii', errors='replace') as file:
+        return int(file.read().rsplit(')', 1)[1].split()[1])
+
+
 class World:
     def __init__(self, coffer):
         self.coffer = coffer
@@ -174,7 +179,7 @@ class World:
             with rig.scratch() as folder:
                 rig.write_tree(folder, {'m.bin': cases.FILE, 'k1': cases.KEY1})
                 path = os.path.join(folder, 'm.bin')
-                timer = threading.Timer(0.6, change, [path])
+                timer = threading.Timer(0.9, change, [path])  # while the second read waits
                 timer.start()
                 outcome = rig.execute(['strace', '-f', '-qq', '-o', os.devnull, '-P', path, '-e', 'trace=read,pread64,preadv',
                                        '-e', 'inject=read,pread64,preadv:delay_exit=600000', self.coffer, 'seal', 'm.bin',
@@ -220,28 +225,25 @@ class World:
         return f'{len(hidden)} forms of secrets in {len(places)} places'
 
     def look_inside(self, process):
-        """/proc of the command itself while it lives; it must not leave a core file either."""
-        seen = {}
+        """/proc of the command itself while it lives, which strace holds at its first fsync."""
         until = time.monotonic() + 20
-        while process.poll() is None and time.monotonic() < until and not seen:
+        while process.poll() is None and time.monotonic() < until:
             time.sleep(0.02)
             for proc in glob.glob('/proc/[0-9]*'):
                 try:
-                    if os.readlink(proc + '/exe') != self.coffer:
+                    if os.readlink(proc + '/exe') != self.coffer or parent_of(proc) != process.pid:
                         continue
-                    with open(proc + '/stat', encoding='ascii') as file:
-                        if file.read().rsplit(')', 1)[1].split()[1] != str(process.pid):
-                            continue
-                    time.sleep(0.1)
+                    time.sleep(0.2)
+                    seen = {}
                     for name in ('cmdline', 'environ', 'limits', 'status'):
                         with open(f'{proc}/{name}', 'rb') as file:
                             seen[f'{proc}/{name}'] = file.read()
-                    limits = seen[f'{proc}/limits']
-                    if not re.search(rb'Max core file size +0 ', limits):
-                        raise rig.Bad('a core file could be written: its limit is not 0')
                 except (FileNotFoundError, ProcessLookupError, PermissionError):
-                    seen = {}
-        return seen
+                    continue
+                if not re.search(rb'Max core file size +0 ', seen[f'{proc}/limits']):
+                    raise rig.Bad('a core file could be written: its limit is not 0')
+                return seen
+        return {}
 
     def no_core(self):
         """A crash leaves no core file with keys in it."""

@@ -142,8 +142,7 @@ run_cases(const char *engine, const json_t *root)
 	size_t g;
 	size_t n = 0;
 
-	json_array_foreach(groups, g, group)
-	{
+	json_array_foreach(groups, g, group) {
 		const json_t *tests = json_object_get(group, "tests");
 		const json_t *test;
 		size_t t;
@@ -152,8 +151,7 @@ run_cases(const char *engine, const json_t *root)
 		    json_integer_value(json_object_get(group, "ivSize")) != 96 ||
 		    json_integer_value(json_object_get(group, "tagSize")) != 128)
 			continue;
-		json_array_foreach(tests, t, test)
-		{
+		json_array_foreach(tests, t, test) {
 			run_case(engine, test);
 			n++;
 		}

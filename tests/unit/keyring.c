@@ -69,8 +69,8 @@ known_recipient(int kind)
 {
 	struct recipient r = {.wrapped_len = KEK_WRAPPED_LEN};
 
-	strcpy(r.kind, known[kind].kind);
-	strcpy(r.id, known[kind].id);
+	(void)snprintf(r.kind, sizeof(r.kind), "%s", known[kind].kind);
+	(void)snprintf(r.id, sizeof(r.id), "%s", known[kind].id);
 	assert_true(dec_hex(known[kind].wrapped, strlen(known[kind].wrapped), r.wrapped, KEK_WRAPPED_LEN));
 	for (size_t i = 0; kind == PASS && i < sizeof(r.scrypt_salt); i++)
 		r.scrypt_salt[i] = (uint8_t)(0x60 + i);

@@ -74,6 +74,7 @@ static const struct {
 	{"ONNX, graph past the end", BYTES(IR "\x3a\x05name"), COFFER_WEIGHTS_UNKNOWN},
 	{"ONNX, graph of 2^64 - 1", BYTES(IR "\x3a\xff\xff\xff\xff\xff\xff\xff\xff\xff\1"), COFFER_WEIGHTS_UNKNOWN},
 	{"ONNX, number too long", BYTES(IR "\x3a\xff\xff\xff\xff\xff\xff\xff\xff\xff\2" GRAPH), COFFER_WEIGHTS_UNKNOWN},
+	{"ONNX, number of 65 bits", BYTES(IR "\x3a\x84\x80\x80\x80\x80\x80\x80\x80\x80\2name"), COFFER_WEIGHTS_UNKNOWN},
 	{"ONNX, unknown field", BYTES(IR GRAPH "\x4a\0"), COFFER_WEIGHTS_UNKNOWN},
 	{"ONNX, unknown field of 2^29", BYTES(IR GRAPH "\xfa\xff\xff\xff\x0f\0"), COFFER_WEIGHTS_UNKNOWN},
 	{"ONNX, wire type wrong", BYTES(IR "\x38\4" GRAPH), COFFER_WEIGHTS_UNKNOWN},
@@ -144,6 +145,7 @@ enum twist {
 	LOCAL_PAST_END,
 	LOCAL_BAD_MAGIC,
 	TOO_MANY_ENTRIES,
+	TOO_FEW_ENTRIES,
 	NAME_PAST_END,
 	ZIP64_NO_LOCATOR,
 	ZIP64_NO_EXTRA,
@@ -215,7 +217,7 @@ add_end(struct buf *b, uint64_t n, uint64_t len, uint64_t off, enum twist twist)
 		add_end64(b, n, len, off, twist);
 	add(b, "PK\5\6", 4);
 	add_zeros(b, 6);
-	add_number(b, 2, far ? UINT16_MAX : twist == TOO_MANY_ENTRIES ? n + 1 : n);
+	add_number(b, 2, far ? UINT16_MAX : twist == TOO_MANY_ENTRIES ? n + 1 : twist == TOO_FEW_ENTRIES ? n - 1 : n);
 	add_number(b, 4, far ? UINT32_MAX : twist == TWO_LENGTHS ? len - 1 : len);
 	add_number(b, 4, far ? UINT32_MAX : twist == DIRECTORY_PAST_END ? off + 1 : off);
 	add_number(b, 2, comment_len);
@@ -312,6 +314,12 @@ static const struct {
 	 {"a", "b"},
 	 {"a", "b"},
 	 TOO_MANY_ENTRIES,
+	 COFFER_E_FORMAT,
+	 COFFER_WEIGHTS_UNKNOWN},
+	{"fewer entries than there are",
+	 {"a", "m.pkl"},
+	 {"a", "m.pkl"},
+	 TOO_FEW_ENTRIES,
 	 COFFER_E_FORMAT,
 	 COFFER_WEIGHTS_UNKNOWN},
 	{"name past the end", {"a", "b"}, {"a", "b"}, NAME_PAST_END, COFFER_E_FORMAT, COFFER_WEIGHTS_UNKNOWN},

@@ -160,6 +160,7 @@ static const struct {
 	 0},
 	{"a size whose bits wrap", "{\"a\":" T("F64", "[2305843009213693952]", 0, 0) "}", 0, COFFER_E_FORMAT, 0},
 	{"half a byte", "{\"a\":" T("F4", "[3]", 0, 2) "}", 2, COFFER_E_FORMAT, 0},
+	{"half a byte left out", "{\"a\":" T("F4", "[3]", 0, 1) "}", 1, COFFER_E_FORMAT, 0},
 	{"six bits", "{\"a\":" T("F6_E2M3", "[1]", 0, 1) "}", 1, COFFER_E_FORMAT, 0},
 	{"offsets of one number", "{\"a\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[0]}}", 1, COFFER_E_FORMAT,
 	 0},

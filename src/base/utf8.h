@@ -2,8 +2,8 @@
 /*
  * UTF-8 as RFC 3629 has it: no overlong form, no surrogate, nothing past U+10FFFF.
  */
-#ifndef DATA_UTF8_H
-#define DATA_UTF8_H
+#ifndef BASE_UTF8_H
+#define BASE_UTF8_H
 
 #include <stdbool.h>
 #include <stddef.h>
