@@ -206,40 +206,44 @@ path_open(struct fault *f, int dirfd, const char *shown, const char *path, enum 
 	return fault_errno(f, errno, "cannot open %s/%s", shown, path);
 }
 
+/* One step down; -1 with errno on failure. */
+static int
+enter(int fd, const char *part, bool make)
+{
+	/* the name of a new folder is made durable before anything is put into it */
+	if (make && mkdirat(fd, part, 0777) == 0)
+		(void)fsync(fd);
+	else if (make && errno != EEXIST)
+		return -1;
+	return open_beneath(fd, part, O_RDONLY | O_DIRECTORY, PATH_NO_LINKS);
+}
+
 coffer_err
 path_parent(struct fault *f, int dirfd, const char *shown, const char *path, bool make, int *fd_out)
 {
 	char part[LIMIT_PATH_PART + 8];
-	const char *slash;
-	int fd = fcntl(dirfd, F_DUPFD_CLOEXEC, 3), next;
+	const char *rest = path, *slash;
+	int fd = fcntl(dirfd, F_DUPFD_CLOEXEC, 3), next, errnum = errno;
 
 	*fd_out = -1;
-	for (; fd >= 0 && (slash = strchr(path, '/')); path = slash + 1) {
-		size_t len = (size_t)(slash - path);
+	for (; fd >= 0 && (slash = strchr(rest, '/')); rest = slash + 1) {
+		size_t len = (size_t)(slash - rest);
 
-		if (len >= sizeof(part)) {
-			errno = ENAMETOOLONG;
-			file_close(&fd);
-			break;
+		errno = ENAMETOOLONG;
+		next = -1;
+		if (len < sizeof(part)) {
+			memcpy(part, rest, len);
+			part[len] = '\0';
+			next = enter(fd, part, make);
 		}
-		memcpy(part, path, len);
-		part[len] = '\0';
-		/* the name of a new folder is made durable before anything is put into it */
-		if (make && mkdirat(fd, part, 0777) == 0)
-			(void)fsync(fd);
-		next = open_beneath(fd, part, O_RDONLY | O_DIRECTORY, PATH_NO_LINKS);
-		if (next < 0) {
-			int errnum = errno;
-
-			file_close(&fd);
-			errno = errnum;
-			break;
-		}
+		errnum = errno;
 		file_close(&fd);
 		fd = next;
 	}
+	if (fd < 0 && errnum == ELOOP)
+		return fault_set(f, COFFER_E_USAGE, "%s/%s lies behind a symbolic link", shown, path);
 	if (fd < 0)
-		return fault_errno(f, errno, "cannot enter a folder of %s/%s", shown, path);
+		return fault_errno(f, errnum, "cannot enter a folder of %s/%s", shown, path);
 	*fd_out = fd;
 	return COFFER_OK;
 }
