@@ -33,7 +33,7 @@ static const struct {
 	{"{\"kind\":\"\",\"wrapped\":\"x\"}", COFFER_E_FORMAT},
 	{"{\"kind\":1,\"wrapped\":\"x\"}", COFFER_E_FORMAT},
 	{"{\"kind\":\"new\",\"wrapped\":1}", COFFER_E_FORMAT},
-	{"{\"kind\":\"new\",\"wrapped\":\"\"}", COFFER_E_FORMAT},
+	{"{\"kind\":\"new\",\"wrapped\":\"\"}", COFFER_OK},
 	/* a known kind with a missing, unknown or malformed member [F-22] */
 	{"{\"kind\":\"aes\",\"wrapped\":\"" WRAPPED "\"}", COFFER_E_FORMAT},
 	{"{\"id\":\"" ID "\",\"kind\":\"aes\",\"wrapped\":\"AAAA\"}", COFFER_E_FORMAT},
