@@ -13,8 +13,6 @@
 #include "cli/stats_text.h"
 #include "cli/term.h"
 
-/* what a part is copied through: a multiple of every record size, so that records are opened in it */
-
 static const char *file_path, *range_text, *tensor_name;
 
 static const struct option options[] = {
