@@ -108,6 +108,16 @@ doc_is_array(const struct doc *d)
 	return json_is_array(in(d));
 }
 
+/* Of ASCII alone: only then is the order of bytes that of RFC 8785, which sorts by UTF-16 [F-12]. */
+static bool
+name_is_plain(const char *name)
+{
+	for (; *name; name++)
+		if (*name < ' ' || *name > '~')
+			return false;
+	return true;
+}
+
 /* Its depth is bounded by doc_parse(). */
 bool
 doc_is_plain(const struct doc *d)
@@ -120,7 +130,7 @@ doc_is_plain(const struct doc *d)
 	switch (json_typeof(in(d))) {
 	case JSON_OBJECT:
 		json_object_foreach(in(d), name, value)
-			plain = plain && text_check(name, strlen(name)) && doc_is_plain(out_of(value));
+			plain = plain && name_is_plain(name) && doc_is_plain(out_of(value));
 		return plain;
 	case JSON_ARRAY:
 		for (size_t i = 0; i < doc_size(d); i++)

@@ -38,7 +38,10 @@ coffer_err doc_canonical(struct fault *f, const struct doc *d, struct buf *out);
 const struct doc *doc_get(const struct doc *object, const char *member);
 bool doc_is_object(const struct doc *d);
 bool doc_is_array(const struct doc *d);
-/** doc_is_plain() - whether all text in @d is free of control characters and every number whole, from 0 to 2^53 - 1 */
+/**
+ * doc_is_plain() - whether all text in @d is free of control characters, every name of a member is ASCII, and every
+ * number is whole, from 0 to 2^53 - 1
+ */
 bool doc_is_plain(const struct doc *d);
 /** doc_text() - NUL-terminated UTF-8 without control characters of @min to @max bytes, or NULL */
 const char *doc_text(const struct doc *d, size_t min, size_t max);

@@ -195,7 +195,8 @@ keyblock_decode(struct fault *f, struct view text, struct keyblock *out)
 
 	TRY(doc_parse(f, "the key block", text, &d));
 	if (!doc_is_plain(d)) /* [F-12], in recipients of unknown kinds too */
-		TRY(fault_set(f, COFFER_E_FORMAT, "key block: a control character, or a number that is not whole"));
+		TRY(fault_set(f, COFFER_E_FORMAT,
+			      "key block: a control character, a name beyond ASCII, or no whole number"));
 	TRY(read_members(f, d, out));
 	TRY(check_canonical(f, d, text));
 	doc_remove(d, "mac");
