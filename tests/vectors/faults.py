@@ -799,6 +799,7 @@ def bad_paths(kit):
     for name, files, why in (("case", {"W.bin": 5, "w.bin": 6}, "W.bin and w.bin"),
                              ("case-folder", {"A/w": 5, "a/w": 6}, "A/w and a/w"),
                              ("folder", {"a": 5, "a/b": 6}, "a and a/b"),
+                             ("folder-case", {"A": 5, "a/b": 6}, "A and a/b"),
                              ("folder-apart", {"a": 5, "a-b": 5, "a/b/c": 6}, "a and a/b/c, not neighbours")):
         kit.add(f"paths-{name}", "F-24", "FORMAT", f"two paths of one model: {why}",
                 directory(files, seed="paths").sealed())
@@ -867,6 +868,8 @@ def bad_sets(kit):
     kit.add("set-key-block-older", "F-16", "AUTH", "coffer.json of an older sealing of the same model",
             {**tree, "coffer.json": older["coffer.json"]})
     kit.add("set-no-key-block", "3", "FILESET", "coffer.json is missing", less("coffer.json"))
+    kit.add("set-alone", "3", "FORMAT", "one file of a directory by itself: it has no key block",
+            {vector.SINGLE: tree[first]})
     partial = directory(document=lambda d: {**d, "files": [{**file, "head": ""}
                         for file in d["files"]]}).sealed()["coffer.json"]
     kit.add("set-partial", "3.2", "FILESET", "sealing was interrupted: there is only .coffer.partial",
