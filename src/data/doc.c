@@ -130,7 +130,9 @@ doc_is_plain(const struct doc *d)
 	switch (json_typeof(in(d))) {
 	case JSON_OBJECT:
 		json_object_foreach(in(d), name, value)
+		{
 			plain = plain && name_is_plain(name) && doc_is_plain(out_of(value));
+		}
 		return plain;
 	case JSON_ARRAY:
 		for (size_t i = 0; i < doc_size(d); i++)
