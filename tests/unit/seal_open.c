@@ -342,7 +342,7 @@ test_damage(void **state)
 	assert_refused(coffer_open(kit.ctx, "f", "g", kit.keys, NULL, NULL), COFFER_E_AUTH);
 	assert_false(kit_exists("g"));
 	assert_refused(coffer_open(kit.ctx, "m/config.json", "g", kit.keys, NULL, NULL), COFFER_E_FORMAT);
-	assert_refused(coffer_open(kit.ctx, "m", "g", kit.keys, NULL, NULL), COFFER_E_FORMAT);
+	assert_refused(coffer_open(kit.ctx, "m", "g", kit.keys, NULL, NULL), COFFER_E_FILESET);
 	assert_refused(coffer_open(kit.ctx, "nothing", "g", kit.keys, NULL, NULL), COFFER_E_NOTFOUND);
 	assert_refused(coffer_check(kit.ctx, "s/empty.coffer", kit.keys, NULL), COFFER_E_FORMAT);
 }
