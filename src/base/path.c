@@ -77,7 +77,7 @@ begins_with_part(const char *path, const char *part)
 {
 	size_t len = strlen(part);
 
-	return strncmp(path, part, len) == 0 && (path[len] == '/' || path[len] == '\0');
+	return strncasecmp(path, part, len) == 0 && (path[len] == '/' || path[len] == '\0');
 }
 
 coffer_err
@@ -90,13 +90,13 @@ path_check_model(struct fault *f, const char *path)
 		return err;
 	/* [F-25] */
 	if (begins_with_part(path, "coffer.json") || begins_with_part(path, "coffer.sig") ||
-	    strncmp(path, ".coffer.", 8) == 0)
+	    strncasecmp(path, ".coffer.", 8) == 0)
 		bad = path;
 	while (!bad && part) {
 		const char *slash = strchr(part, '/');
 		size_t len = slash ? (size_t)(slash - part) : strlen(part);
 
-		if (len >= 7 && strncmp(part + len - 7, ".coffer", 7) == 0)
+		if (len >= 7 && strncasecmp(part + len - 7, ".coffer", 7) == 0)
 			bad = part;
 		part = slash ? slash + 1 : NULL;
 	}
@@ -238,6 +238,8 @@ path_parent(struct fault *f, int dirfd, const char *shown, const char *path, boo
 		file_close(&fd);
 		fd = next;
 	}
+	if (fd < 0 && errno == ELOOP)
+		return fault_set(f, COFFER_E_USAGE, "a folder of %s/%s is a symbolic link", shown, path);
 	if (fd < 0)
 		return fault_errno(f, errno, "cannot enter a folder of %s/%s", shown, path);
 	*fd_out = fd;
