@@ -3,7 +3,7 @@
  * A JSON document (RFC 8259), read strictly and written canonically (RFC 8785).
  *
  * Only what coffer's own documents need: objects, arrays, text without control
- * characters, whole numbers up to 2^53.  Over jansson, which stays behind this header.
+ * characters, whole numbers below 2^53, names of ASCII.  Over jansson, which stays behind this header.
  */
 #ifndef DATA_DOC_H
 #define DATA_DOC_H
@@ -16,6 +16,8 @@
 #include "base/fault.h"
 #include "base/view.h"
 
+#define DOC_NUMBER_MAX ((INT64_C(1) << 53) - 1) /* every reader has it exactly */
+
 struct doc; /* a value; those inside another belong to it */
 
 /**
@@ -23,7 +25,8 @@ struct doc; /* a value; those inside another belong to it */
  * @what: its name, for messages
  * @out: gets it; free with doc_free()
  *
- * Refuses duplicate members, nesting past LIMIT_JSON_DEPTH, anything after the end.
+ * Refuses duplicate members, nesting past LIMIT_JSON_DEPTH, anything after the end, and wherever it stands what
+ * doc_canonical() could not write: control characters, names that are not ASCII, fractions, numbers of 2^53 and more.
  */
 coffer_err doc_parse(struct fault *f, const char *what, struct view text, struct doc **out);
 
@@ -38,8 +41,6 @@ coffer_err doc_canonical(struct fault *f, const struct doc *d, struct buf *out);
 const struct doc *doc_get(const struct doc *object, const char *member);
 bool doc_is_object(const struct doc *d);
 bool doc_is_array(const struct doc *d);
-/** doc_is_plain() - whether all text in @d is free of control characters and every number whole, from 0 to 2^53 - 1 */
-bool doc_is_plain(const struct doc *d);
 /** doc_text() - NUL-terminated UTF-8 without control characters of @min to @max bytes, or NULL */
 const char *doc_text(const struct doc *d, size_t min, size_t max);
 /** doc_number() - a whole number from @min to @max */

@@ -104,6 +104,19 @@ out:
 	return err;
 }
 
+static coffer_err
+check_head(struct fault *f, struct open_run *r, size_t index)
+{
+	struct sealed s = {0};
+	char *shown = NULL;
+	coffer_err err = model_sealed(f, r->model, index, &s, &shown);
+
+	sealed_close(&s);
+	free(shown);
+	/* an interrupted opening in place has taken some away already */
+	return err == COFFER_E_NOTFOUND && r->opt.in_place ? COFFER_OK : err;
+}
+
 /* ---- a model of one file ---- */
 
 static coffer_err
@@ -351,19 +364,31 @@ abandon(struct open_run *r)
 	staging_remove_folders(r->out, !r->made_out);
 }
 
+/* The heads, and what can be told of the output without making it. */
+static coffer_err
+dry_run_directory(struct fault *f, struct open_run *r)
+{
+	struct stat st;
+	coffer_err err = COFFER_OK;
+
+	for (size_t i = 0; i < r->model->keys.n_files; i++)
+		if (r->wanted[i])
+			TRY(check_head(f, r, i));
+	if (r->opt.in_place || stat(r->out, &st) == 0 || errno != ENOENT) {
+		TRY(open_output(f, r));
+		TRY(set_mark(f, r));
+	}
+out:
+	return err;
+}
+
 static coffer_err
 open_directory(struct fault *f, struct open_run *r)
 {
-	struct stat st;
 	coffer_err err;
 
-	/* a dry run makes no folder */
-	if (r->opt.dry_run && !r->opt.in_place && stat(r->out, &st) != 0 && errno == ENOENT)
-		return COFFER_OK;
 	TRY(open_output(f, r));
 	TRY(set_mark(f, r));
-	if (r->opt.dry_run)
-		goto out;
 	err = each_entry(f, r);
 	if (coffer_err_exit(err) == 5 && !r->opt.in_place && !r->opt.force)
 		abandon(r);
@@ -399,7 +424,7 @@ run_open(struct fault *f, struct open_run *r, const struct coffer_keyring *keys)
 	if (!r->write)
 		err = each_entry(f, r);
 	else if (r->model->directory)
-		err = open_directory(f, r);
+		err = r->opt.dry_run ? dry_run_directory(f, r) : open_directory(f, r);
 	else
 		err = open_single(f, r);
 	progress_end(&r->progress);

@@ -14,7 +14,7 @@ says 'never goes on the command line'
 expect_err KEY setsid -w coffer check sealed --kek passphrase:
 says 'passphrase:file=PATH'
 
-command -v script >/dev/null || skip "in part: there is no script(1) for a terminal"
+has_terminal || skip "in part: script(1) makes no terminal here"
 # answer N TEXT: type it when the prompt was there N times; what is typed too early is dropped, as it should be
 answer() {
     tries=0

@@ -37,6 +37,11 @@ skip() {
     exit 77
 }
 
+# has_terminal: whether script(1) can make one; a bare chroot has no /dev/pts
+has_terminal() {
+    script -qec true /dev/null >/dev/null 2>&1 </dev/null
+}
+
 # expect_exit N COMMAND...: it ends with N; what it printed is in $OUT and $ERR
 expect_exit() {
     wanted=$1

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # On a terminal: no raw bytes, a question before a key is removed, and names that cannot move the cursor.
-command -v script >/dev/null || skip "there is no script(1) for a terminal"
+has_terminal || skip "script(1) makes no terminal here"
 make_model model
 ok coffer keygen
 ok coffer seal model -o sealed

@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "data/doc.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#define DEEP16 "[[[[[[[[[[[[[[[["
+#define SHUT16 "]]]]]]]]]]]]]]]]"
+
+static const struct {
+	const char *text;
+	const char *canonical; /* NULL: refused */
+} texts[] = {
+	{"{}", "{}"},
+	{"[]", "[]"},
+	{" { \"b\" : 1 ,\r\n\t\"a\" : [ true , null , \"x\" ] } ", "{\"a\":[true,null,\"x\"],\"b\":1}"},
+	{"{\"B\":0,\"a\":1,\"A\":2,\"aa\":3}", "{\"A\":2,\"B\":0,\"a\":1,\"aa\":3}"},
+	{"[\"\\u0041\\u00e4\\ud83e\\udd17\"]", "[\"A\xc3\xa4\xf0\x9f\xa4\x97\"]"},
+	{"[\"\\\"\\\\\\/\"]", "[\"\\\"\\\\/\"]"},
+	{"[0,1,9007199254740991]", "[0,1,9007199254740991]"},
+	{"[-0]", "[0]"}, /* its canonical form is another text */
+	{DEEP16 DEEP16 SHUT16 SHUT16, DEEP16 DEEP16 SHUT16 SHUT16},
+	{"[\"[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[\"]", "[\"[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[\"]"},
+	{"[\"\\\"[\"]", "[\"\\\"[\"]"},
+	/* not JSON, or more than one */
+	{"", NULL},
+	{" ", NULL},
+	{"{", NULL},
+	{"{}{}", NULL},
+	{"{} x", NULL},
+	{"\xef\xbb\xbf{}", NULL},
+	{"{'a':1}", NULL},
+	{"{a:1}", NULL},
+	{"{\"a\":1,}", NULL},
+	{"[1,]", NULL},
+	{"[01]", NULL},
+	{"[+1]", NULL},
+	{"[0x1]", NULL},
+	{"[1] // x", NULL},
+	{"\"text\"", NULL},
+	{"1", NULL},
+	{"null", NULL},
+	{"[NaN]", NULL},
+	{"[tru]", NULL},
+	{"]", NULL},
+	{"[\"\n\"]", NULL},
+	{"[\"\\x41\"]", NULL},
+	/* one name twice, escaped or not, at any depth */
+	{"{\"a\":1,\"a\":1}", NULL},
+	{"{\"a\":1,\"\\u0061\":2}", NULL},
+	{"[{\"x\":{\"a\":1,\"b\":2,\"a\":3}}]", NULL},
+	/* 33 deep */
+	{DEEP16 DEEP16 "[]" SHUT16 SHUT16, NULL},
+	{DEEP16 DEEP16 "{\"a\":[]}" SHUT16 SHUT16, NULL},
+	{DEEP16 DEEP16 DEEP16 DEEP16, NULL},
+	/* what RFC 8785 would write in another way than jansson */
+	{"[1.5]", NULL},
+	{"[1.0]", NULL},
+	{"[1e3]", NULL},
+	{"[-0.0]", NULL},
+	{"[-1]", NULL},
+	{"[9007199254740992]", NULL},
+	{"[9223372036854775807]", NULL},
+	{"[9223372036854775808]", NULL},
+	{"[99999999999999999999999]", NULL},
+	{"[\"\\u0000\"]", NULL},
+	{"[\"\\u0001\"]", NULL},
+	{"[\"\\n\"]", NULL},
+	{"[\"\\u007f\"]", NULL},
+	{"[\"\x7f\"]", NULL},
+	{"{\"\\n\":1}", NULL},
+	{"{\"\xc3\xa4\":1}", NULL},
+	{"[{\"x\":[\"\\u001f\"]}]", NULL},
+	/* no UTF-8 */
+	{"[\"\xff\"]", NULL},
+	{"[\"\xc0\xaf\"]", NULL},
+	{"[\"\xed\xa0\x80\"]", NULL},
+	{"[\"\\ud83e\"]", NULL},
+	{"[\"\\udd17\\ud83e\"]", NULL},
+};
+
+static void
+test_texts(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+		struct buf out = BUF_INIT(1000);
+		struct fault f = {.text = ""};
+		struct doc *d;
+		coffer_err err = doc_parse(&f, "it", view_str(texts[i].text), &d);
+
+		if (err != (texts[i].canonical ? COFFER_OK : COFFER_E_FORMAT))
+			fail_msg("«%s»: %s", texts[i].text, f.text);
+		assert_int_equal(d != NULL, err == COFFER_OK);
+		if (d) {
+			assert_int_equal(doc_canonical(&f, d, &out), COFFER_OK);
+			assert_int_equal(out.len, strlen(texts[i].canonical));
+			assert_memory_equal(out.p, texts[i].canonical, out.len);
+		}
+		buf_free(&out);
+		doc_free(&d);
+	}
+}
+
+/* a NUL in the text ends nothing */
+static void
+test_nul(void **state)
+{
+	struct doc *d;
+
+	(void)state;
+	assert_int_equal(doc_parse(NULL, "it", view_of("[]\0", 3), &d), COFFER_E_FORMAT);
+	assert_int_equal(doc_parse(NULL, "it", view_of("[\"\0\"]", 5), &d), COFFER_E_FORMAT);
+}
+
+static coffer_err
+collect(void *arg, const char *name, const struct doc *value)
+{
+	uint64_t v;
+
+	if (!doc_number(value, 0, 9, &v))
+		return COFFER_E_RANGE;
+	strcat(arg, name);
+	return COFFER_OK;
+}
+
+static void
+test_reading(void **state)
+{
+	static const char text[] = "{\"n\":7,\"t\":\"ab\",\"h\":\"00ff\",\"b\":\"Zm8=\",\"a\":[1,2],\"z\":null}";
+	static const char *const some[] = {"n", "t", "h", "b", "a"};
+	static const char *const all[] = {"n", "t", "h", "b", "a", "z"};
+	static const char *const other[] = {"n", "t", "h", "b", "a", "y"};
+	struct doc *d;
+	uint64_t v = 0;
+	uint8_t out[2];
+	size_t len;
+
+	(void)state;
+	assert_int_equal(doc_parse(NULL, "it", view_str(text), &d), COFFER_OK);
+	assert_true(doc_is_object(d) && !doc_is_array(d) && doc_is_array(doc_get(d, "a")));
+	assert_true(doc_only(d, all, 6) && !doc_only(d, some, 5) && !doc_only(d, other, 6));
+	assert_true(doc_number(doc_get(d, "n"), 7, 7, &v) && v == 7);
+	assert_false(doc_number(doc_get(d, "n"), 8, 9, &v) || doc_number(doc_get(d, "n"), 0, 6, &v));
+	assert_false(doc_number(doc_get(d, "t"), 0, 9, &v) || doc_number(doc_get(d, "z"), 0, 9, &v));
+	assert_string_equal(doc_text(doc_get(d, "t"), 2, 2), "ab");
+	assert_null(doc_text(doc_get(d, "t"), 3, 9));
+	assert_null(doc_text(doc_get(d, "t"), 0, 1));
+	assert_null(doc_text(doc_get(d, "n"), 0, 9));
+	assert_true(doc_hex(doc_get(d, "h"), out, 2) && out[1] == 0xff);
+	assert_false(doc_hex(doc_get(d, "h"), out, 1) || doc_hex(doc_get(d, "t"), out, 2));
+	assert_true(doc_b64(doc_get(d, "b"), out, 2, &len) && len == 2);
+	assert_false(doc_b64(doc_get(d, "b"), out, 1, &len) || doc_b64(doc_get(d, "n"), out, 2, &len));
+	assert_true(doc_size(d) == 6 && doc_size(doc_get(d, "a")) == 2 && doc_size(doc_get(d, "n")) == 0);
+	assert_non_null(doc_at(doc_get(d, "a"), 1));
+	assert_null(doc_at(doc_get(d, "a"), 2));
+	doc_free(&d);
+	doc_free(&d);
+	/* nothing is read from nothing */
+	assert_false(doc_is_object(NULL) || doc_is_array(NULL) || doc_number(NULL, 0, 9, &v) || doc_hex(NULL, out, 2) ||
+		     doc_b64(NULL, out, 2, &len) || doc_get(NULL, "a") || doc_text(NULL, 0, 9) || doc_size(NULL) ||
+		     doc_at(NULL, 0) || doc_only(NULL, all, 0));
+}
+
+static void
+test_each(void **state)
+{
+	char names[16] = "";
+	struct doc *d;
+
+	(void)state;
+	assert_int_equal(doc_parse(NULL, "it", view_str("{\"c\":1,\"a\":2,\"b\":3}"), &d), COFFER_OK);
+	assert_int_equal(doc_each(d, collect, names), COFFER_OK);
+	assert_string_equal(names, "abc");
+	doc_free(&d);
+	assert_int_equal(doc_parse(NULL, "it", view_str("{\"c\":1,\"a\":2,\"b\":[]}"), &d), COFFER_OK);
+	assert_int_equal(doc_each(d, collect, names), COFFER_E_RANGE);
+	assert_string_equal(names, "abca");
+	doc_free(&d);
+	assert_int_equal(doc_each(NULL, collect, names), COFFER_OK);
+}
+
+static void
+test_building(void **state)
+{
+	struct buf out = BUF_INIT(100);
+	struct doc *d = doc_set(doc_object(), "b", doc_new_hex("\x01\xff", 2));
+
+	(void)state;
+	d = doc_set(d, "a", doc_add(doc_add(doc_array(), doc_new_b64("fo", 2)), doc_new_text("\"")));
+	d = doc_set(d, "c", doc_new_number(UINT64_C(1) << 52));
+	d = doc_set(d, "d", doc_new_number(1));
+	doc_remove(d, "d");
+	assert_int_equal(doc_canonical(NULL, d, &out), COFFER_OK);
+	assert_int_equal(buf_add(NULL, &out, "", 1), COFFER_OK);
+	assert_string_equal((char *)out.p, "{\"a\":[\"Zm8=\",\"\\\"\"],\"b\":\"01ff\",\"c\":4503599627370496}");
+	buf_free(&out);
+	doc_free(&d);
+	/* NULL poisons, and leaks nothing */
+	assert_null(doc_set(NULL, "a", doc_new_number(1)));
+	assert_null(doc_set(doc_object(), "a", NULL));
+	assert_null(doc_add(NULL, doc_new_number(1)));
+	assert_null(doc_add(doc_array(), NULL));
+	assert_null(doc_new_text("\xff"));
+}
+
+static void
+test_ceiling(void **state)
+{
+	struct buf out = BUF_INIT(10);
+	struct doc *d = doc_set(doc_object(), "a", doc_new_text("longer than that"));
+
+	(void)state;
+	assert_int_equal(doc_canonical(NULL, d, &out), COFFER_E_NOMEM);
+	buf_free(&out);
+	doc_free(&d);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_texts), cmocka_unit_test(test_nul),      cmocka_unit_test(test_reading),
+		cmocka_unit_test(test_each),  cmocka_unit_test(test_building), cmocka_unit_test(test_ceiling),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
