@@ -2,8 +2,9 @@
 /*
  * Many files: the largest first, each thread several at once.
  *
- * A thread turns between its lanes, one open file each: a piece is read for
- * every lane, then all pieces are hashed together.  A file that ends makes room for the next of the list.
+ * A thread has lanes with one open file each.  A piece is read for every lane,
+ * then all pieces are hashed together; a file that ends makes room for the
+ * next of the list.
  */
 #include <coffer/hash.h>
 

@@ -3,8 +3,9 @@
  * Opening and checking.
  *
  * While a directory is being opened it has «.coffer.opening», which names the
- * sealed model by its MAC.  Each plain file appears when all its records are verified and it is
- * durable, so what is there under its name when the same call comes again is done.
+ * sealed model.  Each plain file appears when all its records are verified and it is
+ * durable, so what is there under its name when the same call comes again is done,
+ * unless the folder had files of its own before.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -18,11 +19,15 @@
 
 #include "base/enc.h"
 #include "base/file.h"
+#include "base/path.h"
+#include "crypto/kdf.h"
 #include "engine/each.h"
 #include "engine/model.h"
 #include "engine/staging.h"
 #include "engine/transfer.h"
 #include "engine/walk.h"
+
+#define MARK_LEN (2 * SHA256_LEN + 1) /* hex and a line end */
 
 struct open_run {
 	struct coffer_ctx *ctx;
@@ -30,10 +35,11 @@ struct open_run {
 	struct filter filter;
 	const char *in, *out;
 	struct coffer_model *model;
-	int out_fd; /* of a directory */
-	bool write; /* false to check alone */
-	bool resuming;
-	bool made_out; /* the folder was not there before */
+	int out_fd;	/* of a directory */
+	bool write;	/* false to check alone */
+	bool resuming;	/* an interrupted run: its folder was empty, so what is there is what it made */
+	bool replacing; /* an interrupted run too, over files that were there: all are opened again */
+	bool made_out;	/* the folder was not there before */
 	bool *wanted;
 	uint64_t n_wanted, bytes;
 	struct progress progress;
@@ -104,6 +110,19 @@ out:
 	return err;
 }
 
+static coffer_err
+check_head(struct fault *f, struct open_run *r, size_t index)
+{
+	struct sealed s = {0};
+	char *shown = NULL;
+	coffer_err err = model_sealed(f, r->model, index, &s, &shown);
+
+	sealed_close(&s);
+	free(shown);
+	/* an interrupted opening in place has taken some away already */
+	return err == COFFER_E_NOTFOUND && r->opt.in_place ? COFFER_OK : err;
+}
+
 /* ---- a model of one file ---- */
 
 static coffer_err
@@ -158,12 +177,19 @@ out:
 
 /* ---- a model of a directory ---- */
 
-/* Whether an interrupted run of the same call has made this file already. */
+/*
+ * Whether an interrupted run of the same call has made this file already.  In place only when the sealed file has
+ * gone: while it is there, opening it again is the surer way.
+ */
 static bool
 is_done(const struct open_run *r, int dirfd, const char *path, uint64_t size)
 {
+	char name[LIMIT_PATH_PART + sizeof(SUFFIX)];
 	struct stat st;
 
+	(void)snprintf(name, sizeof(name), "%s%s", path_base(path), SUFFIX);
+	if (r->opt.in_place && model_has_entry(dirfd, name))
+		return false;
 	return r->resuming && fstatat(dirfd, path_base(path), &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode) &&
 	       (uint64_t)st.st_size == size;
 }
@@ -194,7 +220,8 @@ write_plain(struct fault *f, struct open_run *r, size_t index, int dirfd, struct
 	if (asprintf(&plain, "%s/%s", r->out, file->path) < 0)
 		return fault_nomem(f);
 	TRY(model_sealed(f, r->model, index, &s, &shown));
-	TRY(newfile_open_at(f, &n, dirfd, path_base(file->path), plain, s.in.mode, r->opt.force || r->resuming));
+	TRY(newfile_open_at(f, &n, dirfd, path_base(file->path), plain, s.in.mode,
+			    r->opt.force || r->resuming || r->replacing));
 	TRY(open_into(f, r, &s, &n, w));
 	TRY(newfile_commit(f, &n));
 out:
@@ -240,15 +267,37 @@ entry_size(void *arg, size_t index)
 	return r->model->keys.files[index].size;
 }
 
-/* The mark names the sealed model, so that another one is not taken for it. */
+/*
+ * The mark names the sealed model, so that another one is not taken for it, and takes the DEK to
+ * make: a plain file that somebody put beside a forged one would pass for opened.
+ */
 static coffer_err
-read_mark(struct fault *f, struct open_run *r, const char want[static 2 * SHA256_LEN + 2])
+mark_text(struct fault *f, const struct open_run *r, const char *label, char out[static MARK_LEN + 1])
 {
-	struct buf text = BUF_INIT(2 * SHA256_LEN + 1);
-	coffer_err err = file_slurp_at(f, r->out_fd, OPENING_NAME, r->out, 2 * SHA256_LEN + 1, &text);
+	const struct keyblock *k = &r->model->keys;
+	uint8_t info[64], mark[SHA256_LEN];
+	size_t len = strlen(label);
+	coffer_err err;
 
-	if (err == COFFER_OK && text.len == 2 * SHA256_LEN + 1 && memcmp(text.p, want, text.len) == 0) {
-		r->resuming = true;
+	memcpy(info, label, len);
+	memcpy(info + len, k->mac, SHA256_LEN);
+	err = hkdf_sha256(f, view_of(r->model->dek.p, DEK_LEN), view_of(k->model_id, MODEL_ID_LEN),
+			  view_of(info, len + SHA256_LEN), mark, sizeof(mark));
+	enc_hex(mark, sizeof(mark), out);
+	out[MARK_LEN - 1] = '\n';
+	out[MARK_LEN] = '\0';
+	return err;
+}
+
+static coffer_err
+read_mark(struct fault *f, struct open_run *r, const char fresh[static MARK_LEN], const char over[static MARK_LEN])
+{
+	struct buf text = BUF_INIT(MARK_LEN);
+	coffer_err err = file_slurp_at(f, r->out_fd, OPENING_NAME, r->out, MARK_LEN, &text);
+
+	r->resuming = text.len == MARK_LEN && memcmp(text.p, fresh, MARK_LEN) == 0;
+	r->replacing = text.len == MARK_LEN && memcmp(text.p, over, MARK_LEN) == 0;
+	if (err == COFFER_OK && (r->resuming || r->replacing)) {
 		ctx_notice(r->ctx, "continuing the interrupted opening of %s", r->in);
 	} else if (err == COFFER_OK || err == COFFER_E_FORMAT) {
 		err = fault_set(f, COFFER_E_EXISTS,
@@ -264,26 +313,25 @@ read_mark(struct fault *f, struct open_run *r, const char want[static 2 * SHA256
 static coffer_err
 set_mark(struct fault *f, struct open_run *r)
 {
-	char text[2 * SHA256_LEN + 2];
+	char fresh[MARK_LEN + 1], over[MARK_LEN + 1];
 	struct newfile n = NEWFILE_INIT;
 	bool empty = true;
 	coffer_err err;
 
-	enc_hex(r->model->keys.mac, SHA256_LEN, text);
-	text[2 * SHA256_LEN] = '\n';
-	text[2 * SHA256_LEN + 1] = '\0';
-	TRY(read_mark(f, r, text));
-	if (r->resuming)
+	TRY(mark_text(f, r, "coffer/1 opening", fresh));
+	TRY(mark_text(f, r, "coffer/1 opening over", over));
+	TRY(read_mark(f, r, fresh, over));
+	if (r->resuming || r->replacing)
 		goto out;
-	if (!r->opt.in_place && !r->opt.force)
+	if (!r->opt.in_place)
 		TRY(staging_is_empty(f, r->out_fd, r->out, &empty));
-	if (!empty)
+	if (!empty && !r->opt.force)
 		TRY(fault_set(f, COFFER_E_EXISTS, "%s is not empty; name a new folder, or --force replaces files in it",
 			      r->out));
 	if (r->opt.dry_run)
 		goto out;
 	TRY(newfile_open_at(f, &n, r->out_fd, OPENING_NAME, OPENING_NAME, 0666, false));
-	TRY(file_write_at(f, n.fd, OPENING_NAME, text, 2 * SHA256_LEN + 1, 0));
+	TRY(file_write_at(f, n.fd, OPENING_NAME, empty ? fresh : over, MARK_LEN, 0));
 	TRY(newfile_commit(f, &n));
 out:
 	newfile_abort(&n);
@@ -351,21 +399,33 @@ abandon(struct open_run *r)
 	staging_remove_folders(r->out, !r->made_out);
 }
 
+/* The heads, and what can be told of the output without making it. */
+static coffer_err
+dry_run_directory(struct fault *f, struct open_run *r)
+{
+	struct stat st;
+	coffer_err err = COFFER_OK;
+
+	for (size_t i = 0; i < r->model->keys.n_files; i++)
+		if (r->wanted[i])
+			TRY(check_head(f, r, i));
+	if (r->opt.in_place || stat(r->out, &st) == 0 || errno != ENOENT) {
+		TRY(open_output(f, r));
+		TRY(set_mark(f, r));
+	}
+out:
+	return err;
+}
+
 static coffer_err
 open_directory(struct fault *f, struct open_run *r)
 {
-	struct stat st;
 	coffer_err err;
 
-	/* a dry run makes no folder */
-	if (r->opt.dry_run && !r->opt.in_place && stat(r->out, &st) != 0 && errno == ENOENT)
-		return COFFER_OK;
 	TRY(open_output(f, r));
 	TRY(set_mark(f, r));
-	if (r->opt.dry_run)
-		goto out;
 	err = each_entry(f, r);
-	if (coffer_err_exit(err) == 5 && !r->opt.in_place && !r->opt.force)
+	if (coffer_err_exit(err) == 5 && !r->opt.in_place && !r->opt.force && !r->replacing)
 		abandon(r);
 	TRY(err);
 	if (r->opt.in_place)
@@ -399,7 +459,7 @@ run_open(struct fault *f, struct open_run *r, const struct coffer_keyring *keys)
 	if (!r->write)
 		err = each_entry(f, r);
 	else if (r->model->directory)
-		err = open_directory(f, r);
+		err = r->opt.dry_run ? dry_run_directory(f, r) : open_directory(f, r);
 	else
 		err = open_single(f, r);
 	progress_end(&r->progress);

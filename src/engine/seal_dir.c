@@ -262,7 +262,7 @@ take_over(struct fault *f, struct seal_run *r)
 	if (err == COFFER_E_NOKEY && (r->opt.force || !keyring_can_unwrap(r->keys)) && !r->opt.in_place) {
 		ctx_notice(r->ctx, "the interrupted sealing of %s cannot be continued with these keys; beginning anew",
 			   r->out);
-		TRY(staging_clear(f, r->out_fd, r->out));
+		err = r->opt.dry_run ? COFFER_OK : staging_clear(f, r->out_fd, r->out);
 		goto out;
 	}
 	if (err)
@@ -275,7 +275,7 @@ take_over(struct fault *f, struct seal_run *r)
 	ctx_notice(r->ctx, "continuing the interrupted sealing of %s", r->out);
 	if (r->opt.in_place)
 		TRY(restore_walk(f, r, &old));
-	else
+	else if (!r->opt.dry_run)
 		TRY(staging_clear_others(f, r->out_fd, r->out, &r->walk));
 out:
 	keyblock_free(&old);
@@ -340,9 +340,9 @@ check_not_inside(struct fault *f, const char *in, const char *out)
 	for (;;) {
 		real_out = realpath(dir, NULL);
 		slash = strrchr(dir, '/');
-		if (real_out || !slash || slash == dir)
+		if (real_out || !slash || strcmp(dir, "/") == 0)
 			break;
-		*slash = '\0';
+		slash[slash == dir] = '\0'; /* «/a» lies in «/» */
 	}
 	if (!real_out)
 		real_out = realpath(".", NULL);
@@ -420,7 +420,9 @@ dry_run_directory(struct fault *f, struct seal_run *r)
 	struct stat st;
 	coffer_err err;
 
-	if (r->out && !r->opt.force && stat(r->out, &st) == 0)
+	if (r->opt.in_place)
+		TRY(open_in_place(f, r));
+	else if (stat(r->out, &st) == 0 && !(r->opt.force && staging_is_replaceable(r->out)))
 		TRY(open_output(f, r));
 	TRY(plan_files(f, r));
 	TRY(seal_new_keys(f, r));

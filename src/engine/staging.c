@@ -176,13 +176,13 @@ out:
 
 /* ---- the exchange ---- */
 
-static bool
-has_keyblock(const char *folder)
+bool
+staging_is_replaceable(const char *target)
 {
 	char *path = NULL;
 	bool has;
 
-	if (asprintf(&path, "%s/%s", folder, KEYBLOCK_NAME) < 0)
+	if (asprintf(&path, "%s/%s", target, KEYBLOCK_NAME) < 0)
 		return false;
 	has = access(path, F_OK) == 0;
 	free(path);
@@ -218,7 +218,7 @@ finish_interrupted(struct fault *f, struct staging *s)
 	int fd;
 	coffer_err err;
 
-	if (has_keyblock(s->path))
+	if (staging_is_replaceable(s->path))
 		return remove_old(f, s->path, s->target);
 	fd = open(s->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0)
@@ -237,7 +237,7 @@ staging_begin(struct fault *f, struct staging *s, const char *target)
 	coffer_err err;
 
 	*s = (struct staging)STAGING_INIT;
-	if (!has_keyblock(target))
+	if (!staging_is_replaceable(target))
 		return COFFER_OK;
 	TRY(name_beside(f, s, target));
 	TRY(finish_interrupted(f, s));

@@ -22,6 +22,9 @@ struct staging {
 		.active = false                                                                                        \
 	}
 
+/** staging_is_replaceable() - whether there is a sealed model in the folder @target, which may be replaced */
+bool staging_is_replaceable(const char *target);
+
 /**
  * staging_begin() - get ready to replace what is at @target
  *

@@ -17,11 +17,25 @@
 static char tmpdir_path[64];
 
 static inline int
+tmpdir_make(const char *below)
+{
+	(void)snprintf(tmpdir_path, sizeof(tmpdir_path), "%s/coffer-test-XXXXXX", below);
+	return mkdtemp(tmpdir_path) && chdir(tmpdir_path) == 0 ? 0 : -1;
+}
+
+static inline int
 tmpdir_setup(void **state)
 {
 	(void)state;
-	(void)snprintf(tmpdir_path, sizeof(tmpdir_path), "/tmp/coffer-test-XXXXXX");
-	return mkdtemp(tmpdir_path) && chdir(tmpdir_path) == 0 ? 0 : -1;
+	return tmpdir_make("/tmp");
+}
+
+/* in memory where the system has it so, for tests that make thousands of files durable */
+static inline int
+tmpdir_setup_fast(void **state)
+{
+	(void)state;
+	return tmpdir_make(access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
 }
 
 static inline int
