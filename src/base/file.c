@@ -121,6 +121,17 @@ file_slurp_at(struct fault *f, int dirfd, const char *name, const char *shown, s
 	return err;
 }
 
+coffer_err
+file_check_no_link(struct fault *f, const char *path)
+{
+	struct stat st;
+
+	if (lstat(path, &st) == 0 && S_ISLNK(st.st_mode))
+		return fault_set(f, COFFER_E_USAGE, "%s is a symbolic link; in place the file itself must be named",
+				 path);
+	return COFFER_OK;
+}
+
 void
 file_close(int *fd)
 {
