@@ -341,6 +341,8 @@ out:
 static coffer_err
 open_output(struct fault *f, struct open_run *r)
 {
+	coffer_err err;
+
 	if (r->opt.in_place) {
 		r->out = r->in;
 		r->out_fd = fcntl(r->model->fd, F_DUPFD_CLOEXEC, 3);
@@ -354,7 +356,10 @@ open_output(struct fault *f, struct open_run *r)
 		return fault_set(f, COFFER_E_EXISTS, "%s is a file; a sealed directory opens to a directory", r->out);
 	if (r->out_fd < 0)
 		return fault_errno(f, errno, "cannot open the folder %s", r->out);
-	return model_lock_folder(f, r->out_fd, r->out);
+	TRY(model_lock_folder(f, r->out_fd, r->out));
+	TRY(file_sync_parent(f, r->out));
+out:
+	return err;
 }
 
 static coffer_err

@@ -163,7 +163,8 @@ write_keyblock(struct fault *f, struct seal_run *r, const char *name)
 	coffer_err err;
 
 	TRY(keyblock_encode(f, &r->kb, r->dek.p, &doc));
-	TRY(newfile_open_at(f, &n, r->out_fd, name, name, 0666, true));
+	/* replacing takes a step more, and leaves a temporary name when it is the last */
+	TRY(newfile_open_at(f, &n, r->out_fd, name, name, 0666, model_has_entry(r->out_fd, name)));
 	TRY(file_write_at(f, n.fd, name, doc.p, doc.len, 0));
 	TRY(newfile_commit(f, &n));
 out:
@@ -214,6 +215,26 @@ plan_files(struct fault *f, struct seal_run *r)
 }
 
 /* ---- going on with an interrupted run ---- */
+
+/*
+ * With «.coffer.partial» alone, or beside the «coffer.json» of the same run, which had only the
+ * mark to remove.  One that was rewrapped since is another's: to go on would bring old keys back.
+ */
+static bool
+is_interrupted(int dirfd, const char *shown)
+{
+	struct keyblock partial = KEYBLOCK_INIT, whole = KEYBLOCK_INIT;
+	bool same;
+
+	if (!model_has_entry(dirfd, PARTIAL_NAME) || !model_has_entry(dirfd, KEYBLOCK_NAME))
+		return model_has_entry(dirfd, PARTIAL_NAME);
+	same = model_read_keyblock(NULL, dirfd, shown, PARTIAL_NAME, &partial) == COFFER_OK &&
+	       model_read_keyblock(NULL, dirfd, shown, KEYBLOCK_NAME, &whole) == COFFER_OK && whole.generation == 1 &&
+	       memcmp(partial.model_id, whole.model_id, MODEL_ID_LEN) == 0;
+	keyblock_free(&partial);
+	keyblock_free(&whole);
+	return same;
+}
 
 /* In place the files that are plain still are only a part: the list of the interrupted run is the whole. */
 static coffer_err
@@ -296,7 +317,8 @@ open_output(struct fault *f, struct seal_run *r)
 			       ? fault_set(f, COFFER_E_EXISTS, "%s is a file; a directory seals to a directory", r->out)
 			       : fault_errno(f, errno, "cannot open the folder %s", r->out);
 	TRY(model_lock_folder(f, r->out_fd, r->out));
-	if (model_has_entry(r->out_fd, PARTIAL_NAME) && !model_has_entry(r->out_fd, KEYBLOCK_NAME)) {
+	TRY(file_sync_parent(f, r->out));
+	if (is_interrupted(r->out_fd, r->out)) {
 		TRY(take_over(f, r));
 		goto out;
 	}
@@ -365,8 +387,7 @@ list_files(struct fault *f, struct seal_run *r)
 		.links = r->opt.in_place	  ? PATH_NO_LINKS
 			 : r->opt.follow_symlinks ? PATH_LINKS_ANY
 						  : PATH_LINKS_BENEATH,
-		.resuming = r->opt.in_place && model_has_entry(r->in_fd, PARTIAL_NAME) &&
-			    !model_has_entry(r->in_fd, KEYBLOCK_NAME),
+		.resuming = r->opt.in_place && is_interrupted(r->in_fd, r->in),
 	};
 	coffer_err err;
 

@@ -217,8 +217,8 @@ def rotated(coffer, name, start, sealed, want, argv, again):
     def judge(folder):
         tree = rig.read_tree(folder)
         if judge_by.opens(folder, sealed, 'k2', want):
-            # the old one may still lie beside it; running again takes it away
-            state = 'between' if os.path.isdir(os.path.join(folder, f'.{sealed}.coffer-new')) else 'new'
+            # files of the old one may still lie beside it; running again takes them away
+            state = 'between' if any(p.startswith(f'.{sealed}.coffer-new/') for p in tree) else 'new'
         elif judge_by.opens(folder, sealed, 'k1', want):
             state = 'old'
         else:

@@ -149,5 +149,5 @@ def check_paths(paths, directory):
     folders = {path[:slash.start()] for path in folded for slash in re.finditer(b"/", path)}
     need(all(a < b for a, b in zip(paths, paths[1:])), "files are out of order")
     need(len(folded) == len(paths) and not folded & folders, "two paths are one on other systems")
-    ours = rb"^coffer\.(json|sig)(/|$)|^\.coffer\.|\.coffer(/|$)"
+    ours = rb"(?i)^coffer\.(json|sig)(/|$)|^\.coffer\.|\.coffer(/|$)"
     need(not directory or not any(re.search(ours, path) for path in paths), "a path that belongs to coffer")
