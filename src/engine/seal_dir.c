@@ -19,20 +19,23 @@
 #include "engine/each.h"
 #include "engine/seal_run.h"
 #include "engine/staging.h"
+#include "engine/transfer.h"
 
 /* ---- one file of it ---- */
 
 /*
  * Whether PATH.coffer is there already, from a run that was interrupted.  Such a file was
  * durable before it had its name; its time is the plain file's, so that a plain file that
- * was changed since is sealed again.
+ * was changed since is sealed again.  Before a plain file goes, all records are opened.
  */
 static coffer_err
-find_done(struct fault *f, struct seal_run *r, size_t index, const struct timespec *mtime, bool *done)
+find_done(struct fault *f, struct seal_run *r, size_t index, const struct timespec *mtime, struct pool_worker *w,
+	  bool *done)
 {
 	struct keyblock_file *file = &r->kb.files[index];
 	struct input in = INPUT_INIT;
 	struct sealed s = {0};
+	const struct transfer t = {.sealed = &s};
 	char *path = NULL;
 	struct stat st;
 	coffer_err err;
@@ -53,7 +56,8 @@ find_done(struct fault *f, struct seal_run *r, size_t index, const struct timesp
 	    sealed_open(f, &s, &in, r->dek.p) == COFFER_OK && !s.head.embedded && s.head.index == index &&
 	    s.head.count == r->kb.n_files && s.head.size == file->size && strcmp(s.head.path, file->path) == 0 &&
 	    memcmp(s.head.model_id, r->kb.model_id, MODEL_ID_LEN) == 0 &&
-	    (!mtime || (mtime->tv_sec == st.st_mtim.tv_sec && mtime->tv_nsec == st.st_mtim.tv_nsec))) {
+	    (!mtime || (mtime->tv_sec == st.st_mtim.tv_sec && mtime->tv_nsec == st.st_mtim.tv_nsec)) &&
+	    (!r->opt.in_place || !mtime || transfer_file(f, r->ctx, &t, w) == COFFER_OK)) {
 		memcpy(file->head, s.a_hash, SHA256_LEN);
 		file->sealed = true;
 		*done = true;
@@ -128,7 +132,7 @@ seal_entry(void *arg, struct fault *f, size_t index, struct pool_worker *w)
 			&fd);
 	if (err == COFFER_E_NOTFOUND && r->opt.in_place && r->resuming) {
 		/* its plain file went after it was sealed */
-		TRY(find_done(f, r, index, NULL, &done));
+		TRY(find_done(f, r, index, NULL, w, &done));
 		if (!done)
 			TRY(fault_set(f, COFFER_E_FILESET, "%s is gone, and %s%s is not its sealed file", shown, shown,
 				      SUFFIX));
@@ -140,7 +144,7 @@ seal_entry(void *arg, struct fault *f, size_t index, struct pool_worker *w)
 	TRY(input_from_fd(f, &in, fd, shown));
 	TRY(seal_check_unchanged(f, &in, plain->size, &plain->mtime));
 	TRY(seal_check_plain(f, &in));
-	TRY(find_done(f, r, index, &plain->mtime, &done));
+	TRY(find_done(f, r, index, &plain->mtime, w, &done));
 	if (done) {
 		atomic_fetch_add(&r->n_skipped, 1);
 		progress_add(&r->progress, plain->size);
