@@ -114,6 +114,8 @@ file_slurp_at(struct fault *f, int dirfd, const char *name, const char *shown, s
 	int fd = openat(dirfd, name, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK | O_NOFOLLOW);
 	coffer_err err;
 
+	if (fd < 0 && errno == ELOOP)
+		return fault_set(f, COFFER_E_FORMAT, "%s is a symbolic link", shown);
 	if (fd < 0)
 		return fault_errno(f, errno, "cannot open %s", shown);
 	err = slurp_fd(f, fd, shown, max, out, NULL);
