@@ -114,11 +114,24 @@ file_slurp_at(struct fault *f, int dirfd, const char *name, const char *shown, s
 	int fd = openat(dirfd, name, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK | O_NOFOLLOW);
 	coffer_err err;
 
+	if (fd < 0 && errno == ELOOP)
+		return fault_set(f, COFFER_E_FORMAT, "%s is a symbolic link", shown);
 	if (fd < 0)
 		return fault_errno(f, errno, "cannot open %s", shown);
 	err = slurp_fd(f, fd, shown, max, out, NULL);
 	file_close(&fd);
 	return err;
+}
+
+coffer_err
+file_check_no_link(struct fault *f, const char *path)
+{
+	struct stat st;
+
+	if (lstat(path, &st) == 0 && S_ISLNK(st.st_mode))
+		return fault_set(f, COFFER_E_USAGE, "%s is a symbolic link; in place the file itself must be named",
+				 path);
+	return COFFER_OK;
 }
 
 void

@@ -27,6 +27,9 @@ coffer_err file_slurp(struct fault *f, const char *path, size_t max, struct buf 
 /** file_slurp_at() - the same for @name beneath the folder @dirfd, no symbolic links followed; @shown is for messages */
 coffer_err file_slurp_at(struct fault *f, int dirfd, const char *name, const char *shown, size_t max, struct buf *out);
 
+/** file_check_no_link() - COFFER_E_USAGE when @path is a symbolic link: in place the link would go, not the file */
+coffer_err file_check_no_link(struct fault *f, const char *path);
+
 /** file_close() - close *@fd if it is one, and set it to -1 */
 void file_close(int *fd);
 

@@ -232,6 +232,8 @@ static int
 enter(int fd, const char *name, size_t len, bool make)
 {
 	char part[LIMIT_PATH_PART + 8];
+	struct stat st;
+	int next;
 
 	if (len >= sizeof(part)) {
 		errno = ENAMETOOLONG;
@@ -248,7 +250,11 @@ enter(int fd, const char *name, size_t len, bool make)
 	/* the name of a new folder is made durable before anything is put into it; of one that a killed run made, too */
 	if (make)
 		(void)fsync(fd);
-	return openat(fd, part, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY);
+	next = openat(fd, part, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY);
+	/* for a link it says ENOTDIR when it must be a folder, too */
+	if (next < 0 && errno == ENOTDIR)
+		errno = fstatat(fd, part, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISLNK(st.st_mode) ? ELOOP : ENOTDIR;
+	return next;
 }
 
 coffer_err
@@ -267,9 +273,9 @@ path_parent(struct fault *f, int dirfd, const char *shown, const char *path, boo
 		fd = next;
 	}
 	if (fd < 0 && errno == ELOOP)
-		return fault_set(f, COFFER_E_USAGE, "a folder of %s/%s is a symbolic link", shown, path);
+		return fault_set(f, COFFER_E_USAGE, "%s/%s lies behind a symbolic link", shown, path);
 	if (fd < 0)
-		return fault_errno(f, errno, "cannot enter a folder of %s/%s", shown, path);
+		return fault_errno(f, errnum, "cannot enter a folder of %s/%s", shown, path);
 	*fd_out = fd;
 	return COFFER_OK;
 }

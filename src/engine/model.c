@@ -172,8 +172,7 @@ check_entry(struct fault *f, struct coffer_model *m, const char *path, enum mode
 		TRY(look(f, m, dirfd, path, SUFFIX, &sealed));
 		TRY(look(f, m, dirfd, path, "", &plain));
 	} else if (err == COFFER_E_USAGE) {
-		err = COFFER_E_FILESET;
-		goto out;
+		TRY(fault_set(f, COFFER_E_FILESET, "%s/%s%s lies behind a symbolic link", m->shown, path, SUFFIX));
 	} else if (err != COFFER_E_NOTFOUND) {
 		goto out;
 	}
@@ -382,6 +381,16 @@ model_sealed_matches(struct fault *f, const struct keyblock *k, size_t index, co
 	return COFFER_OK;
 }
 
+/* A link or a folder in the place of a sealed file is the model's fault, not the caller's. */
+static coffer_err
+no_usage(struct fault *f, coffer_err err)
+{
+	if (err != COFFER_E_USAGE)
+		return err;
+	f->err = COFFER_E_FILESET;
+	return f->err;
+}
+
 static coffer_err
 file_input(struct fault *f, struct coffer_model *m, size_t index, struct input *in, char **shown_out)
 {
@@ -411,7 +420,7 @@ file_input(struct fault *f, struct coffer_model *m, size_t index, struct input *
 	TRY(input_from_fd(f, in, fd, *shown_out));
 out:
 	free(sealed_path);
-	return err;
+	return no_usage(f, err);
 }
 
 coffer_err

@@ -220,8 +220,10 @@ open_single(struct fault *f, struct open_run *r)
 	char *own_out = NULL, *shown = NULL;
 	coffer_err err;
 
-	if (r->opt.in_place)
+	if (r->opt.in_place) {
+		TRY(file_check_no_link(f, r->in));
 		TRY(plain_name(f, r->in, &own_out));
+	}
 	TRY(check_not_same(f, r, own_out ? own_out : r->out));
 	TRY(model_sealed(f, r->model, 0, &s, &shown));
 	TRY(write_single(f, r, &s, own_out ? own_out : r->out));

@@ -68,8 +68,9 @@ struct rewrap {
 static bool
 id_is_listed(const struct coffer_rewrap_options *opt, const char *id)
 {
+	/* no id is no name for those that have none */
 	for (size_t i = 0; i < opt->n_remove_ids; i++)
-		if (strcmp(opt->remove_ids[i], id) == 0)
+		if (id[0] != '\0' && strcmp(opt->remove_ids[i], id) == 0)
 			return true;
 	return false;
 }
@@ -164,7 +165,9 @@ change_recipients(struct fault *f, const struct coffer_rewrap_options *opt, stru
 	r.binding = (struct binding){buf_view(&text), id, r.k->name, r.k->version};
 	TRY(remove_recipients(f, &r));
 	TRY(add_recipients(f, &r));
-	r.k->generation++;
+	if (++r.k->generation > KEYBLOCK_GENERATION_MAX)
+		TRY(fault_set(f, COFFER_E_FORMAT,
+			      "the key block cannot be changed any more; «coffer seal» the model again"));
 out:
 	buf_free(&text);
 	return err;
@@ -199,7 +202,7 @@ out:
 }
 
 static coffer_err
-write_slots(struct fault *f, int fd, const struct coffer_model *m, struct view doc)
+write_slots(struct fault *f, int fd, const struct coffer_model *m, struct view doc, bool dry_run)
 {
 	uint8_t *image = malloc(SLOT_LEN);
 	coffer_err err;
@@ -207,6 +210,8 @@ write_slots(struct fault *f, int fd, const struct coffer_model *m, struct view d
 	if (!image)
 		return fault_nomem(f);
 	TRY(slot_encode(f, doc, image));
+	if (dry_run)
+		goto out;
 	TRY(write_slot(f, fd, m->shown, 1 - m->slot, image));
 	TRY(write_slot(f, fd, m->shown, m->slot, image));
 out:
@@ -251,12 +256,10 @@ run_rewrap(struct fault *f, struct coffer_ctx *ctx, const char *path, const stru
 	TRY(check_still(f, fd, m));
 	TRY(change_recipients(f, opt, m));
 	TRY(keyblock_encode(f, &m->keys, m->dek.p, &doc));
-	if (opt->dry_run)
-		goto out;
-	if (m->directory)
+	if (!m->directory)
+		TRY(write_slots(f, fd, m, buf_view(&doc), opt->dry_run));
+	else if (!opt->dry_run)
 		TRY(write_keyblock(f, m->fd, m->shown, buf_view(&doc)));
-	else
-		TRY(write_slots(f, fd, m, buf_view(&doc)));
 out:
 	buf_free(&doc);
 	model_free(&m);
@@ -432,19 +435,24 @@ static coffer_err
 run_rekey(struct fault *f, struct rekey *r, const char *path, const struct coffer_keyring *keys,
 	  const struct coffer_keyring *to, uint64_t *bytes)
 {
+	char *real = NULL; /* through a link it is what the link points to that is replaced */
 	int fd = -1;
 	coffer_err err;
 
 	TRY(lock_model(f, path, &fd));
 	TRY(model_open(f, r->ctx, path, keys, MODEL_READ, &r->old));
 	TRY(check_still(f, fd, r->old));
+	real = realpath(path, NULL);
+	if (!real)
+		TRY(fault_errno(f, errno, "cannot find %s", path));
 	TRY(begin_rekey(f, r, to));
 	for (size_t i = 0; i < r->k.n_files; i++)
 		*bytes += r->k.files[i].size;
 	progress_begin(&r->progress, r->ctx, *bytes);
-	err = r->old->directory ? rekey_directory(f, r, path) : rekey_single(f, r, path);
+	err = r->old->directory ? rekey_directory(f, r, real) : rekey_single(f, r, real);
 	progress_end(&r->progress);
 out:
+	free(real);
 	file_close(&fd);
 	return err;
 }

@@ -155,10 +155,24 @@ remove_plain(struct fault *f, const char *path)
 	return file_sync_parent(f, path);
 }
 
-/*
- * Whether @out is what an interrupted run in place has made of the plain file:
- * durable and re-read before it had its name, so that only the plain file is left to remove.
- */
+/* Open every record of @m: the plain file goes next. */
+static coffer_err
+verify_all(struct fault *f, struct seal_run *r, struct coffer_model *m)
+{
+	struct sealed s = {0};
+	const struct transfer t = {.sealed = &s};
+	char *shown = NULL;
+	coffer_err err;
+
+	TRY(model_sealed(f, m, 0, &s, &shown));
+	TRY(transfer_run(f, r->ctx, &t));
+out:
+	sealed_close(&s);
+	free(shown);
+	return err;
+}
+
+/* Whether @out is what an interrupted run in place has made of the plain file, which is then left to remove. */
 static bool
 is_done_in_place(struct seal_run *r, const char *out)
 {
@@ -171,7 +185,7 @@ is_done_in_place(struct seal_run *r, const char *out)
 	done = stat(out, &st) == 0 && st.st_mtim.tv_sec == mtime->tv_sec && st.st_mtim.tv_nsec == mtime->tv_nsec &&
 	       model_open(&unused, r->ctx, out, r->keys, MODEL_READ, &m) == COFFER_OK && !m->directory &&
 	       m->keys.files[0].size == r->walk.files[0].size &&
-	       strcmp(m->keys.files[0].path, r->walk.files[0].path) == 0;
+	       strcmp(m->keys.files[0].path, r->walk.files[0].path) == 0 && verify_all(&unused, r, m) == COFFER_OK;
 	if (done)
 		memcpy(r->kb.model_id, m->keys.model_id, MODEL_ID_LEN);
 	model_free(&m);
@@ -212,6 +226,8 @@ seal_single(struct fault *f, struct seal_run *r, int fd)
 
 	TRY(input_from_fd(f, &in, fd, r->in));
 	TRY(seal_check_plain(f, &in));
+	if (r->opt.in_place)
+		TRY(file_check_no_link(f, r->in));
 	TRY(plan_single(f, r, &in));
 	if (!out && asprintf(&own_out, "%s%s", r->in, SUFFIX) < 0) {
 		own_out = NULL;

@@ -115,7 +115,44 @@ staging_clear_others(struct fault *f, int dirfd, const char *shown, const struct
 struct moving {
 	const char *shown;
 	int to;
+	struct keyblock old;
 };
+
+/* Hidden sealed files may be the user's [F-17]: those that the key block does not list are. */
+static bool
+is_of_model(const struct keyblock *k, const struct tree_entry *e)
+{
+	char *path;
+	bool listed;
+
+	if (is_mark(e->path) || !is_sealed_name(e->name) || !path_is_hidden(e->path))
+		return is_mark(e->path) || is_sealed_name(e->name);
+	path = strndup(e->path, strlen(e->path) - (sizeof(SUFFIX) - 1));
+	listed = path && keyblock_find(k, path) != SIZE_MAX;
+	free(path);
+	return listed;
+}
+
+/* Of a damaged key block nothing is known, and nothing hidden is its. */
+static coffer_err
+begin_moving(struct fault *f, struct moving *m, const char *from, const char *to, int *from_fd)
+{
+	*m = (struct moving){.shown = to, .old = KEYBLOCK_INIT};
+	*from_fd = open(from, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	m->to = open(to, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (*from_fd < 0 || m->to < 0)
+		return fault_errno(f, errno, "cannot take away the old model in %s", from);
+	if (model_read_keyblock(f, *from_fd, from, KEYBLOCK_NAME, &m->old) != COFFER_OK)
+		fault_clear(f);
+	return COFFER_OK;
+}
+
+static void
+end_moving(struct moving *m)
+{
+	file_close(&m->to);
+	keyblock_free(&m->old);
+}
 
 /* A file that is none of the model's stays with it. */
 static coffer_err
@@ -125,7 +162,7 @@ move_entry(void *arg, struct fault *f, const struct tree_entry *e)
 	int dirfd = -1;
 	coffer_err err;
 
-	if (is_sealed_name(e->name) || is_mark(e->path))
+	if (is_of_model(&m->old, e))
 		return COFFER_OK;
 	TRY(path_parent(f, m->to, m->shown, e->path, true, &dirfd));
 	if (renameat2(e->dirfd, e->name, dirfd, e->name, RENAME_NOREPLACE) != 0 && errno != EEXIST)
@@ -156,22 +193,54 @@ staging_remove_folders(const char *path, bool keep_top)
 static coffer_err
 remove_old(struct fault *f, const char *path, const char *target)
 {
-	struct moving m = {.shown = target, .to = -1};
+	struct moving m;
 	const struct tree_visitor visitor = {.entry = move_entry, .arg = &m};
-	int fd = -1;
+	int fd;
 	coffer_err err;
 
-	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	m.to = open(target, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0 || m.to < 0)
-		TRY(fault_errno(f, errno, "cannot take away the old model in %s", path));
+	TRY(begin_moving(f, &m, path, target, &fd));
 	TRY(tree_walk(f, fd, path, &visitor));
 	TRY(staging_clear(f, fd, path));
 	staging_remove_folders(path, false);
 	TRY(file_sync_parent(f, path));
 out:
 	file_close(&fd);
-	file_close(&m.to);
+	end_moving(&m);
+	return err;
+}
+
+/* With a plain file beside its sealed one the new model would be refused [F-17]. */
+static coffer_err
+check_entry(void *arg, struct fault *f, const struct tree_entry *e)
+{
+	struct moving *m = arg;
+	char *sealed = NULL;
+	coffer_err err = COFFER_OK;
+
+	if (is_of_model(&m->old, e))
+		return COFFER_OK;
+	if (asprintf(&sealed, "%s%s", e->path, SUFFIX) < 0)
+		return fault_nomem(f);
+	if (model_has_entry(m->to, sealed))
+		err = fault_set(f, COFFER_E_EXISTS,
+				"%s would stand beside its own sealed file in the model; move it away", e->path);
+	free(sealed);
+	return err;
+}
+
+static coffer_err
+check_what_stays(struct fault *f, const struct staging *s)
+{
+	struct moving m;
+	const struct tree_visitor visitor = {.entry = check_entry, .arg = &m};
+	int fd;
+	coffer_err err;
+
+	TRY(begin_moving(f, &m, s->target, s->path, &fd));
+	TRY(tree_walk(f, fd, s->target, &visitor));
+out:
+	file_close(&fd);
+	end_moving(&m);
 	return err;
 }
 
@@ -190,21 +259,16 @@ staging_is_replaceable(const char *target)
 	return has;
 }
 
-/* «a/b/», «a/b» and «b» all give «.b.coffer-new» beside b */
+/* «a/b/», «a/b», a link to it and «.» in it all give «.b.coffer-new» beside b */
 static coffer_err
 name_beside(struct fault *f, struct staging *s, const char *target)
 {
-	size_t len = strlen(target);
 	const char *base;
 
-	while (len > 1 && target[len - 1] == '/')
-		len--;
-	s->target = strndup(target, len);
+	s->target = realpath(target, NULL);
 	if (!s->target)
-		return fault_nomem(f);
+		return fault_errno(f, errno, "cannot find %s", target);
 	base = path_base(s->target);
-	if (*base == '\0' || strcmp(base, ".") == 0 || strcmp(base, "..") == 0)
-		return fault_set(f, COFFER_E_USAGE, "name the folder itself instead of «%s»", target);
 	if (asprintf(&s->path, "%.*s.%s.coffer-new", (int)(base - s->target), s->target, base) < 0) {
 		s->path = NULL;
 		return fault_nomem(f);
@@ -216,15 +280,16 @@ name_beside(struct fault *f, struct staging *s, const char *target)
 static coffer_err
 finish_interrupted(struct fault *f, struct staging *s)
 {
-	int fd;
+	int fd = open(s->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	coffer_err err;
 
-	if (staging_is_replaceable(s->path))
-		return remove_old(f, s->path, s->target);
-	fd = open(s->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0)
 		return COFFER_OK;
 	TRY(model_lock_folder(f, fd, s->path));
+	if (staging_is_replaceable(s->path)) {
+		TRY(remove_old(f, s->path, s->target));
+		goto out;
+	}
 	TRY(staging_clear(f, fd, s->path));
 	staging_remove_folders(s->path, false);
 out:
@@ -252,6 +317,7 @@ staging_exchange(struct fault *f, struct staging *s)
 {
 	coffer_err err;
 
+	TRY(check_what_stays(f, s));
 	if (renameat2(AT_FDCWD, s->path, AT_FDCWD, s->target, RENAME_EXCHANGE) != 0)
 		return fault_errno(f, errno, "cannot put the new model in place of %s", s->target);
 	TRY(file_sync_parent(f, s->target));

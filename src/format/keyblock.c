@@ -10,8 +10,6 @@
 #include "crypto/kdf.h"
 #include "mem/secret.h"
 
-#define GENERATION_MAX ((uint64_t)DOC_NUMBER_MAX)
-
 void
 keyblock_free(struct keyblock *k)
 {
@@ -159,7 +157,7 @@ read_members(struct fault *f, const struct doc *d, struct keyblock *k)
 	if (!doc_only(d, members, sizeof(members) / sizeof(members[0]))) /* [F-12] */
 		return fault_set(f, COFFER_E_FORMAT, "key block: a missing or unknown member");
 	if (!name || !version || !doc_hex(doc_get(d, "model_id"), k->model_id, MODEL_ID_LEN) ||
-	    !doc_number(doc_get(d, "generation"), 1, GENERATION_MAX, &k->generation) ||
+	    !doc_number(doc_get(d, "generation"), 1, KEYBLOCK_GENERATION_MAX, &k->generation) ||
 	    !doc_hex(doc_get(d, "commitment"), k->commitment, 32) || !doc_hex(doc_get(d, "mac"), k->mac, 32))
 		return fault_set(f, COFFER_E_FORMAT, "key block: a malformed member");
 	(void)snprintf(k->name, sizeof(k->name), "%s", name);

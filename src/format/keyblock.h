@@ -14,6 +14,8 @@
 #include "format/head.h"
 #include "format/recipient.h"
 
+#define KEYBLOCK_GENERATION_MAX ((uint64_t)DOC_NUMBER_MAX)
+
 struct keyblock_file {
 	char *path;
 	uint64_t size;

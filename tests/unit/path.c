@@ -262,11 +262,24 @@ test_parent(void **state)
 	assert_int_equal(path_parent(&f, dirfd, "m", "top", false, &fd), COFFER_OK);
 	file_close(&fd);
 	/* no link, no file and no name leads out or is taken for a folder */
-	assert_true(path_parent(&f, dirfd, "m", "folder/c", true, &fd) != COFFER_OK && fd == -1);
-	assert_true(path_parent(&f, dirfd, "m", "file/c", true, &fd) != COFFER_OK && fd == -1);
+	assert_true(path_parent(&f, dirfd, "m", "folder/c", true, &fd) == COFFER_E_USAGE && fd == -1);
+	assert_true(path_parent(&f, dirfd, "m", "file/c", true, &fd) == COFFER_E_NOTFOUND && fd == -1);
+	assert_true(path_parent(&f, dirfd, "m", "file/c", false, &fd) == COFFER_E_NOTFOUND && fd == -1);
 	assert_true(path_parent(&f, dirfd, "m", "../c", true, &fd) != COFFER_OK && fd == -1);
 	assert_true(path_parent(&f, dirfd, "m", P248 P10 "/c", true, &fd) != COFFER_OK && fd == -1);
 	file_close(&dirfd);
+	/* where no folder can be made, it says why */
+	assert_int_equal(chmod(".", 0755) | chmod("m", 0555), 0);
+	dirfd = open("m", O_RDONLY | O_DIRECTORY);
+	if (getuid() == 0)
+		assert_int_equal(seteuid(65534), 0);
+	assert_int_equal(path_parent(&f, dirfd, "m", "new/file", true, &fd), COFFER_E_PERM);
+	assert_int_equal(path_parent(&f, dirfd, "m", "sub/file", true, &fd), COFFER_OK); /* that is there */
+	if (getuid() == 0)
+		assert_int_equal(seteuid(0), 0);
+	file_close(&fd);
+	file_close(&dirfd);
+	assert_int_equal(chmod("m", 0755), 0);
 }
 
 int

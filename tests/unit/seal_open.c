@@ -289,6 +289,11 @@ test_force(void **state)
 	assert_file("s/sub/notes", 10, 9);
 	assert_ok(coffer_open(kit.ctx, "s", "back", kit.other, NULL, NULL));
 	assert_file("back/new", 10, 1);
+	/* but not beside its own sealed file, where the model would be refused */
+	kit_file("m/README", 10, 1);
+	assert_refused(coffer_seal(kit.ctx, "m", "s", kit.other, &force, NULL), COFFER_E_EXISTS);
+	assert_ok(coffer_check(kit.ctx, "s", kit.other, NULL));
+	assert_file("s/README", 10, 8);
 	/* opening replaces files of the model, and no others */
 	kit_file("back/new", 20, 7);
 	kit_file("back/mine", 20, 8);
