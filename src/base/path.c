@@ -275,7 +275,7 @@ path_parent(struct fault *f, int dirfd, const char *shown, const char *path, boo
 	if (fd < 0 && errno == ELOOP)
 		return fault_set(f, COFFER_E_USAGE, "%s/%s lies behind a symbolic link", shown, path);
 	if (fd < 0)
-		return fault_errno(f, errnum, "cannot enter a folder of %s/%s", shown, path);
+		return fault_errno(f, errno, "cannot enter a folder of %s/%s", shown, path);
 	*fd_out = fd;
 	return COFFER_OK;
 }
