@@ -225,6 +225,12 @@ load_directory(struct fault *f, struct coffer_model *m)
 	if (faccessat(m->fd, PARTIAL_NAME, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
 		return fault_set(f, COFFER_E_FILESET,
 				 "%s: its sealing was interrupted; give the same seal command again", m->shown);
+	/* nothing is left that could show that the plain files are the model's: only whoever opened it may know */
+	if (model_has_entry(m->fd, OPENING_NAME))
+		return fault_set(
+			f, COFFER_E_FILESET,
+			"%s has no %s; if it was opened in place here, remove %s, the last step; if not, do not use it",
+			m->shown, KEYBLOCK_NAME, OPENING_NAME);
 	return fault_set(f, COFFER_E_FILESET, "%s is not a sealed model: it has no %s", m->shown, KEYBLOCK_NAME);
 }
 

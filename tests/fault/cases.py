@@ -268,8 +268,9 @@ def open_in_place_folder(coffer):
                 raise rig.Bad(f'a part of {path} has its name already')
             if path not in tree and path + '.coffer' not in tree:
                 raise rig.Bad(f'{path} is lost: neither plain nor sealed')
-        if all(p in tree for p in TREE) and not any(p.startswith('m/') and p not in TREE for p in tree):
-            only(tree, (*TREE, 'k1'), 'new')
+        # the mark alone may be left: without the key block nothing can tell that it is ours, so no run will remove it
+        if all(p in tree for p in TREE) and 'm/coffer.json' not in tree:
+            only(tree, (*TREE, 'k1', 'm/.coffer.opening'), 'new')
             return 'new'
         only(tree, (*TREE, *start), 'old')
         return 'old' if tree == start else 'between'
