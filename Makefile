@@ -14,6 +14,7 @@ BUILD ?= build
 include mk/flags.mk
 include mk/build.mk
 include mk/tests.mk
+include mk/bench.mk
 include mk/install.mk
 
 .PHONY: all help clean

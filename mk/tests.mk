@@ -56,8 +56,10 @@ UNIT_STEPS = $(foreach t,$(UNIT_BIN),'unit $(notdir $t): $(RUN_WITH) $t')
 REPLAY_STEPS = $(foreach t,$(REPLAY_BIN),'replay $(notdir $t): $(RUN_WITH) $t tests/fuzz/seeds/$(notdir $t)')
 VECTOR_STEPS = 'vectors: python3 tests/vectors/run.py $(BUILD)/coffer'
 CLI_STEPS = 'cli: BUILD=$(BUILD) tests/cli/run.sh $(BUILD)/coffer'
-EXAMPLE_STEPS = $(if $(wildcard examples/run),'examples: RUN_WITH="$(RUN_WITH)" examples/run $(BUILD)')
-HOWTO_STEPS = $(foreach t,$(sort $(wildcard docs/howto/*.sh)),'howto $(basename $(notdir $t)): tests/howto $t $(BUILD)')
+EXAMPLE_STEPS = 'examples: RUN_WITH="$(RUN_WITH)" examples/run $(BUILD)'
+# these run the command by its name, as a reader would, so it must be one for this machine
+HOWTO_STEPS = $(if $(RUN_WITH),,'demo: scripts/demo --offline --build $(BUILD)' \
+	$(foreach t,$(sort $(wildcard docs/howto/*.md)),'howto $(basename $(notdir $t)): tests/howto/run.sh $t $(BUILD)'))
 FAULT_STEPS = \
 	'fault self-test: python3 tests/fault/selftest.py $(BUILD)/shortio.so $(BUILD)/failalloc.so' \
 	'fault kill: python3 tests/fault/kill.py $(BUILD)/coffer' \
@@ -65,15 +67,21 @@ FAULT_STEPS = \
 	'fault inject: python3 tests/fault/inject.py $(BUILD)/coffer $(BUILD)/shortio.so' \
 	'fault alloc: python3 tests/fault/alloc.py $(BUILD)/coffer $(BUILD)/failalloc.so' \
 	'fault world: python3 tests/fault/world.py $(BUILD)/coffer'
+INTEROP_STEPS = $(if $(wildcard tests/interop/run.py),'interop: python3 tests/interop/run.py $(BUILD)/coffer')
 LINT_STEPS = 'lint: BUILD=$(BUILD) tests/lint/run' 'install: MAKE=$(firstword $(MAKE)) BUILD=$(BUILD) tests/lint/install'
 
 # `make steps-FAULT` runs one group of the steps over what is built
 steps-%:
 	@tests/run --limit 3600 $($*_STEPS)
 
-.PHONY: setup check check-all examples check-built tests unit fuzz fuzz-built format
+.PHONY: setup demo check check-all examples check-built tests unit fuzz fuzz-built format
 setup:
 	scripts/setup
+
+demo:
+	@scripts/setup --demo
+	@+$(MAKE) --no-print-directory $(JOBS) all
+	@scripts/demo --build $(BUILD)
 
 tests: all $(UNIT_BIN) $(REPLAY_BIN) $(EXAMPLE_BIN) $(PRELOADS)
 

@@ -39,7 +39,7 @@ typedef enum coffer_err {
 	/* 5: integrity */
 	COFFER_E_AUTH = 0x0500,	       /* a tag, MAC, hash or commitment differs: one code for all */
 	COFFER_E_FORMAT = 0x0501,      /* malformed: never was a good file */
-	COFFER_E_UNSUPPORTED = 0x0502, /* a version, suite, flag or member that this reader does not know */
+	COFFER_E_UNSUPPORTED = 0x0502, /* a version, suite or flag that this reader does not know */
 	COFFER_E_PLAIN = 0x0503,       /* a plain file where a sealed one belongs */
 	COFFER_E_FILESET = 0x0504,     /* a missing, extra or doubled file */
 

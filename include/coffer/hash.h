@@ -20,7 +20,7 @@ struct coffer_hash_item {
 	uint8_t sha256[32]; /* out: its hash; zeros when @err is set */
 	uint64_t size;	    /* out: bytes hashed */
 	coffer_err err;	    /* out: COFFER_OK, or why this file was not hashed */
-	char why[160];	    /* out: the sentence that goes with @err */
+	char why[160];	    /* out: the sentence that goes with @err, without the path */
 };
 
 /**

@@ -129,6 +129,19 @@ COFFER_API uint64_t coffer_file_size(const struct coffer_file *file);
  */
 COFFER_API COFFER_CHECK coffer_err coffer_file_read_at(struct coffer_file *file, uint64_t off, void *buf, size_t len);
 
+/**
+ * coffer_file_copy() - hand plaintext to a sink, from front to back
+ * @off: offset in the plaintext, in bytes
+ * @len: how many bytes; past the end is COFFER_E_RANGE
+ * @sink: is given pieces of at most one record, in order, from the calling thread; the offset 0 is that of byte @off
+ *
+ * What was handed out before a failure is authentic, and the rest is missing: only COFFER_OK means that it is whole.
+ *
+ * Return: as coffer_file_read_at(), COFFER_E_INTERRUPTED, or what @sink returned.
+ */
+COFFER_API COFFER_CHECK coffer_err coffer_file_copy(struct coffer_ctx *ctx, struct coffer_file *file, uint64_t off,
+						    uint64_t len, const struct coffer_sink *sink);
+
 /** coffer_file_source() - a source of @file's plaintext, for readers that take one; valid while @file is */
 COFFER_API struct coffer_source coffer_file_source(struct coffer_file *file);
 

@@ -151,6 +151,28 @@ file_sync_dir(struct fault *f, int dirfd, const char *shown)
 	return COFFER_OK;
 }
 
+coffer_err
+file_sync_parent(struct fault *f, const char *path)
+{
+	size_t len = strlen(path);
+	char *dir;
+	int fd;
+	coffer_err err;
+
+	while (len > 1 && path[len - 1] == '/')
+		len--;
+	while (len > 0 && path[len - 1] != '/')
+		len--;
+	dir = len > 0 ? strndup(path, len) : strdup(".");
+	if (!dir)
+		return fault_nomem(f);
+	fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	err = fd < 0 ? fault_errno(f, errno, "cannot open the folder of %s", path) : file_sync_dir(f, fd, path);
+	file_close(&fd);
+	free(dir);
+	return err;
+}
+
 /* ---- new files ---- */
 
 /* A stale temporary file has no owner; a live one is locked by the process that writes it. */

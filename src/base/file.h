@@ -73,4 +73,7 @@ coffer_err file_write_new(struct fault *f, const char *path, const void *bytes, 
 /** file_sync_dir() - make the names in the folder @dirfd durable */
 coffer_err file_sync_dir(struct fault *f, int dirfd, const char *shown);
 
+/** file_sync_parent() - make the name @path itself, or its being gone, durable: the names in its folder */
+coffer_err file_sync_parent(struct fault *f, const char *path);
+
 #endif

@@ -19,6 +19,7 @@
 #define LIMIT_TEXT 256u /* name, version and context values, in bytes */
 #define LIMIT_CONTEXT_KEY 64u
 #define LIMIT_WRAPPED 2048u	    /* bytes of one wrapped DEK, decoded */
+#define LIMIT_FOREIGN (64u << 10)   /* bytes of a recipient of an unknown kind */
 #define LIMIT_KEYBLOCK (256u << 20) /* bytes of coffer.json */
 #define LIMIT_JSON_DEPTH 32u
 #define LIMIT_SCRYPT_LOG_N 20u

@@ -77,7 +77,7 @@ begins_with_part(const char *path, const char *part)
 {
 	size_t len = strlen(part);
 
-	return strncmp(path, part, len) == 0 && (path[len] == '/' || path[len] == '\0');
+	return strncasecmp(path, part, len) == 0 && (path[len] == '/' || path[len] == '\0');
 }
 
 coffer_err
@@ -90,13 +90,13 @@ path_check_model(struct fault *f, const char *path)
 		return err;
 	/* [F-25] */
 	if (begins_with_part(path, "coffer.json") || begins_with_part(path, "coffer.sig") ||
-	    strncmp(path, ".coffer.", 8) == 0)
+	    strncasecmp(path, ".coffer.", 8) == 0)
 		bad = path;
 	while (!bad && part) {
 		const char *slash = strchr(part, '/');
 		size_t len = slash ? (size_t)(slash - part) : strlen(part);
 
-		if (len >= 7 && strncmp(part + len - 7, ".coffer", 7) == 0)
+		if (len >= 7 && strncasecmp(part + len - 7, ".coffer", 7) == 0)
 			bad = part;
 		part = slash ? slash + 1 : NULL;
 	}
@@ -190,11 +190,32 @@ open_beneath(int dirfd, const char *path, int flags, enum path_links links)
 	return (int)syscall(SYS_openat2, dirfd, path, &how, sizeof(how));
 }
 
+/* Linux before 5.6, some containers and valgrind have no openat2.  Without it no link is followed: that is the safe half. */
+static int
+open_by_parts(int dirfd, const char *path, int flags, enum path_links links)
+{
+	int parent = -1;
+	int fd, errnum;
+
+	flags |= O_CLOEXEC | O_NOCTTY;
+	if (links == PATH_LINKS_ANY)
+		return openat(dirfd, path, flags);
+	if (path_parent(NULL, dirfd, "", path, false, &parent) != COFFER_OK)
+		return -1;
+	fd = openat(parent, path_base(path), flags | O_NOFOLLOW);
+	errnum = errno;
+	file_close(&parent);
+	errno = errnum;
+	return fd;
+}
+
 coffer_err
 path_open(struct fault *f, int dirfd, const char *shown, const char *path, enum path_links links, int *fd_out)
 {
 	/* O_NONBLOCK: a FIFO must not hang us before it is seen to be one */
 	*fd_out = open_beneath(dirfd, path, O_RDONLY | O_NONBLOCK, links);
+	if (*fd_out < 0 && errno == ENOSYS)
+		*fd_out = open_by_parts(dirfd, path, O_RDONLY | O_NONBLOCK, links);
 	if (*fd_out >= 0)
 		return COFFER_OK;
 	if (errno == EXDEV)
@@ -206,44 +227,55 @@ path_open(struct fault *f, int dirfd, const char *shown, const char *path, enum 
 	return fault_errno(f, errno, "cannot open %s/%s", shown, path);
 }
 
-/* One step down; -1 with errno on failure. */
+/* Open the folder @name of the folder @fd, made when it is not there and @make; -1 and errno. */
 static int
-enter(int fd, const char *part, bool make)
+enter(int fd, const char *name, size_t len, bool make)
 {
-	/* the name of a new folder is made durable before anything is put into it */
-	if (make && mkdirat(fd, part, 0777) == 0)
-		(void)fsync(fd);
-	else if (make && errno != EEXIST)
+	char part[LIMIT_PATH_PART + 8];
+	struct stat st;
+	int next;
+
+	if (len >= sizeof(part)) {
+		errno = ENAMETOOLONG;
 		return -1;
-	return open_beneath(fd, part, O_RDONLY | O_DIRECTORY, PATH_NO_LINKS);
+	}
+	memcpy(part, name, len);
+	part[len] = '\0';
+	if (strcmp(part, "..") == 0) {
+		errno = EXDEV;
+		return -1;
+	}
+	if (make && mkdirat(fd, part, 0777) != 0 && errno != EEXIST)
+		return -1;
+	/* the name of a new folder is made durable before anything is put into it; of one that a killed run made, too */
+	if (make)
+		(void)fsync(fd);
+	next = openat(fd, part, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY);
+	/* for a link it says ENOTDIR when it must be a folder, too */
+	if (next < 0 && errno == ENOTDIR)
+		errno = fstatat(fd, part, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISLNK(st.st_mode) ? ELOOP : ENOTDIR;
+	return next;
 }
 
 coffer_err
 path_parent(struct fault *f, int dirfd, const char *shown, const char *path, bool make, int *fd_out)
 {
-	char part[LIMIT_PATH_PART + 8];
 	const char *rest = path, *slash;
-	int fd = fcntl(dirfd, F_DUPFD_CLOEXEC, 3), next, errnum = errno;
+	int fd = fcntl(dirfd, F_DUPFD_CLOEXEC, 3);
 
 	*fd_out = -1;
 	for (; fd >= 0 && (slash = strchr(rest, '/')); rest = slash + 1) {
-		size_t len = (size_t)(slash - rest);
+		int next = enter(fd, rest, (size_t)(slash - rest), make);
+		int errnum = errno;
 
-		errno = ENAMETOOLONG;
-		next = -1;
-		if (len < sizeof(part)) {
-			memcpy(part, rest, len);
-			part[len] = '\0';
-			next = enter(fd, part, make);
-		}
-		errnum = errno;
 		file_close(&fd);
+		errno = errnum;
 		fd = next;
 	}
-	if (fd < 0 && errnum == ELOOP)
+	if (fd < 0 && errno == ELOOP)
 		return fault_set(f, COFFER_E_USAGE, "%s/%s lies behind a symbolic link", shown, path);
 	if (fd < 0)
-		return fault_errno(f, errnum, "cannot enter a folder of %s/%s", shown, path);
+		return fault_errno(f, errno, "cannot enter a folder of %s/%s", shown, path);
 	*fd_out = fd;
 	return COFFER_OK;
 }

@@ -8,14 +8,10 @@
 #include "base/limits.h"
 #include "base/num.h"
 #include "cli/args.h"
-#include "cli/interrupt.h"
 #include "cli/library.h"
 #include "cli/out.h"
 #include "cli/stats_text.h"
 #include "cli/term.h"
-
-/* what a part is copied through: a multiple of every record size, so that records are opened in it */
-#define CHUNK ((size_t)LIMIT_RECORD_MAX)
 
 static const char *file_path, *range_text, *tensor_name;
 
@@ -160,53 +156,34 @@ measure(struct fault *f, const struct coffer_file *file, struct part *part)
 /** struct destination - standard output, or a file that appears when it is whole */
 struct destination {
 	struct newfile *file; /* NULL: standard output */
-	uint64_t off;
+	struct fault fault;   /* why it could not be written */
 };
 
 static coffer_err
-deliver(struct fault *f, struct destination *to, const void *bytes, size_t len)
+deliver(void *user, uint64_t off, const void *bytes, size_t len)
 {
-	coffer_err err;
+	struct destination *to = user;
 
 	if (to->file)
-		err = file_write_at(f, to->file->fd, common.out, bytes, len, to->off);
-	else
-		err = out_bytes(f, bytes, len);
-	to->off += len;
-	return err;
+		return file_write_at(&to->fault, to->file->fd, common.out, bytes, len, off);
+	return out_bytes(&to->fault, bytes, len); /* they come in order */
 }
 
 static coffer_err
-copy(struct fault *f, struct coffer_file *file, const struct part *part, const char *path, struct destination *to)
+copy(struct fault *f, struct coffer_ctx *ctx, struct coffer_file *file, const struct part *part, struct destination *to)
 {
-	uint64_t off = part->off, end = part->off + part->len;
-	void *chunk = aligned_alloc(4096, CHUNK);
-	coffer_err err = COFFER_OK;
+	const struct coffer_sink sink = {.user = to, .write_at = deliver};
+	coffer_err err = coffer_file_copy(ctx, file, part->off, part->len, &sink);
 
-	if (!chunk)
-		return fault_nomem(f);
-	while (off < end) {
-		/* up to the next border of chunks, so that all others are whole records */
-		size_t len = (size_t)num_min(end - off, CHUNK - off % CHUNK);
-
-		if (interrupt_seen())
-			TRY(fault_set(f, COFFER_E_INTERRUPTED, "interrupted while opening %s", path));
-		err = coffer_file_read_at(file, off, chunk, len);
-		if (err)
-			TRY(fault_set(f, err, "cannot open %s from byte %llu: %s", path, (unsigned long long)off,
-				      coffer_err_text(err)));
-		TRY(deliver(f, to, chunk, len));
-		off += len;
-		if (term_is_fancy() && to->file)
-			term_progress(NULL, path, off - part->off, part->len);
-	}
-out:
-	free(chunk);
+	if (to->fault.err == COFFER_OK)
+		return library_fault(f, ctx, err);
+	*f = to->fault;
 	return err;
 }
 
 static coffer_err
-copy_to_file(struct fault *f, struct coffer_file *file, const struct part *part, const char *path)
+copy_to_file(struct fault *f, struct coffer_ctx *ctx, struct coffer_file *file, const struct part *part,
+	     const char *path)
 {
 	struct newfile n = NEWFILE_INIT;
 	struct destination to = {.file = &n};
@@ -214,7 +191,7 @@ copy_to_file(struct fault *f, struct coffer_file *file, const struct part *part,
 	coffer_err err;
 
 	TRY(newfile_open(f, &n, common.out, 0666, common.force));
-	TRY(copy(f, file, part, path, &to));
+	TRY(copy(f, ctx, file, part, &to));
 	TRY(newfile_commit(f, &n));
 	term_say("opened %s of %s → %s", term_bytes(part->len, size), path, common.out);
 out:
@@ -237,8 +214,10 @@ open_part(struct fault *f, struct coffer_ctx *ctx, const char *in)
 	TRY(refuse_with_part(f));
 	if (range_text)
 		TRY(parse_range(f, range_text, &part));
-	if (to_stdout)
+	if (to_stdout) {
 		TRY(out_refuse_terminal(f));
+		coffer_ctx_set_progress(ctx, NULL, NULL); /* whoever reads the bytes may use the terminal */
+	}
 	TRY(library_keys_to_open(f, ctx, &keys));
 	TRY(library_fault(f, ctx, coffer_model_open(ctx, in, keys, &model)));
 	TRY(tensor_name ? find_tensor(f, ctx, model, &part) : find_file(f, model, &part.file));
@@ -246,9 +225,9 @@ open_part(struct fault *f, struct coffer_ctx *ctx, const char *in)
 	TRY(measure(f, file, &part));
 	path = coffer_model_path(model, part.file);
 	if (to_stdout)
-		TRY(copy(f, file, &part, path, &to));
+		TRY(copy(f, ctx, file, &part, &to));
 	else
-		TRY(copy_to_file(f, file, &part, path));
+		TRY(copy_to_file(f, ctx, file, &part, path));
 out:
 	coffer_file_free(&file);
 	coffer_model_free(&model);

@@ -112,8 +112,8 @@ finish(const struct sha256x_kernel *k, struct sha256x *s, uint8_t out[static 32]
 /* ---- which kernel ---- */
 
 /*
- * Whether @k gives the known answer: the hash of the hashes of streams of different lengths, taken one, two, …
- * at once.  Lengths and number go up to what makes every path run.
+ * Whether @k gives the known answer: the hash of the hashes of streams of
+ * different lengths, taken one, two, … at once, so that every path runs.
  */
 static bool
 known_answer(const struct sha256x_kernel *k)

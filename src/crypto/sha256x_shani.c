@@ -4,8 +4,8 @@
  *
  * sha256rnds2 takes four cycles, and another can begin after two.  One stream
  * waits for itself; with several there is always one that is ready.  A stream
- * is given eight rounds a visit: few enough that the processor looks ahead into the next
- * streams, enough that going from one to the next costs little.
+ * is given eight rounds a visit: few enough that the processor looks ahead
+ * into the next streams, enough that going from one to the next costs little.
  */
 #include "crypto/sha256x_kernel.h"
 
@@ -125,7 +125,7 @@ interleave(uint32_t *const h[], const uint8_t *const p[], size_t n, size_t n_blo
 		store_state(&s[l], h[l]);
 }
 
-/* Up to four streams the state stays in registers, or nearly; beyond, the number matters less than the latency hidden. */
+/* Up to four streams the compiler unrolls for each number and saves most loads and stores; for more it hardly matters. */
 SHANI static void
 blocks(uint32_t *const h[], const uint8_t *const p[], size_t n, size_t n_blocks)
 {

@@ -2,8 +2,9 @@
 /*
  * Many files: the largest first, each thread several at once.
  *
- * A thread turns between its lanes, one open file each: a piece is read for
- * every lane, then all pieces are hashed together.  A file that ends makes room for the next of the list.
+ * A thread has lanes with one open file each.  A piece is read for every lane,
+ * then all pieces are hashed together; a file that ends makes room for the
+ * next of the list.
  */
 #include <coffer/hash.h>
 
@@ -38,8 +39,8 @@ struct entry {
 /* What the threads share. */
 struct crew {
 	struct coffer_ctx *ctx;
-	struct entry *todo; /* largest first */
-	size_t n_todo;
+	struct entry *waiting; /* largest first */
+	size_t n_waiting;
 	atomic_size_t next; /* the first of them that is still to do */
 	unsigned int n_threads;
 	size_t n_lanes; /* a thread */
@@ -168,9 +169,9 @@ next_entry(struct crew *c)
 	size_t i = atomic_load(&c->next);
 
 	/* a look first, so that the counter stays where the list ends */
-	if (i < c->n_todo)
+	if (i < c->n_waiting)
 		i = atomic_fetch_add(&c->next, 1);
-	return i < c->n_todo ? &c->todo[i] : NULL;
+	return i < c->n_waiting ? &c->waiting[i] : NULL;
 }
 
 static void
@@ -308,8 +309,8 @@ list_files(struct fault *f, struct crew *c, struct coffer_hash_item *items, size
 	uint64_t total = 0;
 
 	*total_out = 0;
-	c->todo = calloc(n, sizeof(*c->todo));
-	if (!c->todo)
+	c->waiting = calloc(n, sizeof(*c->waiting));
+	if (!c->waiting)
 		return fault_nomem(f);
 	for (size_t i = 0; i < n; i++) {
 		struct entry e = {&items[i], size_of(items[i].path)};
@@ -321,9 +322,9 @@ list_files(struct fault *f, struct crew *c, struct coffer_hash_item *items, size
 		stdin_seen = stdin_seen || is_stdin(items[i].path);
 		if (!num_add(total, e.size, &total))
 			total = UINT64_MAX; /* sparse files; it is for the progress bar alone */
-		c->todo[c->n_todo++] = e;
+		c->waiting[c->n_waiting++] = e;
 	}
-	qsort(c->todo, c->n_todo, sizeof(*c->todo), by_size);
+	qsort(c->waiting, c->n_waiting, sizeof(*c->waiting), by_size);
 	*total_out = total;
 	return COFFER_OK;
 }
@@ -354,8 +355,8 @@ hash_all(struct fault *f, struct crew *c)
 	struct pool *pool;
 	coffer_err err;
 
-	c->n_threads = (unsigned int)num_min(ctx_jobs(c->ctx), c->n_todo);
-	c->n_lanes = num_min(sha256x_lanes(), c->n_todo);
+	c->n_threads = (unsigned int)num_min(ctx_jobs(c->ctx), c->n_waiting);
+	c->n_lanes = num_min(sha256x_lanes(), c->n_waiting);
 	c->piece = num_min(PIECE_MAX, LIMIT_BULK_MEMORY / (c->n_threads * c->n_lanes));
 	TRY(ctx_pool(f, c->ctx, &pool));
 	TRY(pool_run(f, pool, c->n_threads, c->n_lanes * c->piece, hash_list, c, c->n_threads));
@@ -382,6 +383,6 @@ coffer_hash_files(struct coffer_ctx *ctx, struct coffer_hash_item *items, size_t
 	if (err == COFFER_OK)
 		err = judge(f, items, n);
 out:
-	free(c.todo);
+	free(c.waiting);
 	return err;
 }

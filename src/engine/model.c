@@ -143,6 +143,7 @@ is_hidden_entry(void *arg, const char *path, const char *name)
 enum there {
 	NOTHING_THERE,
 	FILE_THERE,
+	OTHER_THERE, /* a link, a folder, a pipe */
 };
 
 static coffer_err
@@ -154,7 +155,7 @@ look(struct fault *f, struct coffer_model *m, int dirfd, const char *path, const
 	(void)snprintf(name, sizeof(name), "%s%s", path_base(path), suffix);
 	*out = NOTHING_THERE;
 	if (fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) == 0)
-		*out = FILE_THERE;
+		*out = S_ISREG(st.st_mode) ? FILE_THERE : OTHER_THERE;
 	else if (errno != ENOENT)
 		return fault_errno(f, errno, "cannot look at %s/%s%s", m->shown, path, suffix);
 	return COFFER_OK;
@@ -176,6 +177,8 @@ check_entry(struct fault *f, struct coffer_model *m, const char *path, enum mode
 		goto out;
 	}
 	err = COFFER_OK;
+	if (sealed == OTHER_THERE)
+		TRY(fault_set(f, COFFER_E_FILESET, "%s/%s%s is no regular file", m->shown, path, SUFFIX));
 	if (mode == MODEL_OPENING && (sealed || plain))
 		goto out;
 	if (plain)
@@ -210,13 +213,24 @@ out:
 static coffer_err
 load_directory(struct fault *f, struct coffer_model *m)
 {
-	coffer_err err = model_read_keyblock(f, m->fd, m->shown, KEYBLOCK_NAME, &m->keys);
+	struct stat st;
+	coffer_err err;
+
+	if (fstatat(m->fd, KEYBLOCK_NAME, &st, AT_SYMLINK_NOFOLLOW) == 0 && !S_ISREG(st.st_mode))
+		return fault_set(f, COFFER_E_FILESET, "%s/%s is no regular file", m->shown, KEYBLOCK_NAME);
+	err = model_read_keyblock(f, m->fd, m->shown, KEYBLOCK_NAME, &m->keys);
 
 	if (err != COFFER_E_NOTFOUND)
 		return err;
 	if (faccessat(m->fd, PARTIAL_NAME, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
 		return fault_set(f, COFFER_E_FILESET,
 				 "%s: its sealing was interrupted; give the same seal command again", m->shown);
+	/* nothing is left that could show that the plain files are the model's: only whoever opened it may know */
+	if (model_has_entry(m->fd, OPENING_NAME))
+		return fault_set(
+			f, COFFER_E_FILESET,
+			"%s has no %s; if it was opened in place here, remove %s, the last step; if not, do not use it",
+			m->shown, KEYBLOCK_NAME, OPENING_NAME);
 	return fault_set(f, COFFER_E_FILESET, "%s is not a sealed model: it has no %s", m->shown, KEYBLOCK_NAME);
 }
 

@@ -19,6 +19,7 @@
 
 #include "base/enc.h"
 #include "base/file.h"
+#include "base/num.h"
 #include "base/path.h"
 #include "crypto/kdf.h"
 #include "engine/each.h"
@@ -147,10 +148,74 @@ check_not_same(struct fault *f, const struct open_run *r, const char *out)
 	return COFFER_OK;
 }
 
+/* Whether a plain file of the right size stands at @out: what an interrupted run in place may have made. */
+static bool
+may_be_done(const struct open_run *r, const char *out, uint64_t size)
+{
+	struct stat st;
+
+	return r->opt.in_place && lstat(out, &st) == 0 && S_ISREG(st.st_mode) && (uint64_t)st.st_size == size;
+}
+
+static coffer_err
+check_same_bytes(struct fault *f, const struct newfile *n, const char *path, uint64_t size)
+{
+	enum { PIECE = 1 << 16 };
+	uint8_t *a = malloc(2 * PIECE);
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NOFOLLOW);
+	coffer_err err = COFFER_OK;
+
+	if (!a)
+		TRY(fault_nomem(f));
+	if (fd < 0)
+		TRY(fault_errno(f, errno, "cannot open %s", path));
+	for (uint64_t off = 0; off < size; off += PIECE) {
+		size_t len = (size_t)num_min(PIECE, size - off);
+
+		TRY(file_read_at(f, n->fd, n->shown, a, len, off));
+		TRY(file_read_at(f, fd, path, a + PIECE, len, off));
+		if (memcmp(a, a + PIECE, len) != 0)
+			TRY(fault_set(f, COFFER_E_EXISTS, "%s exists and is not what is sealed; --force replaces it",
+				      path));
+	}
+out:
+	file_close(&fd);
+	free(a);
+	return err;
+}
+
+/* The plain file of an interrupted run in place is not believed: it is compared, and replaced by what was verified. */
+static coffer_err
+write_single(struct fault *f, struct open_run *r, struct sealed *s, const char *out)
+{
+	struct newfile n = NEWFILE_INIT;
+	bool again = may_be_done(r, out, s->head.size);
+	coffer_err err;
+
+	TRY(newfile_open(f, &n, out, s->in.mode, r->opt.force || again));
+	if (r->opt.dry_run)
+		goto out;
+	TRY(open_into(f, r, s, &n, NULL));
+	TRY(ctx_check_cancelled(f, r->ctx));
+	if (again && !r->opt.force)
+		TRY(check_same_bytes(f, &n, out, s->head.size));
+	TRY(newfile_commit(f, &n));
+out:
+	newfile_abort(&n);
+	return err;
+}
+
+static coffer_err
+remove_single(struct fault *f, const char *path)
+{
+	if (unlink(path) != 0)
+		return fault_errno(f, errno, "opened, but cannot remove the sealed %s", path);
+	return file_sync_parent(f, path);
+}
+
 static coffer_err
 open_single(struct fault *f, struct open_run *r)
 {
-	struct newfile n = NEWFILE_INIT;
 	struct sealed s = {0};
 	char *own_out = NULL, *shown = NULL;
 	coffer_err err;
@@ -161,16 +226,10 @@ open_single(struct fault *f, struct open_run *r)
 	}
 	TRY(check_not_same(f, r, own_out ? own_out : r->out));
 	TRY(model_sealed(f, r->model, 0, &s, &shown));
-	TRY(newfile_open(f, &n, own_out ? own_out : r->out, s.in.mode, r->opt.force));
-	if (r->opt.dry_run)
-		goto out;
-	TRY(open_into(f, r, &s, &n, NULL));
-	TRY(ctx_check_cancelled(f, r->ctx));
-	TRY(newfile_commit(f, &n));
-	if (r->opt.in_place && unlink(r->in) != 0)
-		TRY(fault_errno(f, errno, "opened, but cannot remove the sealed %s", r->in));
+	TRY(write_single(f, r, &s, own_out ? own_out : r->out));
+	if (r->opt.in_place && !r->opt.dry_run)
+		TRY(remove_single(f, r->in));
 out:
-	newfile_abort(&n);
 	sealed_close(&s);
 	free(own_out);
 	free(shown);
@@ -206,6 +265,8 @@ remove_sealed(struct fault *f, struct open_run *r, int dirfd, const char *path)
 		return fault_nomem(f);
 	if (unlinkat(dirfd, name, 0) != 0 && errno != ENOENT)
 		err = fault_errno(f, errno, "opened, but cannot remove the sealed %s/%s%s", r->in, path, SUFFIX);
+	else /* it must not come back after the key block is gone */
+		err = file_sync_dir(f, dirfd, r->in);
 	free(name);
 	return err;
 }
@@ -343,6 +404,8 @@ out:
 static coffer_err
 open_output(struct fault *f, struct open_run *r)
 {
+	coffer_err err;
+
 	if (r->opt.in_place) {
 		r->out = r->in;
 		r->out_fd = fcntl(r->model->fd, F_DUPFD_CLOEXEC, 3);
@@ -356,7 +419,10 @@ open_output(struct fault *f, struct open_run *r)
 		return fault_set(f, COFFER_E_EXISTS, "%s is a file; a sealed directory opens to a directory", r->out);
 	if (r->out_fd < 0)
 		return fault_errno(f, errno, "cannot open the folder %s", r->out);
-	return model_lock_folder(f, r->out_fd, r->out);
+	TRY(model_lock_folder(f, r->out_fd, r->out));
+	TRY(file_sync_parent(f, r->out));
+out:
+	return err;
 }
 
 static coffer_err

@@ -202,6 +202,69 @@ coffer_file_read_at(struct coffer_file *file, uint64_t off, void *buf, size_t le
 	return err;
 }
 
+/* ---- from front to back ---- */
+
+/* The part of record @index that lies in [@off, @end). */
+static coffer_err
+copy_record(struct fault *f, struct coffer_file *o, uint64_t index, uint64_t off, uint64_t end, uint8_t *buf,
+	    const struct output *out)
+{
+	uint64_t start = index * o->sealed.head.record_size;
+	uint64_t from = off > start ? off - start : 0;
+	uint64_t to = num_min(end - start, head_record_len(&o->sealed.head, index));
+	coffer_err err;
+
+	TRY(sealed_read_record(f, &o->sealed, index, buf, true));
+	TRY(output_write(f, out, start + from - off, buf + from, (size_t)(to - from)));
+out:
+	return err;
+}
+
+static coffer_err
+copy_range(struct fault *f, struct coffer_ctx *ctx, struct coffer_file *o, uint64_t off, uint64_t len,
+	   const struct output *out)
+{
+	const struct head *h = &o->sealed.head;
+	uint64_t end = off + len, done = 0;
+	struct progress progress;
+	uint8_t *buf = NULL;
+	coffer_err err = COFFER_OK;
+
+	if (off > h->size || len > h->size - off)
+		return fault_set(f, COFFER_E_RANGE, "bytes %llu to %llu of %llu", (unsigned long long)off,
+				 (unsigned long long)end, (unsigned long long)h->size);
+	if (len == 0)
+		return COFFER_OK;
+	buf = aligned_alloc(HEAD_ALIGN, h->record_size);
+	if (!buf)
+		return fault_nomem(f);
+	progress_begin(&progress, ctx, len);
+	atomic_store(&progress.path, h->path);
+	for (uint64_t i = off / h->record_size; i * h->record_size < end; i++) {
+		uint64_t reached = num_min((i + 1) * h->record_size, end) - off;
+
+		TRY(ctx_check_cancelled(f, ctx));
+		TRY(copy_record(f, o, i, off, end, buf, out));
+		progress_add(&progress, reached - done);
+		done = reached;
+	}
+out:
+	progress_end(&progress);
+	free(buf);
+	return err;
+}
+
+coffer_err
+coffer_file_copy(struct coffer_ctx *ctx, struct coffer_file *file, uint64_t off, uint64_t len,
+		 const struct coffer_sink *sink)
+{
+	const struct output out = {.sink = sink, .fd = -1, .shown = "the output"};
+
+	return copy_range(ctx_begin(ctx), ctx, file, off, len, &out);
+}
+
+/* ---- as a source ---- */
+
 static coffer_err
 source_read_at(void *user, uint64_t off, void *buf, size_t len)
 {

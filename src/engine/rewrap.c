@@ -229,6 +229,9 @@ write_keyblock(struct fault *f, int dirfd, const char *shown, struct view doc)
 	TRY(newfile_open_at(f, &n, dirfd, KEYBLOCK_NAME, shown, 0666, true));
 	TRY(file_write_at(f, n.fd, shown, doc.p, doc.len, 0));
 	TRY(newfile_commit(f, &n));
+	/* a sealing that was interrupted at its last step left its mark, which holds the DEK for the old recipients */
+	if (unlinkat(dirfd, PARTIAL_NAME, 0) == 0)
+		TRY(file_sync_dir(f, dirfd, shown));
 out:
 	newfile_abort(&n);
 	return err;

@@ -19,48 +19,74 @@
 #include "engine/each.h"
 #include "engine/seal_run.h"
 #include "engine/staging.h"
+#include "engine/transfer.h"
 
 /* ---- one file of it ---- */
 
+/* Whether the head of @s, which is authentic, is that of file @index of this run. */
+static bool
+is_head_of(const struct seal_run *r, size_t index, const struct sealed *s)
+{
+	const struct keyblock_file *file = &r->kb.files[index];
+	const struct head *h = &s->head;
+
+	return !h->embedded && h->index == index && h->count == r->kb.n_files && h->size == file->size &&
+	       strcmp(h->path, file->path) == 0 && memcmp(h->model_id, r->kb.model_id, MODEL_ID_LEN) == 0;
+}
+
+static bool
+has_time(int fd, const struct timespec *mtime)
+{
+	struct stat st;
+
+	return fstat(fd, &st) == 0 && st.st_mtim.tv_sec == mtime->tv_sec && st.st_mtim.tv_nsec == mtime->tv_nsec;
+}
+
 /*
- * Whether PATH.coffer is there already, from a run that was interrupted.  Such a file was
- * durable before it had its name; its time is the plain file's, so that a plain file that
- * was changed since is sealed again.
+ * Whether @in is what an interrupted run has made of file @index.  It was durable before it had
+ * its name; its time is the plain file's, @mtime, so that a plain file that was changed since is
+ * sealed again (NULL: the plain file has gone).  Before a plain file goes, all records are opened.
  */
-static coffer_err
-find_done(struct fault *f, struct seal_run *r, size_t index, const struct timespec *mtime, bool *done)
+static bool
+is_done(struct fault *f, struct seal_run *r, size_t index, struct input *in, const struct timespec *mtime,
+	struct pool_worker *w)
 {
 	struct keyblock_file *file = &r->kb.files[index];
-	struct input in = INPUT_INIT;
 	struct sealed s = {0};
+	const struct transfer t = {.sealed = &s};
+	bool done = !mtime || has_time(in->fd, mtime);
+
+	done = done && sealed_open(f, &s, in, r->dek.p) == COFFER_OK && is_head_of(r, index, &s);
+	if (done && mtime && r->opt.in_place)
+		done = transfer_file(f, r->ctx, &t, w) == COFFER_OK;
+	if (done) {
+		memcpy(file->head, s.a_hash, SHA256_LEN);
+		file->sealed = true;
+	}
+	sealed_close(&s);
+	return done;
+}
+
+/* Whether PATH.coffer is there already, from a run that was interrupted. */
+static coffer_err
+find_done(struct fault *f, struct seal_run *r, size_t index, const struct timespec *mtime, struct pool_worker *w,
+	  bool *done)
+{
+	struct input in = INPUT_INIT;
 	char *path = NULL;
-	struct stat st;
-	coffer_err err;
+	coffer_err err = COFFER_OK;
 	int fd = -1;
 
 	*done = false;
 	if (!r->resuming)
 		return COFFER_OK;
-	if (asprintf(&path, "%s%s", file->path, SUFFIX) < 0)
+	if (asprintf(&path, "%s%s", r->kb.files[index].path, SUFFIX) < 0)
 		return fault_nomem(f);
 	err = path_open(f, r->out_fd, r->out, path, PATH_NO_LINKS, &fd);
-	if (err == COFFER_E_NOTFOUND) {
+	if (err == COFFER_OK && input_from_fd(f, &in, fd, path) == COFFER_OK)
+		*done = is_done(f, r, index, &in, mtime, w);
+	else if (err == COFFER_E_NOTFOUND)
 		err = COFFER_OK;
-		goto out;
-	}
-	TRY(err);
-	if (input_from_fd(f, &in, fd, file->path) == COFFER_OK && fstat(fd, &st) == 0 &&
-	    sealed_open(f, &s, &in, r->dek.p) == COFFER_OK && !s.head.embedded && s.head.index == index &&
-	    s.head.count == r->kb.n_files && s.head.size == file->size && strcmp(s.head.path, file->path) == 0 &&
-	    memcmp(s.head.model_id, r->kb.model_id, MODEL_ID_LEN) == 0 &&
-	    (!mtime || (mtime->tv_sec == st.st_mtim.tv_sec && mtime->tv_nsec == st.st_mtim.tv_nsec))) {
-		memcpy(file->head, s.a_hash, SHA256_LEN);
-		file->sealed = true;
-		*done = true;
-	}
-	err = COFFER_OK;
-out:
-	sealed_close(&s);
 	input_close(&in);
 	free(path);
 	return err;
@@ -128,7 +154,7 @@ seal_entry(void *arg, struct fault *f, size_t index, struct pool_worker *w)
 			&fd);
 	if (err == COFFER_E_NOTFOUND && r->opt.in_place && r->resuming) {
 		/* its plain file went after it was sealed */
-		TRY(find_done(f, r, index, NULL, &done));
+		TRY(find_done(f, r, index, NULL, w, &done));
 		if (!done)
 			TRY(fault_set(f, COFFER_E_FILESET, "%s is gone, and %s%s is not its sealed file", shown, shown,
 				      SUFFIX));
@@ -140,7 +166,7 @@ seal_entry(void *arg, struct fault *f, size_t index, struct pool_worker *w)
 	TRY(input_from_fd(f, &in, fd, shown));
 	TRY(seal_check_unchanged(f, &in, plain->size, &plain->mtime));
 	TRY(seal_check_plain(f, &in));
-	TRY(find_done(f, r, index, &plain->mtime, &done));
+	TRY(find_done(f, r, index, &plain->mtime, w, &done));
 	if (done) {
 		atomic_fetch_add(&r->n_skipped, 1);
 		progress_add(&r->progress, plain->size);
@@ -163,7 +189,8 @@ write_keyblock(struct fault *f, struct seal_run *r, const char *name)
 	coffer_err err;
 
 	TRY(keyblock_encode(f, &r->kb, r->dek.p, &doc));
-	TRY(newfile_open_at(f, &n, r->out_fd, name, name, 0666, true));
+	/* replacing takes a step more, and leaves a temporary name when it is the last */
+	TRY(newfile_open_at(f, &n, r->out_fd, name, name, 0666, model_has_entry(r->out_fd, name)));
 	TRY(file_write_at(f, n.fd, name, doc.p, doc.len, 0));
 	TRY(newfile_commit(f, &n));
 out:
@@ -214,6 +241,26 @@ plan_files(struct fault *f, struct seal_run *r)
 }
 
 /* ---- going on with an interrupted run ---- */
+
+/*
+ * With «.coffer.partial» alone, or beside the «coffer.json» of the same run, which had only the
+ * mark to remove.  One that was rewrapped since is another's: to go on would bring old keys back.
+ */
+static bool
+is_interrupted(int dirfd, const char *shown)
+{
+	struct keyblock partial = KEYBLOCK_INIT, whole = KEYBLOCK_INIT;
+	bool same;
+
+	if (!model_has_entry(dirfd, PARTIAL_NAME) || !model_has_entry(dirfd, KEYBLOCK_NAME))
+		return model_has_entry(dirfd, PARTIAL_NAME);
+	same = model_read_keyblock(NULL, dirfd, shown, PARTIAL_NAME, &partial) == COFFER_OK &&
+	       model_read_keyblock(NULL, dirfd, shown, KEYBLOCK_NAME, &whole) == COFFER_OK && whole.generation == 1 &&
+	       memcmp(partial.model_id, whole.model_id, MODEL_ID_LEN) == 0;
+	keyblock_free(&partial);
+	keyblock_free(&whole);
+	return same;
+}
 
 /* In place the files that are plain still are only a part: the list of the interrupted run is the whole. */
 static coffer_err
@@ -296,7 +343,8 @@ open_output(struct fault *f, struct seal_run *r)
 			       ? fault_set(f, COFFER_E_EXISTS, "%s is a file; a directory seals to a directory", r->out)
 			       : fault_errno(f, errno, "cannot open the folder %s", r->out);
 	TRY(model_lock_folder(f, r->out_fd, r->out));
-	if (model_has_entry(r->out_fd, PARTIAL_NAME) && !model_has_entry(r->out_fd, KEYBLOCK_NAME)) {
+	TRY(file_sync_parent(f, r->out));
+	if (is_interrupted(r->out_fd, r->out)) {
 		TRY(take_over(f, r));
 		goto out;
 	}
@@ -365,8 +413,7 @@ list_files(struct fault *f, struct seal_run *r)
 		.links = r->opt.in_place	  ? PATH_NO_LINKS
 			 : r->opt.follow_symlinks ? PATH_LINKS_ANY
 						  : PATH_LINKS_BENEATH,
-		.resuming = r->opt.in_place && model_has_entry(r->in_fd, PARTIAL_NAME) &&
-			    !model_has_entry(r->in_fd, KEYBLOCK_NAME),
+		.resuming = r->opt.in_place && is_interrupted(r->in_fd, r->in),
 	};
 	coffer_err err;
 

@@ -150,20 +150,9 @@ check_not_same(struct fault *f, const struct input *in, const char *out)
 static coffer_err
 remove_plain(struct fault *f, const char *path)
 {
-	char *dir = NULL;
-	const char *slash = strrchr(path, '/');
-	coffer_err err = COFFER_OK;
-	int dirfd;
-
 	if (unlink(path) != 0)
 		return fault_errno(f, errno, "sealed, but cannot remove the plain %s", path);
-	dir = slash ? strndup(path, (size_t)(slash - path) + 1) : strdup(".");
-	dirfd = dir ? open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
-	if (dirfd >= 0)
-		err = file_sync_dir(f, dirfd, path);
-	file_close(&dirfd);
-	free(dir);
-	return err;
+	return file_sync_parent(f, path);
 }
 
 /* Open every record of @m: the plain file goes next. */

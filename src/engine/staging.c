@@ -202,6 +202,7 @@ remove_old(struct fault *f, const char *path, const char *target)
 	TRY(tree_walk(f, fd, path, &visitor));
 	TRY(staging_clear(f, fd, path));
 	staging_remove_folders(path, false);
+	TRY(file_sync_parent(f, path));
 out:
 	file_close(&fd);
 	end_moving(&m);
@@ -311,20 +312,6 @@ out:
 	return err;
 }
 
-static coffer_err
-sync_parent(struct fault *f, const char *path)
-{
-	const char *base = path_base(path);
-	char *dir = base == path ? strdup(".") : strndup(path, (size_t)(base - path));
-	int fd = dir ? open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
-	coffer_err err =
-		fd < 0 ? fault_errno(f, errno, "cannot open the folder of %s", path) : file_sync_dir(f, fd, path);
-
-	file_close(&fd);
-	free(dir);
-	return err;
-}
-
 coffer_err
 staging_exchange(struct fault *f, struct staging *s)
 {
@@ -333,7 +320,7 @@ staging_exchange(struct fault *f, struct staging *s)
 	TRY(check_what_stays(f, s));
 	if (renameat2(AT_FDCWD, s->path, AT_FDCWD, s->target, RENAME_EXCHANGE) != 0)
 		return fault_errno(f, errno, "cannot put the new model in place of %s", s->target);
-	TRY(sync_parent(f, s->target));
+	TRY(file_sync_parent(f, s->target));
 	TRY(remove_old(f, s->path, s->target));
 out:
 	return err;

@@ -34,13 +34,15 @@ find_kind(const char *name)
 static coffer_err
 keep_foreign(struct fault *f, const struct doc *d, const char *kind, struct recipient *out)
 {
-	struct buf text = BUF_INIT(65536);
+	struct buf text = BUF_INIT(LIMIT_KEYBLOCK);
 	const char *id = doc_text(doc_get(d, "id"), 1, sizeof(out->id) - 1);
 	coffer_err err;
 
 	(void)snprintf(out->kind, sizeof(out->kind), "%s", kind);
 	(void)snprintf(out->id, sizeof(out->id), "%s", id ? id : "");
 	TRY(doc_canonical(f, d, &text));
+	if (text.len > LIMIT_FOREIGN)
+		TRY(fault_set(f, COFFER_E_FORMAT, "a recipient of more than %u bytes", LIMIT_FOREIGN));
 	TRY(buf_add(f, &text, "", 1));
 	out->foreign = (char *)text.p;
 	return COFFER_OK;

@@ -217,8 +217,8 @@ def rotated(coffer, name, start, sealed, want, argv, again):
     def judge(folder):
         tree = rig.read_tree(folder)
         if judge_by.opens(folder, sealed, 'k2', want):
-            # the old one may still lie beside it; running again takes it away
-            state = 'between' if os.path.isdir(os.path.join(folder, f'.{sealed}.coffer-new')) else 'new'
+            # files of the old one may still lie beside it; running again takes them away
+            state = 'between' if any(p.startswith(f'.{sealed}.coffer-new/') for p in tree) else 'new'
         elif judge_by.opens(folder, sealed, 'k1', want):
             state = 'old'
         else:
@@ -241,6 +241,44 @@ def rotations(coffer):
         yield rotated(coffer, 'rekey ' + what, start, sealed, want, argv, argv + ['--kek', 'file:k2'])
 
 
+def open_in_place_file(coffer):
+    start = {k: v for k, v in sealed_start(coffer, {'m.bin': FILE}, 'seal', 'm.bin', '--in-place').items() if k != 'k2'}
+
+    def judge(folder):
+        tree = rig.read_tree(folder)
+        sealed, plain = tree.get('m.bin.coffer'), tree.get('m.bin')
+        if sealed not in (None, start['m.bin.coffer']) or plain not in (None, FILE):
+            raise rig.Bad('a file is neither there nor gone')
+        if sealed is None and plain is None:
+            raise rig.Bad('the model is lost: neither plain nor sealed')
+        only(tree, ('m.bin', *start), 'new' if sealed is None else 'old')
+        return 'new' if sealed is None else 'old' if plain is None else 'between'
+
+    argv = [coffer, 'open', 'm.bin.coffer', '--in-place', '--kek', 'file:k1', *QUIET]
+    return rig.Case('open file in place', argv, start, judge, argv)
+
+
+def open_in_place_folder(coffer):
+    start = {k: v for k, v in sealed_start(coffer, TREE, 'seal', 'm', '--in-place').items() if k != 'k2'}
+
+    def judge(folder):
+        tree = rig.read_tree(folder)
+        for path, data in TREE.items():
+            if tree.get(path) not in (None, data):
+                raise rig.Bad(f'a part of {path} has its name already')
+            if path not in tree and path + '.coffer' not in tree:
+                raise rig.Bad(f'{path} is lost: neither plain nor sealed')
+        # the mark alone may be left: without the key block nothing can tell that it is ours, so no run will remove it
+        if all(p in tree for p in TREE) and 'm/coffer.json' not in tree:
+            only(tree, (*TREE, 'k1', 'm/.coffer.opening'), 'new')
+            return 'new'
+        only(tree, (*TREE, *start), 'old')
+        return 'old' if tree == start else 'between'
+
+    argv = [coffer, 'open', 'm', '--in-place', '--kek', 'file:k1', *QUIET]
+    return rig.Case('open folder in place', argv, start, judge, argv)
+
+
 def all_cases(coffer):
     return [seal_file(coffer), seal_force(coffer), seal_folder(coffer), seal_in_place_file(coffer), seal_in_place_folder(coffer),
-            open_file(coffer), open_folder(coffer), *rotations(coffer)]
+            open_file(coffer), open_folder(coffer), open_in_place_file(coffer), open_in_place_folder(coffer), *rotations(coffer)]

@@ -34,6 +34,18 @@ FAULTS = (
     ('not allowed', ('linkat', 'renameat', 'renameat2', 'unlinkat', 'mkdirat', 'ftruncate'), 'EACCES', (4,)),
     ('no random numbers', ('getrandom',), 'EAGAIN', (1, 12)),
 )
+# what some systems lack: the command must do without
+LACKING = (
+    ('openat2', 'ENOSYS'),  # Linux before 5.6, some containers
+    ('fallocate', 'EOPNOTSUPP'),
+    ('fadvise64', 'ENOSYS'),
+    ('renameat2', 'EINVAL'),  # a file system without RENAME_NOREPLACE or RENAME_EXCHANGE
+    ('mlock', 'ENOMEM'),
+    ('madvise', 'EINVAL'),
+    ('sched_getaffinity', 'ENOSYS'),
+    ('memfd_secret', 'ENOSYS'),
+)
+REFUSED = (('renameat2', 'rekey folder'),)  # it cannot be done in one step, so it is not done
 FATAL = ('EIO', 'ENOSPC')  # tried once and from then on
 
 
@@ -98,6 +110,26 @@ def sweep(case, report):
                 report.case(f'{what}: {case.name}', n, 'faults', complaints)
 
 
+def without(case, report):
+    """A system call that is not there at all, from the first use on."""
+    complaints = []
+    with rig.scratch() as base:
+        folder = os.path.join(base, 'work')
+        for syscall, error in LACKING:
+            rig.write_tree(folder, case.start)
+            try:
+                hurt = rig.execute(['strace', '-f', '-qq', '-o', os.devnull, '-e', f'trace=?{syscall}',
+                                    '-e', f'inject=?{syscall}:error={error}', *case.argv], folder)
+                state = case.judge(folder)
+                if (syscall, case.name) in REFUSED:
+                    judge(case, folder, hurt, (12,))
+                elif hurt.status != 0 or state != 'new':
+                    raise rig.Bad(f'exits {hurt.status} and leaves «{state}»: {rig.last_line(hurt.err)}')
+            except rig.Bad as why:
+                complaints.append(f'without {syscall}: {why}')
+    report.case(f'lacking: {case.name}', len(LACKING), 'system calls', complaints)
+
+
 def short(case, report, shim):
     """Short and interrupted reads and writes must not show at all."""
     with rig.scratch() as base:
@@ -125,6 +157,7 @@ def main():
     shim = os.path.realpath(sys.argv[2])
     for case in rig.select(cases.all_cases(os.path.realpath(sys.argv[1])), sys.argv[3:]):
         short(case, report, shim)
+        without(case, report)
         sweep(case, report)
     return report.end()
 

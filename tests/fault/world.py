@@ -118,6 +118,15 @@ class World:
             os.chown(os.path.join(folder, 'k1'), 65534, 65534)
             refused(self.run(folder, 'seal', 'm.bin', '-o', 'm.coffer', *KEY, before=NOBODY), 4, 'PERM')
 
+    def mark_of_sealing(self):
+        """A sealing that was killed at its last step left its mark, with the DEK wrapped for a key: removing the key removes it."""
+        start = cases.sealed_start(self.coffer, cases.TREE, 'seal', 'm', '-o', 's')
+        with rig.scratch() as folder:
+            rig.write_tree(folder, {**start, 's/.coffer.partial': start['s/coffer.json']})
+            done(self.run(folder, 'rewrap', 's', *KEY, '--add', 'file:k2', '--remove', 'file:k1'))
+            if os.path.exists(os.path.join(folder, 's/.coffer.partial')):
+                raise rig.Bad('.coffer.partial is there still')
+
     # ---- others at work ----
 
     def race(self):
@@ -264,6 +273,7 @@ TESTS = (
     ('file size limit', 'size_limit', False),
     ('folder that may not be written', 'readonly_folder', True),
     ('input that may not be read', 'unreadable_input', True),
+    ('mark of an interrupted sealing', 'mark_of_sealing', False),
     ('race: seal file', 'race', False),
     ('race: seal folder', 'race_folder', False),
     ('race: rewrap file', 'race_rewrap', False),

@@ -70,12 +70,14 @@ def fits(value, shape):
     return type(value) is shape
 
 
-def sound(value):
+def sound(value, depth=32):
     """[F-12] for texts, member names and numbers wherever they stand."""
+    if type(value) in (list, dict) and depth == 0:
+        return False
     if type(value) is list:
-        return all(map(sound, value))
+        return all(sound(element, depth - 1) for element in value)
     if type(value) is dict:
-        return all(fits(name, rb"[ -~]*") and sound(value[name]) for name in value)
+        return all(fits(name, rb"[ -~]*") and sound(value[name], depth - 1) for name in value)
     return value is None or type(value) is bool or fits(value, WHOLE) or fits(value, rb"[^\0-\x1f\x7f]*")
 
 
@@ -98,8 +100,9 @@ def parse_document(raw, directory):
              for key, value in block["context"].items()), "the context is malformed")
     need(1 <= len(block["recipients"]) <= 32, "too few or too many recipients")
     for recipient in block["recipients"]:  # [F-22]
-        need(type(recipient) is dict and fits(recipient.get("kind"), text(1, 1920))
-             and fits(recipient.get("wrapped"), text(0, 4096)), "a recipient is malformed")
+        need(type(recipient) is dict and fits(recipient.get("kind"), text(1, 31))
+             and fits(recipient.get("wrapped"), text(0, 2732)), "a recipient is malformed")
+        need(len(canonical(recipient)) <= 65536, "a recipient is too long")
         need(fits(recipient, KINDS.get(recipient["kind"], dict)), "a recipient of a known kind is malformed")
     need(1 <= len(block["files"]) <= 1000000, "too few or too many files")
     need(all(fits(entry, FILE) for entry in block["files"]), "an entry of files is malformed")
@@ -146,5 +149,5 @@ def check_paths(paths, directory):
     folders = {path[:slash.start()] for path in folded for slash in re.finditer(b"/", path)}
     need(all(a < b for a, b in zip(paths, paths[1:])), "files are out of order")
     need(len(folded) == len(paths) and not folded & folders, "two paths are one on other systems")
-    need(not directory or not any(re.match(rb"coffer\.(json|sig)(/|$)", path) or re.search(rb"\.coffer(/|$)", path)
-                                  for path in paths), "a path that belongs to coffer")
+    ours = rb"(?i)^coffer\.(json|sig)(/|$)|^\.coffer\.|\.coffer(/|$)"
+    need(not directory or not any(re.search(ours, path) for path in paths), "a path that belongs to coffer")

@@ -163,10 +163,15 @@ def open_directory(folder, keys):
     block = parse_document(document, True)
     dek = unwrap(block, keys)
     paths = [entry["path"] for entry in block["files"]]
-    there = {os.path.relpath(os.path.join(top, name), folder) for top, _, names in os.walk(folder) for name in names}
-    visible = {name for name in there if name.endswith(".coffer") and not re.search(r"(^|/)\.", name)}
+    there = {os.path.relpath(os.path.join(top, name), folder)
+             for top, folders, names in os.walk(folder) for name in folders + names}
+    visible = {name for name in there if name.endswith(".coffer") and not re.search(r"(^|/)\.", name)
+               and not os.path.isdir(os.path.join(folder, name))}
     listed = {path + ".coffer" for path in paths}
-    need(there.isdisjoint(paths), "a plain file beside the sealed ones", "PLAIN")  # [F-17]
+    real = os.path.realpath(folder)
+    need(all(os.path.isfile(os.path.join(real, name)) and os.path.realpath(os.path.join(real, name)) == os.path.join(
+        real, name) for name in ["coffer.json", *listed & there]), "a link, or no regular file", "FILESET")  # [F-17]
+    need(there.isdisjoint(paths), "something beside the sealed files", "PLAIN")
     need(visible <= listed <= there, "a missing or extra sealed file", "FILESET")
     files = {path: Sealed(os.path.join(folder, path + ".coffer")) for path in paths}
     need(not any(file.head.flags for file in files.values()), "a key block within a directory")

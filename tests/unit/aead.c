@@ -19,6 +19,7 @@
 #include <cmocka.h>
 
 #include "base/enc.h"
+#include "support/emulator.h"
 
 static const char *const engines[] = {"libipsec-mb", "OpenSSL"};
 
@@ -406,6 +407,7 @@ a_key_does_not_reach_a_child(void **state)
 	int status = 0;
 
 	(void)state;
+	skip_under_emulator("MADV_WIPEONFORK");
 	seal_message(&m, "OpenSSL");
 	child = fork();
 	assert_true(child >= 0);

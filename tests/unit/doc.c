@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "data/doc.h"
+#include "support/text.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -123,7 +124,7 @@ collect(void *arg, const char *name, const struct doc *value)
 
 	if (!doc_number(value, 0, 9, &v))
 		return COFFER_E_RANGE;
-	strcat(arg, name);
+	append(arg, 16, name);
 	return COFFER_OK;
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/fault.h"
+#include "support/text.h"
 
 #include <errno.h>
 #include <setjmp.h>
@@ -44,7 +45,7 @@ test_errno(void **state)
 	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
 		char want[200] = "cannot read m: ";
 
-		strncat(want, strerror(numbers[i].errnum), 100);
+		APPEND(want, strerror(numbers[i].errnum));
 		assert_int_equal(fault_errno(&f, numbers[i].errnum, "cannot read %s", "m"), numbers[i].err);
 		assert_int_equal(f.err, numbers[i].err);
 		assert_string_equal(f.text, want);

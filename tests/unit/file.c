@@ -8,6 +8,7 @@
 #include <cmocka.h>
 #include <sys/file.h>
 
+#include "support/text.h"
 #include "support/tmpdir.h"
 
 static unsigned int
@@ -228,7 +229,7 @@ test_longest_name(void **state)
 	assert_int_equal(file_write_new(NULL, name, "22", 2, 0666, true), COFFER_OK);
 	assert_content(name, "22");
 	assert_int_equal(count_entries("."), 1);
-	strcpy(name + 255, "n");
+	append(name, sizeof(name), "n");
 	assert_int_equal(file_write_new(NULL, name, "1", 1, 0666, false), COFFER_E_IO);
 }
 

@@ -10,6 +10,7 @@
 
 #include "base/enc.h"
 #include "base/endian.h"
+#include "support/text.h"
 
 static const uint8_t dek[32] = {1, 2, 3, 4, 5, 6, 7, 8};
 
@@ -33,7 +34,7 @@ shard(void)
 	h.embedded = false;
 	h.index = 3;
 	h.count = 9;
-	strcpy(h.path, "sub/m.safetensors");
+	PUT(h.path, "sub/m.safetensors");
 	return h;
 }
 

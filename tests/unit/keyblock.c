@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "format/keyblock.h"
+#include "support/text.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -16,17 +17,17 @@ fill(struct keyblock *k)
 {
 	*k = (struct keyblock)KEYBLOCK_INIT;
 	memcpy(k->model_id, "0123456789abcdef", MODEL_ID_LEN);
-	strcpy(k->name, "a \"model\" \\ \xe6\xa8\xa1");
+	PUT(k->name, "a \"model\" \\ \xe6\xa8\xa1");
 	k->generation = 7;
 	k->context = calloc(2, sizeof(*k->context));
 	k->n_context = 2;
-	strcpy(k->context[0].key, "license");
-	strcpy(k->context[0].value, "MIT");
-	strcpy(k->context[1].key, "z");
+	PUT(k->context[0].key, "license");
+	PUT(k->context[0].value, "MIT");
+	PUT(k->context[1].key, "z");
 	k->recipients = calloc(1, sizeof(*k->recipients));
 	k->n_recipients = 1;
-	strcpy(k->recipients[0].kind, "aes");
-	strcpy(k->recipients[0].id, "000102030405060708090a0b0c0d0e0f");
+	PUT(k->recipients[0].kind, "aes");
+	PUT(k->recipients[0].id, "000102030405060708090a0b0c0d0e0f");
 	k->recipients[0].wrapped_len = 80;
 	k->files = calloc(2, sizeof(*k->files));
 	k->n_files = 2;
@@ -285,19 +286,19 @@ test_limits(void **state)
 	(void)state;
 	encode(&text);
 	assert_int_equal(buf_add(NULL, &text, "", 1), COFFER_OK);
-	strcpy(many, "\"recipients\":[");
+	PUT(many, "\"recipients\":[");
 	for (int i = 1; i < 32; i++)
-		strcat(many, FOREIGN);
+		APPEND(many, FOREIGN);
 	assert_int_equal(decode_edited(&f, (char *)text.p, "\"recipients\":[", many), COFFER_OK);
-	strcat(many, FOREIGN);
+	APPEND(many, FOREIGN);
 	assert_int_equal(decode_edited(&f, (char *)text.p, "\"recipients\":[", many), COFFER_E_FORMAT);
 	assert_string_equal(f.text, "key block: 33 recipients; 1 to 32 are allowed");
 
-	strcpy(pairs, "\"context\":{");
+	PUT(pairs, "\"context\":{");
 	for (int i = 0; i < 30; i++)
-		(void)sprintf(pairs + strlen(pairs), "\"a%02d\":\"v\",", i);
+		(void)snprintf(pairs + strlen(pairs), 16, "\"a%02d\":\"v\",", i);
 	assert_int_equal(decode_edited(&f, (char *)text.p, "\"context\":{", pairs), COFFER_OK);
-	strcat(pairs, "\"b\":\"v\",");
+	APPEND(pairs, "\"b\":\"v\",");
 	assert_int_equal(decode_edited(&f, (char *)text.p, "\"context\":{", pairs), COFFER_E_FORMAT);
 
 	(void)snprintf(name, sizeof(name), "\"version\":\"%0256d\"", 0);

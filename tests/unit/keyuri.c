@@ -73,7 +73,7 @@ static const char *const bad[] = {
 	"recipient:",
 	"recipient:coffer1",
 	"recipient:" PUBLIC_KEY "q",
-	"recipient: " PUBLIC_KEY,
+	("recipient: " PUBLIC_KEY),
 	"recipient:Coffer1fylg9lr5ge99jf5gza3r6gznch4cutxy4xytflhp08kxkqgd2vwscfr9ek",
 	"recipient:coffer1fylg9lr5ge99jf5gza3r6gznch4cutxy4xytflhp08kxkqgd2vwscfr9el",
 };

@@ -24,6 +24,7 @@ static const struct {
 	{"{\"kind\":\"new\",\"wrapped\":\"x\"}", COFFER_OK},
 	{"{\"id\":\"any text\",\"kind\":\"new\",\"more\":[1,{\"a\":null}],\"wrapped\":\"x\"}", COFFER_OK},
 	{"{\"id\":7,\"kind\":\"new\",\"wrapped\":\"x\"}", COFFER_OK},
+	{"{\"kind\":\"new\",\"wrapped\":\"\"}", COFFER_OK},
 	/* what every kind must have */
 	{"[]", COFFER_E_FORMAT},
 	{"{}", COFFER_E_FORMAT},
@@ -33,7 +34,7 @@ static const struct {
 	{"{\"kind\":\"\",\"wrapped\":\"x\"}", COFFER_E_FORMAT},
 	{"{\"kind\":1,\"wrapped\":\"x\"}", COFFER_E_FORMAT},
 	{"{\"kind\":\"new\",\"wrapped\":1}", COFFER_E_FORMAT},
-	{"{\"kind\":\"new\",\"wrapped\":\"\"}", COFFER_OK},
+	{"{\"kind\":\"aes\",\"wrapped\":\"\"}", COFFER_E_FORMAT},
 	/* a known kind with a missing, unknown or malformed member [F-22] */
 	{"{\"kind\":\"aes\",\"wrapped\":\"" WRAPPED "\"}", COFFER_E_FORMAT},
 	{"{\"id\":\"" ID "\",\"kind\":\"aes\",\"wrapped\":\"AAAA\"}", COFFER_E_FORMAT},

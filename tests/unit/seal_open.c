@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Sealing and opening, the ways that end well and the refusals.  Interrupted runs are in resume.c. */
 #include "support/kit.h"
+#include "support/text.h"
 
 static const uint32_t record_sizes[] = {0, 65536, 1 << 22};
 static const size_t sizes[] = {
@@ -109,8 +110,8 @@ test_deep(void **state)
 
 	(void)state;
 	for (int i = 0; i < 127; i++)
-		strcat(path, "/d");
-	strcat(path, "/f");
+		APPEND(path, "/d");
+	APPEND(path, "/f");
 	kit_file(path, 10, 1);
 	assert_ok(coffer_seal(kit.ctx, "m", "s", kit.keys, NULL, NULL));
 	assert_ok(coffer_open(kit.ctx, "s", "n", kit.keys, NULL, NULL));

@@ -15,6 +15,7 @@
 
 #include "base/num.h"
 #include "base/view.h"
+#include "support/emulator.h"
 
 static const size_t lengths[] = {0, 1, 32, 63, 64, 65, 4095, 4096, 4097, 100000};
 
@@ -126,6 +127,7 @@ pages_are_left_out_of_dumps_and_children(void **state)
 	int status = 0;
 
 	(void)state;
+	skip_under_emulator("MADV_DONTDUMP and MADV_WIPEONFORK");
 	assert_int_equal(secret_new(NULL, &s, 32), COFFER_OK);
 	if (has_flag(s.p, " wf") < 0) {
 		secret_free(&s);

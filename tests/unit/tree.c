@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "base/file.h"
+#include "support/text.h"
 #include "support/tmpdir.h"
 
 struct seen {
@@ -30,7 +31,7 @@ visit(void *arg, struct fault *f, const struct tree_entry *e)
 		return fault_set(f, s->fail_with, "no");
 	(void)snprintf(line, sizeof(line), " %s:%c", e->path, e->type == DT_REG ? 'f' : e->type == DT_LNK ? 'l' : 'o');
 	assert_null(strstr(s->text, line));
-	strncat(s->text, line, sizeof(s->text) - strlen(s->text) - 1);
+	APPEND(s->text, line);
 	s->n++;
 	return COFFER_OK;
 }

@@ -2,6 +2,7 @@
 #include "engine/walk.h"
 
 #include "support/kit.h"
+#include "support/text.h"
 
 static void
 make_model(void)
@@ -28,7 +29,8 @@ walk(struct fault *f, const struct walk_options *options, char out[static 1000])
 
 	out[0] = '\0';
 	for (size_t i = 0; i < w.n; i++) {
-		strcat(strcat(out, w.files[i].path), " ");
+		append(out, 1000, w.files[i].path);
+		append(out, 1000, " ");
 		bytes += w.files[i].size;
 	}
 	assert_int_equal(w.bytes, bytes);

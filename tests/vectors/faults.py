@@ -6,7 +6,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 import vector
 from models import (FILES, KEY, KEYS, OTHER, PASSPHRASE, PASSPHRASE_OTHER, PAYLOAD, PUBLIC, RECORDS, SLOTS, STRANGE,
-                    TAGS, directory, patched, plain, records, single, small)
+                    TAGS, directory, foreign_of, nested, patched, plain, records, single, small)
 from writer import Aes, Foreign, Model, Passphrase, X25519, canonical, drawn, hkdf, sha256, slot, x25519_public
 
 
@@ -634,6 +634,12 @@ def bad_recipients(kit):
             directory(recipients=(KEY, Foreign({**OTHER.wrap(bytes(32), b"", "x"), "extra": 1}))).sealed())
     kit.add("foreign-no-wrapped", "4", "FORMAT", "a recipient of an unknown kind without wrapped",
             directory(recipients=(KEY, Foreign({"kind": "vault-transit", "key": "x"}))).sealed())
+    for name, why, recipient in (("kind-empty", "an empty kind", {"kind": ""}),
+                                 ("kind-32", "a kind of 32 bytes", {"kind": "k" * 32}),
+                                 ("wrapped-2733", "a wrapped of 2733 bytes", {"wrapped": "A" * 2733}),
+                                 ("nested", "arrays that are the 33rd level", {"x": nested(30)})):
+        kit.add(f"foreign-{name}", "F-22", "FORMAT", f"a recipient of an unknown kind: {why}",
+                directory(recipients=(KEY, Foreign({**STRANGE, **recipient}))).sealed())
     kit.add("foreign-fraction", "F-12", "FORMAT", "a number in a recipient of an unknown kind is not canonical",
             directory(recipients=(KEY, Foreign({**STRANGE, "n": 1})), text=swap(b'"n":1', b'"n":1.0')).sealed())
     kit.add("foreign-order", "F-12", "FORMAT", "members of an unknown kind out of order",
@@ -665,6 +671,10 @@ def bad_recipients(kit):
     kit.add("wrap-foreign-only", "F-22", "NOKEY", "only a recipient of an unknown kind",
             directory(recipients=(Foreign(STRANGE),)).sealed())
     kit.add("key-removed", "4", "NOKEY", "rewrapped for another key", directory(recipients=(OTHER,)).sealed())
+
+    kit.base("directory-foreign-longest")
+    kit.add("foreign-long", "F-22", "FORMAT", "a recipient of an unknown kind of 65537 bytes",
+            directory(recipients=(foreign_of(65537), KEY), seed="directory-foreign-longest").sealed())
 
     kit.base("directory-passphrase", "passphrase")
 
@@ -789,12 +799,13 @@ def bad_paths(kit):
     for name, files, why in (("case", {"W.bin": 5, "w.bin": 6}, "W.bin and w.bin"),
                              ("case-folder", {"A/w": 5, "a/w": 6}, "A/w and a/w"),
                              ("folder", {"a": 5, "a/b": 6}, "a and a/b"),
+                             ("folder-case", {"A": 5, "a/b": 6}, "A and a/b"),
                              ("folder-apart", {"a": 5, "a-b": 5, "a/b/c": 6}, "a and a/b/c, not neighbours")):
         kit.add(f"paths-{name}", "F-24", "FORMAT", f"two paths of one model: {why}",
                 directory(files, seed="paths").sealed())
     for name, path in (("json", "coffer.json"), ("sig", "coffer.sig"), ("sig-folder", "coffer.sig/w"),
                        ("sealed", "w.coffer"), ("sealed-deep", "a/w.coffer"), ("sealed-folder", "a.coffer/w"),
-                       ("sealed-dot", ".coffer")):
+                       ("sealed-dot", ".coffer"), ("partial", ".coffer.partial"), ("dot", ".coffer.x/w")):
         kit.add(f"paths-coffer-{name}", "F-25", "FORMAT", f"a path that belongs to coffer: {path}",
                 directory({path: 5}, seed="paths").sealed())
 
@@ -857,6 +868,8 @@ def bad_sets(kit):
     kit.add("set-key-block-older", "F-16", "AUTH", "coffer.json of an older sealing of the same model",
             {**tree, "coffer.json": older["coffer.json"]})
     kit.add("set-no-key-block", "3", "FILESET", "coffer.json is missing", less("coffer.json"))
+    kit.add("set-alone", "3", "FORMAT", "one file of a directory by itself: it has no key block",
+            {vector.SINGLE: tree[first]})
     partial = directory(document=lambda d: {**d, "files": [{**file, "head": ""}
                         for file in d["files"]]}).sealed()["coffer.json"]
     kit.add("set-partial", "3.2", "FILESET", "sealing was interrupted: there is only .coffer.partial",

@@ -3,7 +3,7 @@
 import base64
 
 import vector
-from writer import Aes, Foreign, Model, Passphrase, X25519, drawn, sha256, slot, x25519_public
+from writer import Aes, Foreign, Model, Passphrase, X25519, canonical, drawn, sha256, slot, x25519_public
 
 KEYS = {name: drawn("keys", name, 32) for name in ("aes", "aes-other", "x25519", "x25519-other")}
 PASSPHRASE, PASSPHRASE_OTHER = b"correct horse battery staple", b"incorrect horse battery staple"
@@ -57,6 +57,16 @@ RECORDS = 3 * 65536 + 1000
 
 def records(**faults):
     return single("records", RECORDS, **faults).sealed()
+
+
+def nested(depth):
+    """Arrays, one in the other."""
+    return [nested(depth - 1)] if depth else 1
+
+
+def foreign_of(length):
+    """A recipient of an unknown kind whose canonical form has this length."""
+    return Foreign({**STRANGE, "x": "x" * (length - len(canonical({**STRANGE, "x": ""})))})
 
 
 # ---- good models ----
@@ -113,6 +123,8 @@ def good():
     yield several("foreign-members", "an unknown kind may have any members",
                   (KEY, Foreign({**STRANGE, "a": [1, 2, {"b": None, "c": [True, False]}], "n": 2**53 - 1,
                                  "text": "K\u00f6nig \U0001f511 \u2028 \"\\"})))
+    yield several("foreign-longest", "an unknown kind as long and as deep as it may be",
+                  (Foreign({"kind": "k" * 31, "wrapped": "A" * 2732, "x": nested(29)}), KEY))
     yield several("foreign-upper-case", "kinds are compared byte by byte: AES is unknown",
                   (Foreign({"kind": "AES", "wrapped": ""}), KEY))
     context = {f"key-{i:02}.{'x' * 57}": "v" * 256 for i in range(31)}
@@ -150,6 +162,8 @@ def good():
               directory(seed="sizes", fields=lambda fields, index: {**fields, "record": sizes[index]}))
     yield one("directory-foreign", "an unknown kind in coffer.json",
               directory(recipients=(Foreign(STRANGE), PUBLIC, KEY), seed="directory-foreign"))
+    yield one("directory-foreign-longest", "an unknown kind of 65536 bytes",
+              directory(recipients=(foreign_of(65536), KEY), seed="directory-foreign-longest"))
     yield one("directory-passphrase", "a passphrase and a directory", directory(recipients=(WORDS,), seed="dp"),
               "passphrase")
     yield one("directory-x25519", "an X25519 key and a directory", directory(recipients=(PUBLIC,), seed="dx"), "x25519")

@@ -1,0 +1,17 @@
+# SPDX-License-Identifier: Apache-2.0
+# Benchmarks: ratios taken in one run, printed and written to docs/benchmarks.md.  Never a test: nothing fails for being slow.
+
+BENCH_BIN := $(BUILD)/bench/measure $(BUILD)/bench/first_tensor $(if $(filter 1,$(HAVE_IPSEC_MB)),$(BUILD)/bench/aead)
+
+$(BUILD)/bench/%: tests/bench/%.c $(BUILD)/libcoffer-internal.a $(BUILD)/flags
+	$(SAY) CC $<
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) -o $@ $< $(BUILD)/libcoffer-internal.a $(ALL_LDFLAGS) $(LIBS)
+
+.PHONY: bench bench-built
+bench:
+	@scripts/setup --build
+	@+$(MAKE) --no-print-directory $(JOBS) bench-built
+	@python3 tests/bench/run.py --build $(BUILD) $(BENCH)
+
+bench-built: all $(BENCH_BIN)

@@ -1,0 +1,589 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Compare coffer's speed with that of other programs, side by side, and write docs/benchmarks.md.
+
+usage: tests/bench/run.py [--build BUILD] [--out FILE] [--rounds N] [--quick] [--only WORD]
+
+--quick takes small files and three rounds, to see that it works.  --only takes the sections whose name holds WORD and writes no
+page.  Whatever is compared takes turns within a round; a ratio is taken within each round, and its median and range are shown.
+"""
+import argparse
+import atexit
+import datetime
+import os
+import platform
+import re
+import shutil
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+
+HERE = os.path.dirname(os.path.realpath(__file__))
+ROOT = os.path.dirname(os.path.dirname(HERE))
+MIB, GIB = 1 << 20, 1 << 30
+
+
+class Skip(Exception):
+    """A row that cannot be measured here, and why."""
+
+
+# ---- the place: files on disk, and a tmpfs of huge pages ----
+
+class Place:
+    def __init__(self, build, size):
+        self.build, self.size = build, size
+        self.coffer = os.path.join(build, 'coffer')
+        self.disk = tempfile.mkdtemp(prefix='bench-', dir=build)
+        self.memory, self.mounted, self.about = self.mount()
+        self.key = os.path.join(self.disk, 'key')
+        with open(self.key, 'wb') as file:
+            file.write(os.urandom(32))
+        os.chmod(self.key, 0o600)
+        self.kek = ['--kek', 'file:' + self.key]
+        self.result = os.path.join(self.disk, 'result')
+
+    def mount(self):
+        folder = tempfile.mkdtemp(prefix='coffer-bench-', dir='/dev/shm' if os.path.isdir('/dev/shm') else None)
+        options = f'huge=within_size,mode=700,size={8 * GIB}'
+        if os.geteuid() == 0 and subprocess.run(['mount', '-t', 'tmpfs', '-o', options, 'coffer-bench', folder],
+                                                stderr=subprocess.DEVNULL, check=False).returncode == 0:
+            return folder, True, 'a tmpfs of huge pages (huge=within_size)'
+        return folder, False, 'a tmpfs of small pages, /dev/shm, for mounting one of huge pages needs root'
+
+    def clean(self):
+        if self.mounted:
+            subprocess.run(['umount', '-l', self.memory], check=False)
+        shutil.rmtree(self.memory, ignore_errors=True)
+        shutil.rmtree(self.disk, ignore_errors=True)
+
+    def on(self, name):
+        return os.path.join(self.memory, name)
+
+    def off(self, name):
+        return os.path.join(self.disk, name)
+
+    def room(self, need):
+        free = shutil.disk_usage(self.disk).free
+        if free < need + GIB:
+            raise Skip(f'{need >> 30} GiB of disk are needed, {free >> 30} are free')
+
+
+def remove(path):
+    if os.path.isdir(path):
+        shutil.rmtree(path)
+    elif os.path.lexists(path):
+        os.unlink(path)
+
+
+def noise(path, size):
+    """A file of random bytes; AES in counter mode makes them faster than the kernel does."""
+    with open(path, 'wb') as out:
+        piece = os.urandom(4 * MIB)
+        for i in range(size // (4 * MIB)):
+            out.write(i.to_bytes(8, 'big') + piece[8:])
+        os.fsync(out.fileno())
+
+
+def warm(place, size):
+    """Make the kernel hold that much memory ready.
+
+    On a virtual machine a page that comes fresh from the host costs more than all that is measured here, and pages that
+    nobody uses go back within seconds.
+    """
+    with open(place.on('warm'), 'wb') as out:
+        piece = bytes(4 * MIB)
+        for _ in range(0, size, len(piece)):
+            out.write(piece)
+    os.unlink(place.on('warm'))
+
+
+def forget(path):
+    """Drop a file's pages from the page cache."""
+    fd = os.open(path, os.O_RDONLY)
+    os.fsync(fd)
+    os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
+    os.close(fd)
+
+
+def settle(path):
+    """Have it on the disk, so that nothing is written in the background while others are measured."""
+    fd = os.open(path, os.O_RDONLY)
+    os.fsync(fd)
+    os.close(fd)
+
+
+def remember(path):
+    with open(path, 'rb') as file:
+        while file.read(16 * MIB):
+            pass
+
+
+# ---- measuring ----
+
+class Run:
+    """One way to do the job: its name, its command, what it makes, what comes before it (unmeasured).
+
+    It fills as many times the size of the file with memory as @fills says.
+    """
+    def __init__(self, name, command, target=None, before=None, fills=1):
+        self.name, self.command, self.target, self.before, self.fills = name, command, target, before, fills
+
+    def measure(self, place):
+        """Seconds, and the peak of memory in MiB."""
+        if self.target:
+            remove(self.target)
+        if self.before:
+            self.before()
+        done = subprocess.run([os.path.join(place.build, 'bench', 'measure'), place.result, *self.command],
+                              stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, check=False)
+        if done.returncode != 0:
+            said = done.stderr.decode('utf-8', 'replace').strip().splitlines() or ['nothing']
+            raise Skip(f'{self.name} ended with {done.returncode} and said: {said[-1][:120]}')
+        with open(place.result, encoding='ascii') as file:
+            took, _, peak = file.read().split()
+        return float(took), int(peak) / 1024
+
+
+def compete(place, rounds, runs, size=None):
+    """Let the runs take turns; each goes first in turn.  Returns the seconds of each, round by round."""
+    seconds = [[] for _ in runs]
+    for turn in range(rounds + 1):
+        for i in range(len(runs)):
+            which = (i + turn) % len(runs)
+            if size:
+                warm(place, size * runs[which].fills)
+            took, _ = runs[which].measure(place)
+            if turn > 0:  # the first round warms up
+                seconds[which].append(took)
+    for run in runs:
+        if run.target:
+            remove(run.target)
+    return seconds
+
+
+def ratios(beside, own):
+    return [b / o for b, o in zip(beside, own)]
+
+
+class Page:
+    """Rows of ratios and rows of absolute figures, in the order in which they come."""
+    def __init__(self):
+        self.rows, self.figures, self.skipped = [], [], []
+
+    def ratio(self, what, beside, values, target=None, at_most=False, unit=''):
+        middle = statistics.median(values)
+        reached = '' if target is None else 'yes' if (middle <= target if at_most else middle >= target) else 'no'
+        goal = '' if target is None else f'{"≤" if at_most else "≥"} {target:g}{unit}'
+        form = '{:.1f}{u}' if max(map(abs, values)) >= 10 else '{:.2f}{u}'
+        row = (what, beside, form.format(middle, u=unit), form.format(min(values), u='') + ' – ' + form.format(max(values), u=''),
+               goal, reached)
+        self.rows.append(row)
+        print('  {:<56} {:<46} {:>9}  {:>15}  {:>9} {}'.format(*row), flush=True)
+
+    def figure(self, what, seconds, size=None):
+        middle = statistics.median(seconds)
+        rate = f'{size / middle / 1e9:.2f} GB/s' if size else ''
+        self.figures.append((what, f'{middle:.3f} s' if middle >= 0.1 else f'{middle * 1e3:.2f} ms', rate))
+
+    def skip(self, what, why):
+        self.skipped.append((what, why))
+        print(f'  {what}: not measured: {why}', flush=True)
+
+
+# ---- the sections ----
+
+def records(place, page, args):
+    """One record in cache, one core."""
+    program = os.path.join(place.build, 'bench', 'aead')
+    if not os.path.exists(program):
+        raise Skip('this machine has no libipsec-mb')
+    out = subprocess.run(['taskset', '-c', '0', program], stdout=subprocess.PIPE, check=False).stdout.decode()
+    for size, ratio in re.findall(r'(\d+) KiB +ratio ([\d.]+)', out):
+        page.ratio(f'open a record of {size} KiB, one core, in cache', 'libipsec-mb called directly', [float(ratio)], 0.97)
+    for size, way, rate in re.findall(r'(\d+) KiB +(\S.*?) +([\d.]+) GB/s', out):
+        page.figures.append((f'a record of {size} KiB, one core: {way}', '', f'{rate} GB/s'))
+
+
+def files(place, page, args):
+    """Seal and open from the page cache to huge pages, beside cp."""
+    plain, target = place.on('plain'), place.on('target')
+    for home, path in (('tmpfs', place.on), ('the page cache of the disk', place.off)):
+        if home != 'tmpfs':
+            shutil.copyfile(plain, path('plain'))
+            settle(path('plain'))
+        coffer_run(place, ['seal', path('plain'), '-o', path('sealed')])
+        for verb, source in (('seal', path('plain')), ('open', path('sealed'))):
+            remember(source)
+            own, beside = compete(place, args.rounds, [
+                Run(f'coffer {verb}', [place.coffer, verb, '-q', source, '-o', target, *place.kek], target),
+                Run('cp', ['cp', source, target], target)], place.size)
+            page.ratio(f'{verb}, {home} to tmpfs, all cores', 'cp of the same bytes', ratios(beside, own), 1.0)
+            page.figure(f'coffer {verb}, {home} to tmpfs', own, place.size)
+            page.figure(f'cp, {home} to tmpfs ({verb})', beside, place.size)
+
+
+def cold(place, page, args):
+    """Open a file that is on disk alone."""
+    sealed, target = place.off('sealed'), place.on('target')
+    if not os.path.exists(sealed):
+        coffer_run(place, ['seal', place.on('plain'), '-o', sealed])
+
+    def before():
+        forget(sealed)
+    dd = ['dd', 'iflag=direct', 'bs=1M', 'status=none', 'if=' + sealed, 'of=/dev/null']
+    own, check, beside = compete(place, args.rounds, [
+        Run('coffer open', [place.coffer, 'open', '-q', sealed, '-o', target, *place.kek], target, before),
+        Run('coffer check', [place.coffer, 'check', '-q', sealed, *place.kek], None, before),
+        Run('dd', dd, None, before)], place.size)
+    page.ratio('open, cold disk to tmpfs', 'dd iflag=direct to /dev/null', ratios(beside, own), 0.97)
+    page.ratio('check, cold disk', 'dd iflag=direct to /dev/null', ratios(beside, check), 0.97)
+    for name, took in (('coffer open, cold disk to tmpfs', own), ('coffer check, cold disk', check),
+                       ('dd iflag=direct, cold disk', beside)):
+        page.figure(name, took, place.size)
+
+
+def peers(place, page, args):
+    """The same job done by other programs, one after the other beside coffer."""
+    for name, reach, prepare in PEERS:
+        try:
+            seal, open_, done = prepare(place)
+        except Skip as why:
+            page.skip(name, why)
+            continue
+        try:
+            for verb, source, other in (('seal', place.on('plain'), seal), ('open', place.on('sealed'), open_)):
+                own, beside = compete(place, args.peer_rounds, [
+                    Run('coffer ' + verb, [place.coffer, verb, '-q', source, '-o', place.on('target'), *place.kek],
+                        place.on('target')), other], place.size)
+                page.ratio(f'{verb}, tmpfs to tmpfs', name, ratios(beside, own), reach)
+                page.figure(f'{name}, {verb}', beside, place.size)
+                if verb == 'seal':
+                    seal.measure(place)  # what the other program shall open
+        except Skip as why:
+            page.skip(name, why)
+        finally:
+            done()
+            remove(place.on('peer'))
+            remove(place.on('opened'))
+
+
+def tool(name):
+    if not shutil.which(name):
+        raise Skip(f'{name} is not installed')
+    return name
+
+
+def nothing():
+    pass
+
+
+def both(place, seal, open_, fills=1):
+    """The two runs of a peer, which seals plain to peer and opens that to opened."""
+    return (Run('seal', seal, place.on('peer'), None, fills), Run('open', open_, place.on('opened'), None, fills), nothing)
+
+
+def age(place):
+    identity = place.off('age')
+    remove(identity)
+    subprocess.run([tool('age-keygen'), '-o', identity], check=True, stderr=subprocess.DEVNULL)
+    recipient = subprocess.run(['age-keygen', '-y', identity], check=True, stdout=subprocess.PIPE).stdout.decode().strip()
+    return both(place, ['age', '-e', '-r', recipient, '-o', place.on('peer'), place.on('plain')],
+                ['age', '-d', '-i', identity, '-o', place.on('opened'), place.on('peer')])
+
+
+def openssl(place):
+    common = [tool('openssl'), 'enc', '-aes-256-ctr', '-pbkdf2', '-pass', 'file:' + place.key]
+    return both(place, [*common, '-e', '-in', place.on('plain'), '-out', place.on('peer')],
+                [*common, '-d', '-in', place.on('peer'), '-out', place.on('opened')])
+
+
+def python(method, fills):
+    def prepare(place):
+        program = os.path.join(HERE, 'peers.py')
+        if subprocess.run([PYTHON, '-c', 'import cryptography'], stderr=subprocess.DEVNULL, check=False).returncode:
+            raise Skip('python3-cryptography is not installed')
+        return both(place, [PYTHON, program, method, 'seal', place.on('plain'), place.on('peer')],
+                    [PYTHON, program, method, 'open', place.on('peer'), place.on('opened')], fills)
+    return prepare
+
+
+def gocryptfs(place):
+    """Copying into and out of a mounted gocryptfs; mounted anew each time, so that nothing is in its page cache."""
+    tool('gocryptfs')
+    store, mount = place.on('peer'), place.off('mount')
+    unmount = [shutil.which('fusermount3') or shutil.which('fusermount'), '-u', '-z', '-q', mount]
+    if not unmount[0] or not os.path.exists('/dev/fuse'):
+        raise Skip('FUSE is not there; ' + gocryptfs_speed())
+    for folder in (store, mount):
+        os.makedirs(folder, exist_ok=True)
+    quiet = {'check': False, 'stdout': subprocess.DEVNULL, 'stderr': subprocess.DEVNULL}
+    common = ['gocryptfs', '-q', '-passfile', place.off('word')]
+    with open(place.off('word'), 'w', encoding='ascii') as file:
+        file.write('correct horse\n')
+    subprocess.run([*common, '-init', '-scryptn', '10', store], **quiet)
+
+    def done():
+        subprocess.run(unmount, **quiet)
+
+    def anew():
+        done()
+        if subprocess.run([*common, store, mount], **quiet).returncode:
+            raise Skip('it could not be mounted (FUSE is needed); ' + gocryptfs_speed())
+
+    def empty():
+        anew()
+        remove(os.path.join(mount, 'plain'))
+        anew()
+    anew()
+    return (Run('seal', ['cp', place.on('plain'), os.path.join(mount, 'plain')], None, empty),
+            Run('open', ['cp', os.path.join(mount, 'plain'), place.on('opened')], place.on('opened'), anew), done)
+
+
+def gocryptfs_speed():
+    out = subprocess.run(['gocryptfs', '-speed'], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False).stdout
+    found = re.search(rb'AES-GCM-256-OpenSSL\s+([\d.]+ MB/s)', out)
+    return 'gocryptfs -speed says ' + (found.group(1).decode() if found else 'nothing') + ' for its cipher alone'
+
+
+PYTHON = '/usr/bin/python3' if os.path.exists('/usr/bin/python3') else 'python3'
+PEERS = [
+    ('age', 7, age),
+    ('openssl enc -aes-256-ctr (no authentication)', 7, openssl),
+    ('Python, AES-256-GCM in one call', 7, python('gcm', 3)),
+    ('Python, AES-256-CFB and HMAC in pieces', 7, python('cfb', 1)),
+    ('gocryptfs, copy into and out of the mount', 7, gocryptfs),
+]
+
+
+def hashes(place, page, args):
+    """Eight files, one core."""
+    names = [place.on(f'shard{i}') for i in range(8)]
+    for name in names:
+        noise(name, place.size // 8)
+    try:
+        one_core = ['taskset', '-c', '0']
+        own, beside = compete(place, args.rounds, [
+            Run('coffer hash', [*one_core, place.coffer, 'hash', '-q', *names]),
+            Run('sha256sum', [*one_core, 'sha256sum', *names])])
+    finally:
+        for name in names:
+            remove(name)
+    page.ratio('SHA-256 of 8 files, one core', 'sha256sum', ratios(beside, own), 2.5)
+    page.figure('coffer hash of 8 files, one core', own, place.size)
+    page.figure('sha256sum of 8 files, one core', beside, place.size)
+
+
+def rotation(place, page, args):
+    """New recipients: a big model against a small one."""
+    small, big_one = place.off('small'), place.off('big')
+    for path, size in ((small, GIB), (big_one, 100 * GIB)):
+        made = subprocess.run([sys.executable, os.path.join(HERE, 'sparse.py'), 'sealed', path, str(size), place.key],
+                              stderr=subprocess.PIPE, check=False)
+        if made.returncode:
+            raise Skip('a sparse sealed file could not be made: ' + made.stderr.decode().strip().splitlines()[-1])
+    command = [place.coffer, 'rewrap', '-q', *place.kek, '--add', place.kek[1]]
+    of_small, of_big = compete(place, max(args.rounds, 11), [Run('1 GiB', [*command, small]), Run('100 GiB', [*command, big_one])])
+    remove(small)
+    remove(big_one)
+    page.ratio('rewrap a model of 100 GiB (sparse)', 'the same of 1 GiB', ratios(of_small, of_big), 0.9)
+    page.figure('coffer rewrap, 1 GiB, on disk', of_small)
+    page.figure('coffer rewrap, 100 GiB (sparse), on disk', of_big)
+
+
+def big(place, page, args):
+    """Memory at any size, and one tensor of a big file."""
+    sizes = [64 * MIB, place.size] if args.quick else [64 * MIB, GIB, 8 * GIB]
+    place.room(2 * max(sizes))
+    plain, sealed, target = place.off('weights'), place.off('weights.coffer'), place.off('target')
+    try:
+        for size in sizes:
+            remove(plain)
+            remove(sealed)
+            subprocess.run([sys.executable, os.path.join(HERE, 'sparse.py'), 'weights', plain, str(size)], check=True)
+            for verb, source, out in (('seal', plain, sealed), ('open', sealed, target)):
+                _, peak = Run(verb, [place.coffer, verb, '-q', source, '-o', out, *place.kek], out).measure(place)
+                page.ratio(f'peak memory, {verb} {size_text(size)}', '', [peak], 64, at_most=True, unit=' MiB')
+            remove(target)
+        first_tensor(place, page, sealed, max(sizes))
+    finally:
+        for path in (plain, sealed, target):
+            remove(path)
+
+
+def first_tensor(place, page, sealed, size):
+    name = 't0'
+    tensor = ['open', '-q', sealed, '-o', place.on('tensor'), *place.kek, '--tensor', name]
+    whole = compete(place, 7, [Run('coffer open --tensor', [place.coffer, *tensor, '--force'], place.on('tensor'))])[0]
+    out = subprocess.run([os.path.join(place.build, 'bench', 'first_tensor'), sealed, 'file:' + place.key, name, '8'],
+                         stdout=subprocess.PIPE, check=True).stdout.decode()
+    laps = [[float(word) for word in line.split()] for line in out.splitlines()][1:]
+    text = f'a 16 MiB tensor out of {size_text(size)}'
+    page.ratio(text + ', in a program that runs', '', [lap[0] for lap in laps], 5, at_most=True, unit=' ms')
+    page.ratio(text + ', coffer open --tensor, all of it', '', [took * 1e3 for took in whole], unit=' ms')
+    for i, part in enumerate(('opening the model', 'its list of tensors', 'reading the tensor'), 1):
+        page.figure(f'{text}: {part}', [lap[i] / 1e3 for lap in laps])
+
+
+def size_text(size):
+    return f'{size >> 30} GiB' if size >= GIB else f'{size >> 20} MiB'
+
+
+def coffer_run(place, args):
+    done = subprocess.run([place.coffer, args[0], '-q', '--force', *args[1:], *place.kek], stderr=subprocess.PIPE, check=False)
+    if done.returncode:
+        raise Skip(done.stderr.decode().strip())
+
+
+SECTIONS = [
+    ('records', records),
+    ('files', files),
+    ('cold', cold),
+    ('peers', peers),
+    ('hash', hashes),
+    ('rewrap', rotation),
+    ('big', big),
+]
+
+
+# ---- the page ----
+
+def now():
+    return datetime.datetime.now(datetime.timezone.utc)
+
+
+def processor():
+    with open('/proc/cpuinfo', encoding='utf-8') as file:
+        found = re.search(r'model name\s*: (.*)', file.read())
+    return found.group(1) if found else platform.machine()
+
+
+def memory_gib(word):
+    with open('/proc/meminfo', encoding='ascii') as file:
+        return int(re.search(word + r':\s+(\d+)', file.read()).group(1)) / MIB
+
+
+def ticks():
+    """Ticks of all processors: all, and those that the host gave to others."""
+    with open('/proc/stat', encoding='ascii') as file:
+        fields = [int(word) for word in file.readline().split()[1:9]]
+    return sum(fields), fields[7]
+
+
+def system():
+    with open('/etc/os-release', encoding='utf-8') as file:
+        found = re.search(r'PRETTY_NAME="(.*)"', file.read())
+    return f'{found.group(1) if found else "Linux"}, Linux {platform.release()}'
+
+
+def table(head, rows):
+    lines = ['| ' + ' | '.join(head) + ' |', '|' + ' --- |' * len(head)]
+    return '\n'.join(lines + ['| ' + ' | '.join(row) + ' |' for row in rows])
+
+
+def write_page(path, page, place, facts):
+    reached = [row for row in page.rows if row[5] == 'yes']
+    missed = [row for row in page.rows if row[5] == 'no']
+    text = f"""# Benchmarks
+
+Written by `make bench`. Every ratio was taken in one run on one machine, whatever is compared taking turns; above 1 means that
+coffer is faster. Absolute figures, further down, are those of this machine and move with it; on a virtual machine they are
+partly the host's.
+
+{table(('', ''), facts)}
+
+{len(reached)} of {len(reached) + len(missed)} targets are reached.{missing(missed)}
+
+## Ratios and limits
+
+{table(('what', 'beside', 'median', 'range', 'target', 'reached'), page.rows)}
+
+## Absolute
+
+{table(('what', 'median', 'rate'), page.figures)}
+{not_measured(page.skipped)}
+## How
+
+* Files hold random bytes, {size_text(place.size)} of them where no size is named. Targets are new files each time; {place.about} is their place.
+* Before each run as much memory as it needs is filled and freed: pages that come fresh from the host of a virtual machine cost
+  more than everything that is measured here. The first round is thrown away.
+* "all of it" is a process from its start to its end. "In a program that runs" is from `coffer_model_open()` to the last verified
+  byte in memory.
+* Cold means that the page cache holds nothing of the file (`posix_fadvise`); the host's cache may.
+* `openssl enc` does not authenticate: it opens a changed file without a word. The Python rows are scripts of a few lines
+  (`tests/bench/peers.py`) under {python_version()}; that with CFB models the loop of IBM's model-encryption.
+* Peak memory is the largest resident set of the process; pages of a tmpfs or of the page cache are not in it.
+* The sparse model of 100 GiB has a good head and key block and no payload: rewrapping reads and writes nothing else.
+* Nothing here passes or fails: `make check` times nothing.
+"""
+    with open(path, 'w', encoding='utf-8') as out:
+        out.write(text)
+
+
+def missing(rows):
+    return ' Not reached: ' + '; '.join(f'{row[0]}{" beside " + row[1] if row[1] else ""} ({row[2]}, target {row[4]})'
+                                        for row in rows) + '.' if rows else ''
+
+
+def not_measured(skipped):
+    return '\n## Not measured\n\n' + '\n'.join(f'* {what}: {why}' for what, why in skipped) + '\n' if skipped else ''
+
+
+def python_version():
+    script = ('import platform, cryptography; from cryptography.hazmat.backends.openssl import backend as b;'
+              'print("Python", platform.python_version(), "with cryptography", cryptography.__version__, "and",'
+              ' " ".join(b.openssl_version_text().split()[:2]))')
+    done = subprocess.run([PYTHON, '-c', script], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=False)
+    return done.stdout.decode().strip() or 'Python'
+
+
+def main():
+    parser = argparse.ArgumentParser(usage=__doc__)
+    parser.add_argument('--build', default=os.path.join(ROOT, 'build'))
+    parser.add_argument('--out', default=os.path.join(ROOT, 'docs', 'benchmarks.md'))
+    parser.add_argument('--rounds', type=int, default=7)
+    parser.add_argument('--quick', action='store_true')
+    parser.add_argument('--only', default='')
+    args = parser.parse_args()
+    size = 64 * MIB if args.quick or memory_gib('MemAvailable') < 8 else GIB
+    args.rounds = 3 if args.quick else args.rounds
+    args.peer_rounds = min(args.rounds, 5)
+    place = Place(os.path.realpath(args.build), size)
+    atexit.register(place.clean)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda *_: sys.exit(1))
+    if size != GIB and not args.quick:
+        print('bench: under 8 GiB of memory are free, so files are small and ratios worth little')
+
+    start, before, load = now(), ticks(), os.getloadavg()[0]
+    page = Page()
+    noise(place.on('plain'), size)
+    coffer_run(place, ['seal', place.on('plain'), '-o', place.on('sealed')])
+    for name, section in SECTIONS:
+        if args.only not in name:
+            continue
+        print(f'{name} ({(now() - start).seconds} s): {section.__doc__.splitlines()[0]}', flush=True)
+        try:
+            section(place, page, args)
+        except (Skip, OSError, subprocess.SubprocessError) as why:
+            page.skip(name, str(why))
+    after = ticks()
+    stolen = 100 * (after[1] - before[1]) / max(after[0] - before[0], 1)
+    version = subprocess.run([place.coffer, 'version'], stdout=subprocess.PIPE, check=False).stdout.decode().split('\n')
+    facts = [
+        ('coffer', ', '.join(line.strip() for line in version if line.strip())),
+        ('processor', f'{processor()}, {os.cpu_count()} cores, {memory_gib("MemTotal"):.0f} GiB of memory'),
+        ('system', system()),
+        ('taken', f'{start:%Y-%m-%d %H:%M} UTC, in {(now() - start).seconds} s'),
+        ('quiet?', f'load {load:.1f} at the start, {stolen:.1f} % of the time stolen by the host'),
+    ]
+    for key, value in facts:
+        print(f'{key}: {value}')
+    if not args.only:
+        write_page(args.out, page, place, facts)
+        print('written: ' + os.path.relpath(args.out))
+
+
+if __name__ == '__main__':
+    main()

@@ -1,0 +1,39 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+#
+# Do what a page of docs/howto says, as a reader would: in a folder that holds a small model, with a home of its own, and
+# coffer in the path.  Blocks «```sh» are run one after the other in one shell, blocks «```c NAME» become the file NAME.
+# usage: tests/howto/run.sh PAGE BUILD
+set -eu
+root=$(realpath "$(dirname "$0")/../..")
+page=$(realpath "$1")
+build=$(realpath "$2")
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+mkdir "$work/home" "$work/here" "$work/pkgconfig"
+python3 "$root/tests/interop/make_weights.py" "$work/here/llama" --size 3
+
+# the library as if it were installed; one that was built with a sanitizer needs that in the program, too
+sanitizer=$(grep -o -m 1 -e '-fsanitize=[a-z,]*' "$build/flags" | head -n 1 || true)
+cat >"$work/pkgconfig/coffer.pc" <<EOF
+Name: coffer
+Description: where it was built
+Version: 0
+Libs: -L$build -lcoffer
+Cflags: -I$root/include $sanitizer
+EOF
+
+cd "$work/here"
+awk -v script="$work/script" '
+/^```/ { out = "" }
+/^```sh$/ { out = script; n++; next }
+/^```c [a-z_]+\.c$/ { out = $2; next }
+out { print >out }
+END { exit !n }' "$page" || {
+    echo "$1 has no block of sh, so nothing shows that what it says is true"
+    exit 1
+}
+HOME=$work/home PATH=$build:$PATH PKG_CONFIG_PATH=$work/pkgconfig LD_LIBRARY_PATH=$build
+export HOME PATH PKG_CONFIG_PATH LD_LIBRARY_PATH
+unset XDG_CONFIG_HOME COFFER_KEYS
+sh -eux "$work/script"

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Whether a program of another machine is run by qemu, which lacks some of what Linux does.
+ *
+ * Include cmocka.h first.
+ */
+#ifndef SUPPORT_EMULATOR_H
+#define SUPPORT_EMULATOR_H
+
+#include <stdlib.h>
+
+/** skip_under_emulator() - leave the test when COFFER_TEST_EMULATOR is set (mk/tests.mk); @lacks says what qemu lacks */
+static inline void
+skip_under_emulator(const char *lacks)
+{
+	if (!getenv("COFFER_TEST_EMULATOR"))
+		return;
+	print_message("skipped: qemu has no %s\n", lacks);
+	skip();
+}
+
+#endif
