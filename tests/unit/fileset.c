@@ -185,7 +185,7 @@ static const struct {
 	{"renamed within the model", renamed_within, COFFER_E_AUTH},
 	{"the key block of another model", key_block_of_another, COFFER_E_AUTH},
 	{"no key block", no_key_block, COFFER_E_FILESET},
-	{"the key block is a link", key_block_is_a_link, COFFER_E_FORMAT},
+	{"the key block is a link", key_block_is_a_link, COFFER_E_FILESET},
 	{"the key block was edited", key_block_edited, COFFER_E_AUTH},
 	{"a lone file", a_lone_file, COFFER_E_AUTH},
 	{"cut by a byte", cut, COFFER_E_FORMAT},

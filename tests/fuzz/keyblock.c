@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The key block: what decodes is not authentic, and encodes under any key to the same text but for commitment and MAC. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "format/keyblock.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static const uint8_t dek[DEK_LEN] = {0xfe, 0xed};
+
+static void
+need(bool truth)
+{
+	if (!truth)
+		abort();
+}
+
+static void
+check(struct view text, struct keyblock *k)
+{
+	struct buf again = BUF_INIT(LIMIT_KEYBLOCK), third = BUF_INIT(LIMIT_KEYBLOCK),
+		   binding = BUF_INIT(LIMIT_BINDING);
+	struct keyblock back = KEYBLOCK_INIT;
+	size_t differ = 0;
+
+	for (size_t i = 0; i < k->n_files; i++)
+		need(keyblock_find(k, k->files[i].path) == i);
+	need(keyblock_binding(NULL, k, &binding) == COFFER_OK);
+	need(keyblock_encode(NULL, k, dek, &again) == COFFER_OK);
+	need(again.len == text.len);
+	for (size_t i = 0; i < text.len; i++)
+		differ += again.p[i] != text.p[i];
+	need(differ <= 2 * 64);
+	need(keyblock_decode(NULL, buf_view(&again), &back) == COFFER_OK);
+	need(keyblock_verify(NULL, &back, dek) == COFFER_OK);
+	need(keyblock_encode(NULL, &back, dek, &third) == COFFER_OK);
+	need(third.len == again.len && memcmp(third.p, again.p, again.len) == 0);
+	keyblock_free(&back);
+	buf_free(&again);
+	buf_free(&third);
+	buf_free(&binding);
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	static const uint8_t other[DEK_LEN] = {1};
+	struct keyblock k = KEYBLOCK_INIT;
+	struct fault f = {.text = ""};
+	coffer_err err = keyblock_decode(&f, view_of(data, size), &k);
+
+	if (err == COFFER_OK) {
+		need(keyblock_verify(NULL, &k, other) == COFFER_E_AUTH);
+		check(view_of(data, size), &k);
+	} else {
+		need((err == COFFER_E_FORMAT || err == COFFER_E_UNSUPPORTED) && f.text[0] != '\0');
+	}
+	keyblock_free(&k);
+	return 0;
+}
