@@ -32,6 +32,12 @@ $(BUILD)/fuzz/%: tests/fuzz/%.c $(BUILD)/libcoffer-internal.a $(BUILD)/flags
 	$(Q)$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) -Wno-missing-prototypes -Itests -fsanitize=fuzzer -o $@ $< \
 		$(BUILD)/libcoffer-internal.a $(ALL_LDFLAGS) $(LIBS)
 
+# needs valgrind's headers, so it is none of «tests»
+$(BUILD)/ct/%: tests/ct/%.c $(BUILD)/libcoffer-internal.a $(BUILD)/flags
+	$(SAY) CC $<
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) -o $@ $< $(BUILD)/libcoffer-internal.a $(ALL_LDFLAGS) $(LIBS)
+
 # as an application sees it: the public headers and the library, which is linked or found at run time
 $(BUILD)/examples/shared/%: examples/%.c $(BUILD)/libcoffer.so $(BUILD)/flags
 	$(SAY) CC $<
@@ -74,7 +80,7 @@ LINT_STEPS = 'lint: BUILD=$(BUILD) tests/lint/run' 'install: MAKE=$(firstword $(
 steps-%:
 	@tests/run --limit 3600 $($*_STEPS)
 
-.PHONY: setup demo check check-all examples check-built tests unit fuzz fuzz-built format
+.PHONY: setup demo check check-all examples check-built tests unit ct fuzz fuzz-built format
 setup:
 	scripts/setup
 
@@ -101,6 +107,10 @@ check-built:
 
 check-all:
 	@.ci/run
+
+# under valgrind: no branch and no address depends on a secret
+ct: $(BUILD)/ct/secrets
+	@tests/ct/run $(BUILD)
 
 # a build of its own: clang counts what is covered, the sanitizers watch
 fuzz:
