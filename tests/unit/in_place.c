@@ -33,7 +33,10 @@ test_file(void **state)
 	/* both there, as between the last two steps */
 	assert_ok(coffer_seal(kit.ctx, "d/f", "d/f.coffer", kit.keys, NULL, NULL));
 	assert_refused(coffer_seal(kit.ctx, "d/f", NULL, kit.other, &seal, NULL), COFFER_E_EXISTS);
+	kit_file("d/f", 100000, 2); /* of the right size, but another */
 	assert_refused(coffer_open(kit.ctx, "d/f.coffer", NULL, kit.keys, &unseal, NULL), COFFER_E_EXISTS);
+	assert_file("d/f", 100000, 2);
+	kit_file("d/f", 100000, 1);
 	assert_int_equal(kit_count("d"), 2);
 	kit_flip("d/f.coffer", 150000, 1); /* it is opened before the plain file goes */
 	set_time_of("d/f.coffer", "d/f");
