@@ -33,11 +33,11 @@ test_file(void **state)
 	/* both there, as between the last two steps */
 	assert_ok(coffer_seal(kit.ctx, "d/f", "d/f.coffer", kit.keys, NULL, NULL));
 	assert_refused(coffer_seal(kit.ctx, "d/f", NULL, kit.other, &seal, NULL), COFFER_E_EXISTS);
-	kit_file("d/f", 100000, 2); /* of the right size, but another */
+	kit_file("d/f", 100000, 2); /* somebody's, and of the same size */
 	assert_refused(coffer_open(kit.ctx, "d/f.coffer", NULL, kit.keys, &unseal, NULL), COFFER_E_EXISTS);
 	assert_file("d/f", 100000, 2);
-	kit_file("d/f", 100000, 1);
 	assert_int_equal(kit_count("d"), 2);
+	kit_file("d/f", 100000, 1);
 	kit_flip("d/f.coffer", 150000, 1); /* it is opened before the plain file goes */
 	set_time_of("d/f.coffer", "d/f");
 	assert_refused(coffer_seal(kit.ctx, "d/f", NULL, kit.keys, &seal, NULL), COFFER_E_EXISTS);
@@ -48,7 +48,9 @@ test_file(void **state)
 	assert_int_equal(stats.n_skipped, 1);
 	assert_int_equal(kit_count("d"), 1);
 	assert_ok(coffer_open(kit.ctx, "d/f.coffer", "d/f", kit.keys, NULL, NULL));
+	assert_ok(coffer_open(kit.ctx, "d/f.coffer", NULL, kit.keys, &unseal, NULL));
 	assert_file("d/f", 100000, 1);
+	assert_int_equal(kit_count("d"), 1);
 	assert_ok(coffer_seal(kit.ctx, "d/f", NULL, kit.other, &force, NULL));
 	assert_int_equal(kit_count("d"), 1);
 	/* a sealed file of which nobody can tell the plain name */
