@@ -92,7 +92,8 @@ struct coffer_stats {
  *
  * A sealed file appears under its name only when it is whole and durable.  An
  * interrupted run over a directory goes on where it stopped when it is called
- * again with a key that can unwrap.
+ * again with an AES key or passphrase of it.  With a key pair alone it begins anew, but in place:
+ * anybody can wrap for a public key, so what is there may not be one's own.
  *
  * Return: COFFER_OK; COFFER_E_NOTFOUND; COFFER_E_SEALED; COFFER_E_EXISTS;
  * COFFER_E_CHANGED; COFFER_E_USAGE for names or links that cannot be sealed;

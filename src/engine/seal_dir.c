@@ -298,15 +298,41 @@ out:
 	return err;
 }
 
+/*
+ * Anybody can wrap for a public key, so a mark that opens with the key of a pair alone may have been put there by
+ * somebody who knows its DEK, and would then read all that is sealed with it.  In place that somebody has the plain
+ * files anyway.
+ */
+static bool
+drop_public_wraps(struct keyblock *k)
+{
+	size_t kept = 0, n = k->n_recipients;
+
+	for (size_t i = 0; i < n; i++) {
+		if (strcmp(k->recipients[i].kind, "x25519") == 0)
+			recipient_clear(&k->recipients[i]);
+		else
+			k->recipients[kept++] = k->recipients[i];
+	}
+	k->n_recipients = kept;
+	return kept < n;
+}
+
 static coffer_err
 take_over(struct fault *f, struct seal_run *r)
 {
 	struct keyblock old = KEYBLOCK_INIT;
+	bool anew = r->opt.force || !keyring_can_unwrap(r->keys);
 	coffer_err err;
 
 	TRY(model_read_keyblock(f, r->out_fd, r->out, PARTIAL_NAME, &old));
 	err = model_unwrap(f, &old, r->keys, &r->dek);
-	if (err == COFFER_E_NOKEY && (r->opt.force || !keyring_can_unwrap(r->keys)) && !r->opt.in_place) {
+	if (err == COFFER_OK && !r->opt.in_place && drop_public_wraps(&old)) {
+		secret_free(&r->dek);
+		err = model_unwrap(f, &old, r->keys, &r->dek);
+		anew = true;
+	}
+	if (err == COFFER_E_NOKEY && anew && !r->opt.in_place) {
 		ctx_notice(r->ctx, "the interrupted sealing of %s cannot be continued with these keys; beginning anew",
 			   r->out);
 		err = r->opt.dry_run ? COFFER_OK : staging_clear(f, r->out_fd, r->out);

@@ -122,17 +122,20 @@ test_fault(void **state)
 	pool_free(&p);
 }
 
+/* All four wait for each other; then one fails at once, and the others later. */
 static coffer_err
 fail_differently(void *arg, uint64_t i, struct pool_worker *w)
 {
+	const struct timespec pause = {.tv_nsec = 1000000}, late = {.tv_nsec = 20000000};
+	static atomic_uint entered;
 	atomic_int *first = arg;
 	int none = -1;
 
-	if (!atomic_compare_exchange_strong(first, &none, (int)i)) {
-		const struct timespec pause = {.tv_nsec = 20000000};
-
+	atomic_fetch_add(&entered, 1);
+	while (atomic_load(&entered) < 4)
 		(void)nanosleep(&pause, NULL);
-	}
+	if (!atomic_compare_exchange_strong(first, &none, (int)i))
+		(void)nanosleep(&late, NULL);
 	return fault_set(&w->fault, COFFER_E_IO, "item %u", (unsigned int)i);
 }
 

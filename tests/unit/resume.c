@@ -127,6 +127,38 @@ test_seal_for_recipient(void **state)
 	coffer_keyring_free(&secret_key);
 }
 
+/*
+ * A mark that somebody put there who knows the public key: what is sealed must not be under a DEK that somebody else
+ * knows.  kit.other is that somebody.
+ */
+static void
+test_planted_mark(void **state)
+{
+	struct coffer_keyring *pair;
+	struct coffer_key_info info;
+	struct coffer_stats planted, stats;
+
+	(void)state;
+	make_model("m", 1);
+	assert_ok(coffer_key_generate(kit.ctx, COFFER_KEY_X25519, "k", &info));
+	assert_ok(coffer_keyring_new(kit.ctx, &pair));
+	assert_ok(coffer_keyring_add(kit.ctx, pair, "file:k"));
+	assert_ok(coffer_keyring_add(kit.ctx, kit.other, "file:k"));
+	assert_ok(coffer_seal(kit.ctx, "m", "s", kit.other, NULL, &planted));
+	assert_int_equal(rename("s/coffer.json", "s/.coffer.partial"), 0);
+	assert_ok(coffer_seal(kit.ctx, "m", "s", pair, NULL, &stats));
+	assert_string_not_equal(stats.model_id, planted.model_id);
+	assert_int_equal(stats.n_skipped, 0);
+	assert_opens_to_model(1, pair);
+	/* with the AES key of the mark, too, it goes on */
+	assert_ok(coffer_seal(kit.ctx, "m", "s2", kit.other, NULL, &planted));
+	assert_int_equal(rename("s2/coffer.json", "s2/.coffer.partial"), 0);
+	assert_ok(coffer_seal(kit.ctx, "m", "s2", kit.other, NULL, &stats));
+	assert_string_equal(stats.model_id, planted.model_id);
+	assert_int_equal(stats.n_skipped, N);
+	coffer_keyring_free(&pair);
+}
+
 static void
 test_dry_run_keeps_it(void **state)
 {
@@ -300,11 +332,17 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		KIT_TEST(test_seal_goes_on),	     KIT_TEST(test_seal_goes_on_with_changes),
-		KIT_TEST(test_seal_with_other_keys), KIT_TEST(test_seal_for_recipient),
-		KIT_TEST(test_dry_run_keeps_it),     KIT_TEST(test_cancel),
-		KIT_TEST(test_changed_input),	     KIT_TEST(test_open_goes_on),
-		KIT_TEST(test_forced_open_goes_on),  KIT_TEST(test_open_of_another),
+		KIT_TEST(test_seal_goes_on),
+		KIT_TEST(test_seal_goes_on_with_changes),
+		KIT_TEST(test_seal_with_other_keys),
+		KIT_TEST(test_seal_for_recipient),
+		KIT_TEST(test_planted_mark),
+		KIT_TEST(test_dry_run_keeps_it),
+		KIT_TEST(test_cancel),
+		KIT_TEST(test_changed_input),
+		KIT_TEST(test_open_goes_on),
+		KIT_TEST(test_forced_open_goes_on),
+		KIT_TEST(test_open_of_another),
 		KIT_TEST(test_forged_mark),
 	};
 

@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "base/enc.h"
+#include "crypto/hash.h"
 
 static uint8_t image[SLOT_LEN];
 
@@ -109,6 +110,22 @@ test_hostile_length(void **state)
 	}
 }
 
+/* Bytes that must be zero, under a hash that is right: the hash is no secret. */
+static void
+test_forged(void **state)
+{
+	static const size_t places[] = {12, 31, 72, SLOT_LEN - 1};
+	struct view doc;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+		encode("{\"a\":1}\n");
+		image[places[i]] = 1;
+		assert_int_equal(sha256_two(NULL, view_of(image, 32), view_of(image + 64, 8), image + 32), COFFER_OK);
+		assert_int_equal(decode(&doc), SLOT_DAMAGED);
+	}
+}
+
 /* Every bit of the head and the document, and one of each byte after them. */
 static void
 test_every_bit(void **state)
@@ -139,8 +156,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_bytes),	       cmocka_unit_test(test_lengths),	 cmocka_unit_test(test_states),
-		cmocka_unit_test(test_hostile_length), cmocka_unit_test(test_every_bit),
+		cmocka_unit_test(test_bytes),	       cmocka_unit_test(test_lengths), cmocka_unit_test(test_states),
+		cmocka_unit_test(test_hostile_length), cmocka_unit_test(test_forged),  cmocka_unit_test(test_every_bit),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
