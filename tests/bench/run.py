@@ -71,6 +71,8 @@ class Place:
 
 
 def remove(path):
+    if not path:
+        return
     if os.path.isdir(path):
         shutil.rmtree(path)
     elif os.path.lexists(path):
@@ -84,19 +86,6 @@ def noise(path, size):
         for i in range(size // (4 * MIB)):
             out.write(i.to_bytes(8, 'big') + piece[8:])
         os.fsync(out.fileno())
-
-
-def warm(place, size):
-    """Make the kernel hold that much memory ready.
-
-    On a virtual machine a page that comes fresh from the host costs more than all that is measured here, and pages that
-    nobody uses go back within seconds.
-    """
-    with open(place.on('warm'), 'wb') as out:
-        piece = bytes(4 * MIB)
-        for _ in range(0, size, len(piece)):
-            out.write(piece)
-    os.unlink(place.on('warm'))
 
 
 def forget(path):
@@ -123,17 +112,13 @@ def remember(path):
 # ---- measuring ----
 
 class Run:
-    """One way to do the job: its name, its command, what it makes, what comes before it (unmeasured).
-
-    It fills as many times the size of the file with memory as @fills says.
-    """
-    def __init__(self, name, command, target=None, before=None, fills=1):
-        self.name, self.command, self.target, self.before, self.fills = name, command, target, before, fills
+    """One way to do the job: its name, its command, what it makes, and what comes before it (unmeasured)."""
+    def __init__(self, name, command, target=None, before=None):
+        self.name, self.command, self.target, self.before = name, command, target, before
 
     def measure(self, place):
         """Seconds, and the peak of memory in MiB."""
-        if self.target:
-            remove(self.target)
+        remove(self.target)
         if self.before:
             self.before()
         done = subprocess.run([os.path.join(place.build, 'bench', 'measure'), place.result, *self.command],
@@ -146,20 +131,21 @@ class Run:
         return float(took), int(peak) / 1024
 
 
-def compete(place, rounds, runs, size=None):
-    """Let the runs take turns; each goes first in turn.  Returns the seconds of each, round by round."""
+def compete(place, rounds, runs):
+    """Let the runs take turns; each goes first in turn.  Returns the seconds of each, round by round.
+
+    What makes a file runs twice, and the second time counts.  On a virtual machine a page of memory that comes fresh from the
+    host costs more than all that is measured here; the first time brings just those pages that the second will use.
+    """
     seconds = [[] for _ in runs]
-    for turn in range(rounds + 1):
+    for turn in range(rounds):
         for i in range(len(runs)):
             which = (i + turn) % len(runs)
-            if size:
-                warm(place, size * runs[which].fills)
+            if runs[which].target or turn == 0:
+                runs[which].measure(place)
             took, _ = runs[which].measure(place)
-            if turn > 0:  # the first round warms up
-                seconds[which].append(took)
-    for run in runs:
-        if run.target:
-            remove(run.target)
+            seconds[which].append(took)
+            remove(runs[which].target)
     return seconds
 
 
@@ -172,20 +158,20 @@ class Page:
     def __init__(self):
         self.rows, self.figures, self.skipped = [], [], []
 
-    def ratio(self, what, beside, values, target=None, at_most=False, unit=''):
+    def row(self, what, beside, values, target=None, at_most=False, unit=''):
         middle = statistics.median(values)
         reached = '' if target is None else 'yes' if (middle <= target if at_most else middle >= target) else 'no'
         goal = '' if target is None else f'{"≤" if at_most else "≥"} {target:g}{unit}'
         form = '{:.1f}{u}' if max(map(abs, values)) >= 10 else '{:.2f}{u}'
-        row = (what, beside, form.format(middle, u=unit), form.format(min(values), u='') + ' – ' + form.format(max(values), u=''),
-               goal, reached)
+        spread = '' if len(values) == 1 else form.format(min(values), u='') + ' – ' + form.format(max(values), u='')
+        row = (what, beside, form.format(middle, u=unit), spread, goal, reached)
         self.rows.append(row)
         print('  {:<56} {:<46} {:>9}  {:>15}  {:>9} {}'.format(*row), flush=True)
 
     def figure(self, what, seconds, size=None):
-        middle = statistics.median(seconds)
-        rate = f'{size / middle / 1e9:.2f} GB/s' if size else ''
-        self.figures.append((what, f'{middle:.3f} s' if middle >= 0.1 else f'{middle * 1e3:.2f} ms', rate))
+        middle, best = statistics.median(seconds), min(seconds)
+        self.figures.append((what, *(f'{t:.3f} s' if t >= 0.1 else f'{t * 1e3:.2f} ms' for t in (middle, best)),
+                             f'{size / middle / 1e9:.2f} GB/s' if size else ''))
 
     def skip(self, what, why):
         self.skipped.append((what, why))
@@ -201,9 +187,9 @@ def records(place, page, args):
         raise Skip('this machine has no libipsec-mb')
     out = subprocess.run(['taskset', '-c', '0', program], stdout=subprocess.PIPE, check=False).stdout.decode()
     for size, ratio in re.findall(r'(\d+) KiB +ratio ([\d.]+)', out):
-        page.ratio(f'open a record of {size} KiB, one core, in cache', 'libipsec-mb called directly', [float(ratio)], 0.97)
+        page.row(f'open a record of {size} KiB, one core, in cache', 'libipsec-mb called directly', [float(ratio)], 0.97)
     for size, way, rate in re.findall(r'(\d+) KiB +(\S.*?) +([\d.]+) GB/s', out):
-        page.figures.append((f'a record of {size} KiB, one core: {way}', '', f'{rate} GB/s'))
+        page.figures.append((f'a record of {size} KiB, one core: {way}', '', '', f'{rate} GB/s'))
 
 
 def files(place, page, args):
@@ -218,8 +204,8 @@ def files(place, page, args):
             remember(source)
             own, beside = compete(place, args.rounds, [
                 Run(f'coffer {verb}', [place.coffer, verb, '-q', source, '-o', target, *place.kek], target),
-                Run('cp', ['cp', source, target], target)], place.size)
-            page.ratio(f'{verb}, {home} to tmpfs, all cores', 'cp of the same bytes', ratios(beside, own), 1.0)
+                Run('cp', ['cp', source, target], target)])
+            page.row(f'{verb}, {home} to tmpfs, all cores', 'cp of the same bytes', ratios(beside, own), 1.0)
             page.figure(f'coffer {verb}, {home} to tmpfs', own, place.size)
             page.figure(f'cp, {home} to tmpfs ({verb})', beside, place.size)
 
@@ -236,9 +222,9 @@ def cold(place, page, args):
     own, check, beside = compete(place, args.rounds, [
         Run('coffer open', [place.coffer, 'open', '-q', sealed, '-o', target, *place.kek], target, before),
         Run('coffer check', [place.coffer, 'check', '-q', sealed, *place.kek], None, before),
-        Run('dd', dd, None, before)], place.size)
-    page.ratio('open, cold disk to tmpfs', 'dd iflag=direct to /dev/null', ratios(beside, own), 0.97)
-    page.ratio('check, cold disk', 'dd iflag=direct to /dev/null', ratios(beside, check), 0.97)
+        Run('dd', dd, None, before)])
+    page.row('open, cold disk to tmpfs', 'dd iflag=direct to /dev/null', ratios(beside, own), 0.97)
+    page.row('check, cold disk', 'dd iflag=direct to /dev/null', ratios(beside, check), 0.97)
     for name, took in (('coffer open, cold disk to tmpfs', own), ('coffer check, cold disk', check),
                        ('dd iflag=direct, cold disk', beside)):
         page.figure(name, took, place.size)
@@ -246,6 +232,9 @@ def cold(place, page, args):
 
 def peers(place, page, args):
     """The same job done by other programs, one after the other beside coffer."""
+    size = place.size // 2
+    os.truncate(place.on('plain'), size)
+    coffer_run(place, ['seal', place.on('plain'), '-o', place.on('sealed')])
     for name, reach, prepare in PEERS:
         try:
             seal, open_, done = prepare(place)
@@ -256,9 +245,9 @@ def peers(place, page, args):
             for verb, source, other in (('seal', place.on('plain'), seal), ('open', place.on('sealed'), open_)):
                 own, beside = compete(place, args.peer_rounds, [
                     Run('coffer ' + verb, [place.coffer, verb, '-q', source, '-o', place.on('target'), *place.kek],
-                        place.on('target')), other], place.size)
-                page.ratio(f'{verb}, tmpfs to tmpfs', name, ratios(beside, own), reach)
-                page.figure(f'{name}, {verb}', beside, place.size)
+                        place.on('target')), other])
+                page.row(f'{verb}, tmpfs to tmpfs', name, ratios(beside, own), reach)
+                page.figure(f'{name}, {verb}', beside, size)
                 if verb == 'seal':
                     seal.measure(place)  # what the other program shall open
         except Skip as why:
@@ -279,9 +268,9 @@ def nothing():
     pass
 
 
-def both(place, seal, open_, fills=1):
+def both(place, seal, open_):
     """The two runs of a peer, which seals plain to peer and opens that to opened."""
-    return (Run('seal', seal, place.on('peer'), None, fills), Run('open', open_, place.on('opened'), None, fills), nothing)
+    return (Run('seal', seal, place.on('peer')), Run('open', open_, place.on('opened')), nothing)
 
 
 def age(place):
@@ -299,13 +288,13 @@ def openssl(place):
                 [*common, '-d', '-in', place.on('peer'), '-out', place.on('opened')])
 
 
-def python(method, fills):
+def python(method):
     def prepare(place):
         program = os.path.join(HERE, 'peers.py')
         if subprocess.run([PYTHON, '-c', 'import cryptography'], stderr=subprocess.DEVNULL, check=False).returncode:
             raise Skip('python3-cryptography is not installed')
         return both(place, [PYTHON, program, method, 'seal', place.on('plain'), place.on('peer')],
-                    [PYTHON, program, method, 'open', place.on('peer'), place.on('opened')], fills)
+                    [PYTHON, program, method, 'open', place.on('peer'), place.on('opened')])
     return prepare
 
 
@@ -351,8 +340,8 @@ PYTHON = '/usr/bin/python3' if os.path.exists('/usr/bin/python3') else 'python3'
 PEERS = [
     ('age', 7, age),
     ('openssl enc -aes-256-ctr (no authentication)', 7, openssl),
-    ('Python, AES-256-GCM in one call', 7, python('gcm', 3)),
-    ('Python, AES-256-CFB and HMAC in pieces', 7, python('cfb', 1)),
+    ('Python, AES-256-GCM in one call', 7, python('gcm')),
+    ('Python, AES-256-CFB and HMAC in pieces', 7, python('cfb')),
     ('gocryptfs, copy into and out of the mount', 7, gocryptfs),
 ]
 
@@ -370,7 +359,7 @@ def hashes(place, page, args):
     finally:
         for name in names:
             remove(name)
-    page.ratio('SHA-256 of 8 files, one core', 'sha256sum', ratios(beside, own), 2.5)
+    page.row('SHA-256 of 8 files, one core', 'sha256sum', ratios(beside, own), 2.5)
     page.figure('coffer hash of 8 files, one core', own, place.size)
     page.figure('sha256sum of 8 files, one core', beside, place.size)
 
@@ -387,7 +376,7 @@ def rotation(place, page, args):
     of_small, of_big = compete(place, max(args.rounds, 11), [Run('1 GiB', [*command, small]), Run('100 GiB', [*command, big_one])])
     remove(small)
     remove(big_one)
-    page.ratio('rewrap a model of 100 GiB (sparse)', 'the same of 1 GiB', ratios(of_small, of_big), 0.9)
+    page.row('rewrap a model of 100 GiB (sparse)', 'the same of 1 GiB', ratios(of_small, of_big), 0.9)
     page.figure('coffer rewrap, 1 GiB, on disk', of_small)
     page.figure('coffer rewrap, 100 GiB (sparse), on disk', of_big)
 
@@ -404,7 +393,7 @@ def big(place, page, args):
             subprocess.run([sys.executable, os.path.join(HERE, 'sparse.py'), 'weights', plain, str(size)], check=True)
             for verb, source, out in (('seal', plain, sealed), ('open', sealed, target)):
                 _, peak = Run(verb, [place.coffer, verb, '-q', source, '-o', out, *place.kek], out).measure(place)
-                page.ratio(f'peak memory, {verb} {size_text(size)}', '', [peak], 64, at_most=True, unit=' MiB')
+                page.row(f'peak memory, {verb} {size_text(size)}', '', [peak], 64, at_most=True, unit=' MiB')
             remove(target)
         first_tensor(place, page, sealed, max(sizes))
     finally:
@@ -416,12 +405,12 @@ def first_tensor(place, page, sealed, size):
     name = 't0'
     tensor = ['open', '-q', sealed, '-o', place.on('tensor'), *place.kek, '--tensor', name]
     whole = compete(place, 7, [Run('coffer open --tensor', [place.coffer, *tensor, '--force'], place.on('tensor'))])[0]
-    out = subprocess.run([os.path.join(place.build, 'bench', 'first_tensor'), sealed, 'file:' + place.key, name, '8'],
+    out = subprocess.run([os.path.join(place.build, 'bench', 'first_tensor'), sealed, 'file:' + place.key, name],
                          stdout=subprocess.PIPE, check=True).stdout.decode()
     laps = [[float(word) for word in line.split()] for line in out.splitlines()][1:]
     text = f'a 16 MiB tensor out of {size_text(size)}'
-    page.ratio(text + ', in a program that runs', '', [lap[0] for lap in laps], 5, at_most=True, unit=' ms')
-    page.ratio(text + ', coffer open --tensor, all of it', '', [took * 1e3 for took in whole], unit=' ms')
+    page.row(text + ', in a program that runs', '', [lap[0] for lap in laps], 5, at_most=True, unit=' ms')
+    page.row(text + ', coffer open --tensor, all of it', '', [took * 1e3 for took in whole], unit=' ms')
     for i, part in enumerate(('opening the model', 'its list of tensors', 'reading the tensor'), 1):
         page.figure(f'{text}: {part}', [lap[i] / 1e3 for lap in laps])
 
@@ -501,13 +490,14 @@ partly the host's.
 
 ## Absolute
 
-{table(('what', 'median', 'rate'), page.figures)}
+{table(('what', 'median', 'best', 'rate at the median'), page.figures)}
 {not_measured(page.skipped)}
 ## How
 
-* Files hold random bytes, {size_text(place.size)} of them where no size is named. Targets are new files each time; {place.about} is their place.
-* Before each run as much memory as it needs is filled and freed: pages that come fresh from the host of a virtual machine cost
-  more than everything that is measured here. The first round is thrown away.
+* Files hold random bytes, {size_text(place.size)} of them where no size is named. Targets are new files each time, on
+  {place.about}.
+* What makes a file is run twice in a row, and the second time counts: memory that comes fresh from the host of a virtual
+  machine costs more than everything that is measured here. Programs by others get files of half the size.
 * "all of it" is a process from its start to its end. "In a program that runs" is from `coffer_model_open()` to the last verified
   byte in memory.
 * Cold means that the page cache holds nothing of the file (`posix_fadvise`); the host's cache may.
@@ -552,7 +542,7 @@ def main():
     place = Place(os.path.realpath(args.build), size)
     atexit.register(place.clean)
     for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, lambda *_: sys.exit(1))
+        signal.signal(number, lambda which, _: sys.exit(f'bench: stopped by signal {which}'))
     if size != GIB and not args.quick:
         print('bench: under 8 GiB of memory are free, so files are small and ratios worth little')
 
@@ -578,6 +568,8 @@ def main():
         ('taken', f'{start:%Y-%m-%d %H:%M} UTC, in {(now() - start).seconds} s'),
         ('quiet?', f'load {load:.1f} at the start, {stolen:.1f} % of the time stolen by the host'),
     ]
+    if load > os.cpu_count() / 4 or stolen > 2:
+        facts[-1] = ('quiet?', f'**no: other programs were running, so take these figures as rough**; {facts[-1][1]}')
     for key, value in facts:
         print(f'{key}: {value}')
     if not args.only:
