@@ -7,7 +7,13 @@
 #ifndef SUPPORT_EMULATOR_H
 #define SUPPORT_EMULATOR_H
 
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
 #include <stdlib.h>
+
+#include <cmocka.h>
 
 /** skip_under_emulator() - leave the test when COFFER_TEST_EMULATOR is set (mk/tests.mk); @lacks says what qemu lacks */
 static inline void
