@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Whether a program of another machine is run by qemu, which lacks some of what Linux does.
- *
- * Include cmocka.h first.
  */
 #ifndef SUPPORT_EMULATOR_H
 #define SUPPORT_EMULATOR_H
 
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
 #include <stdlib.h>
+
+#include <cmocka.h>
 
 /** skip_under_emulator() - leave the test when COFFER_TEST_EMULATOR is set (mk/tests.mk); @lacks says what qemu lacks */
 static inline void
