@@ -111,6 +111,9 @@ def remember(path):
 
 # ---- measuring ----
 
+WARM_MIB = 1500  # more than any timed run takes
+
+
 class Run:
     """One way to do the job: its name, its command, what it makes, and what comes before it (unmeasured)."""
     def __init__(self, name, command, target=None, before=None):
@@ -121,7 +124,7 @@ class Run:
         remove(self.target)
         if self.before:
             self.before()
-        done = subprocess.run([os.path.join(place.build, 'bench', 'measure'), place.result, *self.command],
+        done = subprocess.run([os.path.join(place.build, 'bench', 'measure'), place.result, str(WARM_MIB), *self.command],
                               stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, check=False)
         if done.returncode != 0:
             said = done.stderr.decode('utf-8', 'replace').strip().splitlines() or ['nothing']
@@ -135,7 +138,8 @@ def compete(place, rounds, runs):
     """Let the runs take turns; each goes first in turn.  Returns the seconds of each, round by round.
 
     What makes a file runs twice, and the second time counts.  On a virtual machine a page of memory that comes fresh from the
-    host costs more than all that is measured here; the first time brings just those pages that the second will use.
+    host costs more than all that is measured here; the first time brings just those pages that the second will use, and
+    tests/bench/measure.c takes and frees enough of them before each run.
     """
     seconds = [[] for _ in runs]
     for turn in range(rounds):
@@ -496,8 +500,8 @@ partly the host's.
 
 * Files hold random bytes, {size_text(place.size)} of them where no size is named. Targets are new files each time, on
   {place.about}.
-* What makes a file is run twice in a row, and the second time counts: memory that comes fresh from the host of a virtual
-  machine costs more than everything that is measured here. Programs by others get files of half the size.
+* Before each run memory is taken and given back, and what makes a file is run twice in a row, and the second time counts:
+  memory that comes fresh from the host of a virtual machine costs more than everything that is measured here. Programs by others get files of half the size.
 * "all of it" is a process from its start to its end. "In a program that runs" is from `coffer_model_open()` to the last verified
   byte in memory.
 * Cold means that the page cache holds nothing of the file (`posix_fadvise`); the host's cache may.
