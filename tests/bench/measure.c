@@ -68,6 +68,7 @@ main(int argc, char **argv)
 {
 	struct rusage used;
 	double start, took;
+	size_t warm_mib;
 	FILE *result;
 	int status;
 	pid_t pid;
@@ -76,7 +77,9 @@ main(int argc, char **argv)
 		fprintf(stderr, "usage: measure RESULT WARM_MIB COMMAND ARGUMENT...\n");
 		return 2;
 	}
-	warm(strtoul(argv[2], NULL, 10));
+	if (sscanf(argv[2], "%zu", &warm_mib) != 1)
+		return 2;
+	warm(warm_mib);
 	start = now();
 	if (posix_spawnp(&pid, argv[3], NULL, NULL, argv + 3, environ) != 0) {
 		fprintf(stderr, "measure: cannot run %s\n", argv[3]);
