@@ -36,8 +36,8 @@ else
 FEATURES += -DHAVE_IPSEC_MB=0
 endif
 
-LIBS := -lcrypto -ljansson $(LIBS_IPSEC_MB) -lpthread
-ALL_CPPFLAGS := -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -Iinclude -Isrc $(FEATURES) $(CPPFLAGS)
+LIBS := -lcrypto -ljansson -lp11-kit -ldl $(LIBS_IPSEC_MB) -lpthread
+ALL_CPPFLAGS := -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -Iinclude -Isrc -I/usr/include/p11-kit-1 $(FEATURES) $(CPPFLAGS)
 ALL_CFLAGS := -std=gnu11 $(WARNINGS) $(WERROR) $(HARDENING) -fvisibility=hidden -pthread $(SAN) $(CFLAGS)
 ALL_LDFLAGS := $(LDHARDENING) -pthread $(SAN) $(LDFLAGS)
 

@@ -28,7 +28,7 @@ includedir=$(INCLUDEDIR)
 Name: coffer
 Description: keep AI model weights secret
 Version: $(VERSION)
-Requires.private: libcrypto jansson
+Requires.private: libcrypto jansson p11-kit-1
 Libs: -L$${libdir} -lcoffer
 Libs.private: $(LIBS_IPSEC_MB) -lpthread
 Cflags: -I$${includedir}

@@ -17,6 +17,7 @@
 #include <coffer/open.h>
 #include <coffer/rewrap.h>
 #include <coffer/seal.h>
+#include <coffer/sign.h>
 #include <coffer/tensors.h>
 
 #ifdef __cplusplus

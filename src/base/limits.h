@@ -35,6 +35,19 @@
 #define LIMIT_TENSORS (1u << 20)
 #define LIMIT_TENSOR_NAME 65536u
 
+/* signatures */
+#define LIMIT_BUNDLE (128u << 20) /* bytes of a signature file */
+#define LIMIT_CERT (64u << 10)	  /* bytes of one certificate */
+#define LIMIT_CERTS 64u		  /* of one chain or one file (a system's own store may hold more) */
+#define LIMIT_TLOG_ENTRIES 8u
+#define LIMIT_TIMESTAMPS 32u
+#define LIMIT_TIMESTAMP (64u << 10)
+#define LIMIT_PROOF_HASHES 64u
+#define LIMIT_CHECKPOINT (64u << 10)
+#define LIMIT_TRUSTED_ROOT (4u << 20) /* bytes of a trusted_root.json */
+#define LIMIT_IGNORE_PATHS 1024u
+#define LIMIT_SHARDS 4000000u /* of one manifest */
+
 /* memory for bulk work, in bytes, over all threads */
 #define LIMIT_BULK_MEMORY (UINT64_C(32) << 20)
 

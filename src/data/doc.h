@@ -30,6 +30,14 @@ struct doc; /* a value; those inside another belong to it */
  */
 coffer_err doc_parse(struct fault *f, const char *what, struct view text, struct doc **out);
 
+/**
+ * doc_parse_foreign() - read one document that others write
+ *
+ * As doc_parse(), but text may hold control characters (no NUL), names any UTF-8, and numbers may be fractions or negative.  What it gives
+ * cannot be written canonically.
+ */
+coffer_err doc_parse_foreign(struct fault *f, const char *what, struct view text, struct doc **out);
+
 /** doc_free() - free *@d and set it to NULL; NULL is fine */
 void doc_free(struct doc **d);
 
@@ -43,6 +51,18 @@ bool doc_is_object(const struct doc *d);
 bool doc_is_array(const struct doc *d);
 /** doc_text() - NUL-terminated UTF-8 without control characters of @min to @max bytes, or NULL */
 const char *doc_text(const struct doc *d, size_t min, size_t max);
+/** doc_string() - any text, as bytes that live as long as @d */
+bool doc_string(const struct doc *d, struct view *out);
+/** doc_is_null() - whether it is there and null */
+bool doc_is_null(const struct doc *d);
+/** doc_bool() - true or false */
+bool doc_bool(const struct doc *d, bool *out);
+/** doc_whole() - a whole number from 0 to @max, be it written 5, 5.0 or 5e0 */
+bool doc_whole(const struct doc *d, uint64_t max, uint64_t *out);
+/** doc_decimal() - text that is a whole number from 0 to @max without sign or leading zero, as protobuf's JSON writes int64; a plain number too */
+bool doc_decimal(const struct doc *d, uint64_t max, uint64_t *out);
+/** doc_b64_buf() - text that is base64, appended to @out; COFFER_E_FORMAT, without a sentence, when it is not, or is longer than the ceiling */
+coffer_err doc_b64_buf(struct fault *f, const struct doc *d, struct buf *out);
 /** doc_number() - a whole number from @min to @max */
 bool doc_number(const struct doc *d, uint64_t min, uint64_t max, uint64_t *out);
 /** doc_hex() - text of exactly 2 · @len lower-case hex digits */

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What an OMS signature says about a model: its files and their hashes, as an in-toto statement with the
+ * predicate https://model_signing/signature/v1.0.
+ */
+#ifndef SIGN_MANIFEST_H
+#define SIGN_MANIFEST_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/fault.h"
+#include "base/view.h"
+#include "crypto/digest.h"
+
+#define MANIFEST_SHARD_SIZE UINT64_C(1000000000) /* the default */
+
+enum manifest_method { MANIFEST_FILES, MANIFEST_SHARDS };
+
+/** struct resource - a file, or the bytes @start to @end of one when the method is shards */
+struct resource {
+	char *path; /* relative, checked; «.» for a model of one file that model_signing signed */
+	uint64_t start, end;
+	uint8_t digest[DIGEST_MAX];
+};
+
+struct manifest {
+	char *subject; /* informative: the last part of the model's path */
+	struct resource *resources;
+	size_t n, cap;
+	enum manifest_method method;
+	enum digest_kind hash; /* sha256, blake2b or blake3 */
+	uint64_t shard_size;
+	bool allow_symlinks;
+	char **ignore_paths; /* relative to the model */
+	size_t n_ignore_paths;
+	bool v02; /* of model_signing 0.2.0: read, never written */
+};
+
+void manifest_init(struct manifest *m);
+void manifest_free(struct manifest *m);
+
+/** manifest_add() - append a resource; @path is copied */
+coffer_err manifest_add(struct fault *f, struct manifest *m, const char *path, uint64_t start, uint64_t end,
+			const uint8_t *digest);
+
+/** manifest_ignore() - append an ignored path, copied */
+coffer_err manifest_ignore(struct fault *f, struct manifest *m, const char *path);
+
+/** manifest_sort() - the order of the specification: by whole name, code points (5.2.1) */
+void manifest_sort(struct manifest *m);
+
+/** manifest_root() - SHA-256 of all digests in the order listed */
+coffer_err manifest_root(struct fault *f, const struct manifest *m, uint8_t out[static 32]);
+
+/** manifest_write() - append the statement, in the specification's form; the manifest must be sorted and not empty */
+coffer_err manifest_write(struct fault *f, const struct manifest *m, struct buf *out);
+
+/**
+ * manifest_parse() - read the payload of an envelope whose signature was verified
+ *
+ * Refuses what the specification refuses and what would lead out of the model: absolute names, «..», doubled entries, an ignored path
+ * that hides everything; recomputes the root.  Takes what real writers produce (docs/signing.md lists each tolerance).
+ * COFFER_E_FORMAT; COFFER_E_UNSUPPORTED for another predicate, hash or method; COFFER_E_AUTH when the root differs.
+ */
+coffer_err manifest_parse(struct fault *f, struct view payload, struct manifest *out);
+
+#endif
