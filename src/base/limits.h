@@ -38,6 +38,7 @@
 /* signatures */
 #define LIMIT_BUNDLE (128u << 20) /* bytes of a signature file */
 #define LIMIT_PEM (4u << 20)	  /* bytes of a PEM file: a system's roots are 220 kB */
+#define LIMIT_KEY_PEM (64u << 10) /* bytes of a private or public key in PEM */
 #define LIMIT_CERT (64u << 10)	  /* bytes of one certificate */
 #define LIMIT_CERTS 64u		  /* of one chain or one file (a system's own store may hold more) */
 #define LIMIT_TLOG_ENTRIES 8u
@@ -48,6 +49,7 @@
 #define LIMIT_TRUSTED_ROOT (4u << 20) /* bytes of a trusted_root.json */
 #define LIMIT_IGNORE_PATHS 1024u
 #define LIMIT_SHARDS 4000000u /* of one manifest */
+#define LIMIT_FINDINGS 1000u    /* that a verdict keeps of failures, and of what was left out; all are counted */
 
 /* memory for bulk work, in bytes, over all threads */
 #define LIMIT_BULK_MEMORY (UINT64_C(32) << 20)
