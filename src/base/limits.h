@@ -22,6 +22,7 @@
 #define LIMIT_FOREIGN (64u << 10)   /* bytes of a recipient of an unknown kind */
 #define LIMIT_KEYBLOCK (256u << 20) /* bytes of coffer.json */
 #define LIMIT_JSON_DEPTH 32u
+#define LIMIT_JSON_VALUES (1u << 18) /* of a document that others write */
 #define LIMIT_SCRYPT_LOG_N 20u
 #define LIMIT_PASSPHRASE 1024u
 #define LIMIT_KEY_FILE 4096u
