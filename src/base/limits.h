@@ -50,6 +50,7 @@
 #define LIMIT_TRUSTED_ROOT (4u << 20) /* bytes of a trusted_root.json */
 #define LIMIT_IGNORE_PATHS 1024u
 #define LIMIT_SHARDS 4000000u /* of one manifest */
+#define LIMIT_SIGNED_PATH 4096u
 #define LIMIT_FINDINGS 1000u    /* that a verdict keeps of failures, and of what was left out; all are counted */
 
 /* memory for bulk work, in bytes, over all threads */

@@ -27,7 +27,7 @@
 static enum digest_kind
 digest_kind(enum coffer_file_hash hash)
 {
-	return hash == COFFER_HASH_BLAKE2B ? DIGEST_BLAKE2B
+	return hash == COFFER_HASH_BLAKE2B  ? DIGEST_BLAKE2B
 	       : hash == COFFER_HASH_BLAKE3 ? DIGEST_BLAKE3
 					    : DIGEST_SHA256;
 }
@@ -106,8 +106,7 @@ sign_run_place(struct fault *f, struct sign_run *r, const char *path)
 
 	TRY(sign_model_within(f, &r->model, path, &relative));
 	if (relative && *relative == '\0')
-		TRY(fault_set(f, COFFER_E_USAGE,
-			      "%s is the model itself; name another file for the signature", path));
+		TRY(fault_set(f, COFFER_E_USAGE, "%s is the model itself; name another file for the signature", path));
 	TRY(look_at_place(f, r, path, relative != NULL));
 	if (relative && r->model.folder)
 		TRY(ignore_add(f, &r->ignore, relative));
@@ -142,8 +141,8 @@ is_sealed_name(const char *path)
 static bool
 is_listed(const struct keyblock *k, const char *sealed_path)
 {
-	char *path = is_sealed_name(sealed_path) ? strndup(sealed_path, strlen(sealed_path) - (sizeof(SUFFIX) - 1))
-						 : NULL;
+	char *path =
+		is_sealed_name(sealed_path) ? strndup(sealed_path, strlen(sealed_path) - (sizeof(SUFFIX) - 1)) : NULL;
 	bool listed = path && keyblock_find(k, path) != SIZE_MAX;
 
 	free(path);
@@ -215,9 +214,8 @@ keep_sealed(struct fault *f, struct sign_run *r, const struct keyblock *k)
 		TRY(leave_beside(f, r, w->files[i].path));
 	}
 	if (kept.n != k->n_files)
-		TRY(fault_set(f, COFFER_E_FILESET,
-			      "%s has %zu of its %zu sealed files; a sealed model is signed whole", r->model.shown,
-			      kept.n, k->n_files));
+		TRY(fault_set(f, COFFER_E_FILESET, "%s has %zu of its %zu sealed files; a sealed model is signed whole",
+			      r->model.shown, kept.n, k->n_files));
 	TRY(check_not_hidden(f, r, &kept));
 out:
 	sign_walk_free(w);
@@ -278,9 +276,10 @@ look_again(struct fault *f, struct sign_run *r)
 	TRY(list_files(f, r));
 	path = sign_walk_difference(&before, &r->walk);
 	if (path)
-		TRY(fault_set(f, COFFER_E_CHANGED,
-			      "%s/%s came, went or changed while the model was signed; sign it when nobody writes to it",
-			      r->model.at, path));
+		TRY(fault_set(
+			f, COFFER_E_CHANGED,
+			"%s/%s came, went or changed while the model was signed; sign it when nobody writes to it",
+			r->model.at, path));
 out:
 	sign_walk_free(&before);
 	return err;

@@ -166,8 +166,8 @@ list_single(struct fault *f, const struct sign_model *m, struct sign_walk *out)
 	if (!S_ISREG(st.st_mode))
 		return fault_set(f, COFFER_E_CHANGED, "%s is a file no more", m->shown);
 	if (!text_check(m->name, strlen(m->name)))
-		return fault_set(f, COFFER_E_USAGE, "%s has a name that is not UTF-8 or has control characters; rename it",
-				 m->shown);
+		return fault_set(f, COFFER_E_USAGE,
+				 "%s has a name that is not UTF-8 or has control characters; rename it", m->shown);
 	err = sign_walk_add(f, out, m->name, &st);
 	if (err)
 		sign_walk_free(out);

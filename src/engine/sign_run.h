@@ -18,7 +18,7 @@ struct sign_run {
 	struct coffer_sign_options opt;
 	struct sign_model model;
 	struct ignore ignore;
-	bool has_signature; /* there is an older signature file, */
+	bool has_signature;    /* there is an older signature file, */
 	struct stat signature; /* this one, which is no part of the model */
 	struct sign_walk walk;
 	struct manifest manifest;

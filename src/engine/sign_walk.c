@@ -152,7 +152,7 @@ leave_out(void *arg, const char *path, const char *name)
 static coffer_err
 refuse(struct fault *f, const struct walking *w, const char *path)
 {
-	return w->options->refused ? w->options->refused(w->options->arg, f, path) : f->err;
+	return w->options->refused ? w->options->refused(w->options->arg, f, path) : COFFER_E_USAGE;
 }
 
 /* A name that cannot be shown as it is: with question marks. */
@@ -165,11 +165,12 @@ refuse_name(struct fault *f, const struct walking *w, const char *path)
 	if (!shown)
 		return fault_nomem(f);
 	for (char *c = shown; *c != '\0'; c++)
-		if (*c < 0x20 || *c == 0x7f)
+		if ((unsigned char)*c < 0x20 || (unsigned char)*c >= 0x7f)
 			*c = '?';
-	(void)fault_set(f, COFFER_E_USAGE,
-			"%s/%s has a name that is not UTF-8 or has control characters, which no signature may list; rename it",
-			w->shown, shown);
+	(void)fault_set(
+		f, COFFER_E_USAGE,
+		"%s/%s has a name that is not UTF-8 or has control characters, which no signature may list; rename it",
+		w->shown, shown);
 	err = refuse(f, w, shown);
 	free(shown);
 	return err;

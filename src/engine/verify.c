@@ -165,7 +165,8 @@ ignored(void *arg, struct fault *f, const char *path)
 {
 	struct verifying *v = arg;
 
-	return verdict_find(f, v->verdict, COFFER_FOUND_IGNORED, path, "is left out, as the signature or the caller says");
+	return verdict_find(f, v->verdict, COFFER_FOUND_IGNORED, path,
+			    "is left out, as the signature or the caller says");
 }
 
 static coffer_err
@@ -353,8 +354,9 @@ look_again(struct fault *f, struct verifying *v)
 	if (path) {
 		if (v->verdict->unreadable == COFFER_OK)
 			v->verdict->unreadable = COFFER_E_CHANGED;
-		TRY(verdict_find(f, v->verdict, COFFER_FOUND_UNREADABLE, path,
-				 "came, went or changed while the model was verified; try again when nobody writes to it"));
+		TRY(verdict_find(
+			f, v->verdict, COFFER_FOUND_UNREADABLE, path,
+			"came, went or changed while the model was verified; try again when nobody writes to it"));
 	}
 out:
 	sign_walk_free(&now);
