@@ -81,10 +81,10 @@ need_option(struct fault *f, const char *value, const char *what)
 static coffer_err
 read_certificates(struct fault *f, const char *path, struct certs *list)
 {
-	struct buf pem = BUF_INIT((size_t)LIMIT_CERT * LIMIT_CERTS);
+	struct buf pem = BUF_INIT(LIMIT_PEM);
 	coffer_err err;
 
-	TRY(file_slurp(f, path, pem.max, &pem, NULL));
+	TRY(file_slurp(f, path, LIMIT_PEM, &pem, NULL));
 	TRY(certs_from_pem(f, path, buf_view(&pem), list));
 out:
 	buf_free(&pem);
