@@ -48,6 +48,7 @@
 #define LIMIT_TIMESTAMP (64u << 10)
 #define LIMIT_PROOF_HASHES 64u
 #define LIMIT_CHECKPOINT (64u << 10)
+#define LIMIT_TLOG_BODY (1u << 20)    /* bytes of what a log holds about one signature */
 #define LIMIT_TRUSTED_ROOT (4u << 20) /* bytes of a trusted_root.json */
 #define LIMIT_IGNORE_PATHS 1024u
 #define LIMIT_SHARDS 4000000u	    /* of one manifest */
