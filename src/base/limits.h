@@ -39,6 +39,7 @@
 /* signatures */
 #define LIMIT_BUNDLE (128u << 20) /* bytes of a signature file */
 #define LIMIT_PEM (4u << 20)	  /* bytes of a PEM file: a system's roots are 220 kB */
+#define LIMIT_KEY_PEM (64u << 10) /* bytes of a private or public key in PEM */
 #define LIMIT_CERT (64u << 10)	  /* bytes of one certificate */
 #define LIMIT_CERTS 64u		  /* of one chain or one file */
 #define LIMIT_SYSTEM_CERTS 1024u  /* of a system's own store */
@@ -54,6 +55,7 @@
 #define LIMIT_SHARDS 4000000u	    /* of one manifest */
 #define LIMIT_SIGNED_PATH 4096u	    /* bytes of a file's name in a signature; Linux takes no longer one */
 #define LIMIT_SIGNATURE (16u << 10) /* bytes of one signature */
+#define LIMIT_FINDINGS 1000u /* that a verdict keeps of failures, and of what was left out; all are counted */
 
 /* memory for bulk work, in bytes, over all threads */
 #define LIMIT_BULK_MEMORY (UINT64_C(32) << 20)
