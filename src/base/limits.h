@@ -50,6 +50,19 @@
 #define LIMIT_IGNORE_PATHS 1024u
 #define LIMIT_SHARDS 4000000u /* of one manifest */
 
+/* where trust comes from: metadata of The Update Framework (python-tuf has the same ceilings), and the trust store */
+#define LIMIT_TUF_ROOT 512000u
+#define LIMIT_TUF_TIMESTAMP 16384u
+#define LIMIT_TUF_SNAPSHOT 2000000u
+#define LIMIT_TUF_TARGETS 5000000u
+#define LIMIT_TUF_ROTATIONS 256u   /* new roots of one update */
+#define LIMIT_TUF_KEYS 64u	   /* of one role */
+#define LIMIT_TUF_SIGNATURE 1024u  /* bytes */
+#define LIMIT_TRUST_BINDINGS 1024u /* in one folder */
+#define LIMIT_TRUST_BINDING (16u << 20) /* bytes of one: a trusted root can be in it, as text */
+#define LIMIT_TRUST_NAME 256u	   /* bytes of a model's name */
+#define LIMIT_IDENTITY 2048u	   /* bytes of a signer's identity or its provider's address */
+
 /* memory for bulk work, in bytes, over all threads */
 #define LIMIT_BULK_MEMORY (UINT64_C(32) << 20)
 
