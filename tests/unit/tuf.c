@@ -787,6 +787,18 @@ rotate(unsigned int version, enum repo_key with, const char *expires)
 }
 
 static void
+expect_stored_root(const char *path)
+{
+	const struct buf *want = &repo_find(&repo, path)->text;
+	struct buf got = BUF_INIT(LIMIT_TUF_ROOT);
+
+	assert_int_equal(file_slurp(NULL, "state/root.json", LIMIT_TUF_ROOT, &got, NULL), COFFER_OK);
+	assert_int_equal(got.len, want->len);
+	assert_memory_equal(got.p, want->p, want->len);
+	buf_free(&got);
+}
+
+static void
 test_chain(void **state)
 {
 	(void)state;
@@ -800,9 +812,9 @@ test_chain(void **state)
 	assert_int_equal(repo.n_fetched, 3); /* it began at 3 */
 	/* a mirror that shows the user's root and none behind it */
 	repo_remove(&repo, "2.root.json");
-	repo_publish_root(&repo);
 	rotate(1, K_ROOT_B, FAR);
 	expect_refusal("1.root.json", NOW, COFFER_E_ROLLBACK, "leads to version 1, and version 3 was seen before");
+	expect_stored_root("3.root.json");
 	expect_update(NULL, TARGET_TEXT);
 }
 
