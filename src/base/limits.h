@@ -40,7 +40,8 @@
 #define LIMIT_BUNDLE (128u << 20) /* bytes of a signature file */
 #define LIMIT_PEM (4u << 20)	  /* bytes of a PEM file: a system's roots are 220 kB */
 #define LIMIT_CERT (64u << 10)	  /* bytes of one certificate */
-#define LIMIT_CERTS 64u		  /* of one chain or one file (a system's own store may hold more) */
+#define LIMIT_CERTS 64u		  /* of one chain or one file */
+#define LIMIT_SYSTEM_CERTS 1024u  /* of a system's own store */
 #define LIMIT_TLOG_ENTRIES 8u
 #define LIMIT_TIMESTAMPS 32u
 #define LIMIT_TIMESTAMP (64u << 10)
