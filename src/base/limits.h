@@ -49,7 +49,9 @@
 #define LIMIT_CHECKPOINT (64u << 10)
 #define LIMIT_TRUSTED_ROOT (4u << 20) /* bytes of a trusted_root.json */
 #define LIMIT_IGNORE_PATHS 1024u
-#define LIMIT_SHARDS 4000000u /* of one manifest */
+#define LIMIT_SHARDS 4000000u	    /* of one manifest */
+#define LIMIT_SIGNED_PATH 4096u	    /* bytes of a file's name in a signature; Linux takes no longer one */
+#define LIMIT_SIGNATURE (16u << 10) /* bytes of one signature */
 
 /* where trust comes from: metadata of The Update Framework (python-tuf has the same ceilings), and the trust store */
 #define LIMIT_TUF_ROOT 512000u
