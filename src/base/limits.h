@@ -48,6 +48,10 @@
 #define LIMIT_IGNORE_PATHS 1024u
 #define LIMIT_SHARDS 4000000u /* of one manifest */
 
+/* services */
+#define LIMIT_URL 4096u
+#define LIMIT_HTTP_HEADERS (64u << 10) /* bytes of all headers of one answer */
+
 /* memory for bulk work, in bytes, over all threads */
 #define LIMIT_BULK_MEMORY (UINT64_C(32) << 20)
 
