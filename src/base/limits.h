@@ -67,6 +67,10 @@
 #define LIMIT_TRUST_NAME 256u	   /* bytes of a model's name */
 #define LIMIT_IDENTITY 2048u	   /* bytes of a signer's identity or its provider's address */
 
+/* services */
+#define LIMIT_URL 4096u
+#define LIMIT_HTTP_HEADERS (64u << 10) /* bytes of all headers of one answer */
+
 /* memory for bulk work, in bytes, over all threads */
 #define LIMIT_BULK_MEMORY (UINT64_C(32) << 20)
 
