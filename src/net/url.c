@@ -1,7 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "net/url.h"
 
+#include <stdio.h>
 #include <string.h>
+
+coffer_err
+url_join(struct fault *f, const char *base, const char *path, char **out)
+{
+	size_t len = strlen(base);
+
+	while (len > 0 && base[len - 1] == '/')
+		len--;
+	if (asprintf(out, "%.*s/%s", (int)len, base, path) >= 0)
+		return COFFER_OK;
+	*out = NULL;
+	return fault_nomem(f);
+}
 
 coffer_err
 form_new(struct fault *f, struct form *form, size_t cap)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Names and values in the query of a URL, or in a form (RFC 3986 2.1; application/x-www-form-urlencoded).
+ * URLs put together; names and values in the query of one, or in a form (RFC 3986 2.1; application/x-www-form-urlencoded).
  *
- * They may be secrets: what is written goes into a struct secret of a fixed size, what is read is the caller's to wipe.
+ * Values may be secrets: what is written goes into a struct secret of a fixed size, what is read is the caller's to wipe.
  */
 #ifndef NET_URL_H
 #define NET_URL_H
@@ -13,6 +13,9 @@
 #include "base/fault.h"
 #include "base/view.h"
 #include "mem/secret.h"
+
+/** url_join() - make the URL of @path below @base, with one slash between them; free it with free() */
+coffer_err url_join(struct fault *f, const char *base, const char *path, char **out);
 
 /** struct form - names and values that are being written: «a=b&c=d»; all bytes but letters, digits and -._~ are escaped */
 struct form {

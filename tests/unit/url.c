@@ -4,9 +4,25 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
+
+static void
+urls_are_joined(void **state)
+{
+	static const char *const bases[] = {"https://a/b", "https://a/b/", "https://a/b//"};
+
+	(void)state;
+	for (size_t i = 0; i < 3; i++) {
+		char *joined;
+
+		assert_int_equal(url_join(NULL, bases[i], "c/d", &joined), COFFER_OK);
+		assert_string_equal(joined, "https://a/b/c/d");
+		free(joined);
+	}
+}
 
 static void
 forms_are_written(void **state)
@@ -105,6 +121,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(urls_are_joined),
 		cmocka_unit_test(forms_are_written),
 		cmocka_unit_test(a_form_stays_in_its_room),
 		cmocka_unit_test(queries_are_read),
