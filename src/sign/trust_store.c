@@ -62,18 +62,6 @@ path_in(struct fault *f, const struct folder *d, const char *name, char **out)
 	return COFFER_OK;
 }
 
-/* Others cannot write the folder, so what is looked at is what is read. */
-static coffer_err
-check_file(struct fault *f, const struct folder *d, const char *name, const char *path)
-{
-	int fd = openat(d->fd, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
-	coffer_err err =
-		fd < 0 ? fault_errno(f, errno, "cannot open %s", path) : home_check(f, "the binding", path, fd);
-
-	file_close(&fd);
-	return err;
-}
-
 static coffer_err
 read_file(struct fault *f, const struct folder *d, const char *name, struct stored *out)
 {
@@ -82,8 +70,7 @@ read_file(struct fault *f, const struct folder *d, const char *name, struct stor
 
 	TRY(path_in(f, d, name, &out->path));
 	out->is_system = d->is_system;
-	TRY(check_file(f, d, name, out->path));
-	TRY(file_slurp_at(f, d->fd, name, out->path, LIMIT_TRUST_BINDING, &json));
+	TRY(home_slurp(f, "the binding", d->fd, name, out->path, LIMIT_TRUST_BINDING, &json));
 	TRY(binding_parse(f, out->path, buf_view(&json), &out->binding));
 out:
 	buf_free(&json);
