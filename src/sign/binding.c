@@ -25,7 +25,7 @@ static const struct member {
 	enum need need;
 	size_t max;
 } members[] = {
-	{BINDING_KEY, "public_key", offsetof(struct binding, public_key), TEXT, MUST, LIMIT_KEY_FILE},
+	{BINDING_KEY, "public_key", offsetof(struct binding, public_key), TEXT, MUST, LIMIT_KEY_PEM},
 	{BINDING_CERTIFICATE, "certificate_chain", offsetof(struct binding, certificate_chain), TEXT, MUST, LIMIT_PEM},
 	{BINDING_CERTIFICATE, "tsa_chain", offsetof(struct binding, tsa_chain), TEXT, MAY, LIMIT_PEM},
 	{BINDING_SIGSTORE, "identity", offsetof(struct binding, identity), NAME, MUST, LIMIT_IDENTITY},
