@@ -22,6 +22,7 @@
 #define LIMIT_FOREIGN (64u << 10)   /* bytes of a recipient of an unknown kind */
 #define LIMIT_KEYBLOCK (256u << 20) /* bytes of coffer.json */
 #define LIMIT_JSON_DEPTH 32u
+#define LIMIT_JSON_VALUES (1u << 18) /* of a document that others write */
 #define LIMIT_SCRYPT_LOG_N 20u
 #define LIMIT_PASSPHRASE 1024u
 #define LIMIT_KEY_FILE 4096u
@@ -37,6 +38,7 @@
 
 /* signatures */
 #define LIMIT_BUNDLE (128u << 20) /* bytes of a signature file */
+#define LIMIT_PEM (4u << 20)	  /* bytes of a PEM file: a system's roots are 220 kB */
 #define LIMIT_CERT (64u << 10)	  /* bytes of one certificate */
 #define LIMIT_CERTS 64u		  /* of one chain or one file (a system's own store may hold more) */
 #define LIMIT_TLOG_ENTRIES 8u
