@@ -17,4 +17,7 @@ coffer_err cert_of_x509(struct fault *f, const char *what, X509 *x, struct cert 
 /** cert_x509() - what is inside; lives as long as @c */
 X509 *cert_x509(const struct cert *c);
 
+/** x509_name_text() - append @name as cert_subject() does */
+coffer_err x509_name_text(struct fault *f, const X509_NAME *name, struct buf *out);
+
 #endif
