@@ -55,7 +55,7 @@ out:
 }
 
 static coffer_err
-read_key(struct fault *f, const struct coffer_trust_options *o, struct binding *out)
+read_key(struct fault *f, const struct coffer_trust_options *o, struct trust_binding *out)
 {
 	if (!o->public_key)
 		return fault_set(f, COFFER_E_USAGE, "name the public key that is believed");
@@ -63,7 +63,7 @@ read_key(struct fault *f, const struct coffer_trust_options *o, struct binding *
 }
 
 static coffer_err
-read_certificates(struct fault *f, const struct coffer_trust_options *o, struct binding *out)
+read_certificates(struct fault *f, const struct coffer_trust_options *o, struct trust_binding *out)
 {
 	coffer_err err;
 
@@ -74,7 +74,7 @@ out:
 }
 
 static coffer_err
-read_identity(struct fault *f, const struct coffer_trust_options *o, struct binding *out)
+read_identity(struct fault *f, const struct coffer_trust_options *o, struct trust_binding *out)
 {
 	const char *root = o->trusted_root ? o->trusted_root : o->trust_config;
 
@@ -90,7 +90,7 @@ read_identity(struct fault *f, const struct coffer_trust_options *o, struct bind
 }
 
 coffer_err
-trust_read(struct fault *f, const struct coffer_trust_options *options, struct binding *out)
+trust_read(struct fault *f, const struct coffer_trust_options *options, struct trust_binding *out)
 {
 	coffer_err err;
 
@@ -116,7 +116,7 @@ out:
 /* ---- a binding into a verifier ---- */
 
 static coffer_err
-make_key(struct fault *f, const struct binding *b, struct verifier **out)
+make_key(struct fault *f, const struct trust_binding *b, struct verifier **out)
 {
 	struct pubkey *key = NULL;
 	coffer_err err;
@@ -143,7 +143,7 @@ out:
 }
 
 static coffer_err
-read_roots(struct fault *f, const struct binding *b, struct cert_trust *out)
+read_roots(struct fault *f, const struct trust_binding *b, struct cert_trust *out)
 {
 	struct certs given = {NULL, 0};
 	coffer_err err;
@@ -158,7 +158,7 @@ out:
 }
 
 static coffer_err
-make_certificate(struct fault *f, const struct binding *b, int64_t verify_at, struct verifier **out)
+make_certificate(struct fault *f, const struct trust_binding *b, int64_t verify_at, struct verifier **out)
 {
 	struct cert_trust trust = {.has_time = verify_at != 0, .at = verify_at};
 	coffer_err err;
@@ -176,7 +176,7 @@ out:
 }
 
 static coffer_err
-find_root(struct fault *f, const struct binding *b, enum imported_by by, struct trusted_root **out)
+find_root(struct fault *f, const struct trust_binding *b, enum imported_by by, struct trusted_root **out)
 {
 	struct imported i = {.path = NULL};
 	coffer_err err;
@@ -191,7 +191,7 @@ out:
 }
 
 static coffer_err
-make_sigstore(struct fault *f, const struct binding *b, enum imported_by by, struct verifier **out)
+make_sigstore(struct fault *f, const struct trust_binding *b, enum imported_by by, struct verifier **out)
 {
 	struct trusted_root *root = NULL;
 	coffer_err err;
@@ -203,7 +203,8 @@ out:
 }
 
 coffer_err
-trust_verifier(struct fault *f, const struct binding *b, int64_t verify_at, enum imported_by by, struct verifier **out)
+trust_verifier(struct fault *f, const struct trust_binding *b, int64_t verify_at, enum imported_by by,
+	       struct verifier **out)
 {
 	*out = NULL;
 	switch (b->method) {
@@ -220,7 +221,7 @@ trust_verifier(struct fault *f, const struct binding *b, int64_t verify_at, enum
 /* ---- a binding as a line ---- */
 
 static coffer_err
-describe_key(struct fault *f, const struct binding *b, struct buf *out)
+describe_key(struct fault *f, const struct trust_binding *b, struct buf *out)
 {
 	struct buf pem = BUF_INIT(LIMIT_KEY_PEM);
 	struct pubkey *key = NULL;
@@ -240,7 +241,7 @@ out:
 }
 
 static coffer_err
-describe_certificates(struct fault *f, const struct binding *b, struct buf *out)
+describe_certificates(struct fault *f, const struct trust_binding *b, struct buf *out)
 {
 	struct cert_trust trust = {.has_time = false};
 	coffer_err err;
@@ -261,7 +262,7 @@ out:
 }
 
 coffer_err
-trust_describe(struct fault *f, const struct binding *b, struct buf *out)
+trust_describe(struct fault *f, const struct trust_binding *b, struct buf *out)
 {
 	coffer_err err;
 
@@ -286,7 +287,8 @@ out:
 
 /* A trust of @b; takes nothing over. */
 static coffer_err
-new_trust(struct fault *f, const struct binding *b, int64_t verify_at, enum imported_by by, struct coffer_trust **out)
+new_trust(struct fault *f, const struct trust_binding *b, int64_t verify_at, enum imported_by by,
+	  struct coffer_trust **out)
 {
 	struct coffer_trust *t = calloc(1, sizeof(*t));
 	coffer_err err;
@@ -305,7 +307,7 @@ coffer_err
 coffer_trust_open(struct coffer_ctx *ctx, const struct coffer_trust_options *options, struct coffer_trust **trust_out)
 {
 	struct fault *f = ctx_begin(ctx);
-	struct binding b = {.model = NULL};
+	struct trust_binding b = {.model = NULL};
 	coffer_err err;
 
 	*trust_out = NULL;

@@ -17,7 +17,7 @@ static const struct trust_dirs everywhere = {NULL, NULL};
 
 /* Whoever any root of this system certifies is no publisher; a time that is fixed now is wrong for what comes. */
 static coffer_err
-check_can_bind(struct fault *f, const struct coffer_trust_options *o, const struct binding *b)
+check_can_bind(struct fault *f, const struct coffer_trust_options *o, const struct trust_binding *b)
 {
 	if (b->method == BINDING_CERTIFICATE && !b->certificate_chain)
 		return fault_set(f, COFFER_E_USAGE,
@@ -31,7 +31,7 @@ coffer_err
 coffer_trust_add(struct coffer_ctx *ctx, const char *model, const struct coffer_trust_options *options)
 {
 	struct fault *f = ctx_begin(ctx);
-	struct binding b = {.model = NULL};
+	struct trust_binding b = {.model = NULL};
 	struct verifier *verifier = NULL;
 	coffer_err err;
 
@@ -64,7 +64,7 @@ static const enum coffer_method methods[] = {
 };
 
 static coffer_err
-describe(struct fault *f, const struct binding *b, char **out)
+describe(struct fault *f, const struct trust_binding *b, char **out)
 {
 	struct buf who = BUF_INIT(WHO_MAX);
 	coffer_err err;

@@ -336,7 +336,7 @@ out:
 }
 
 coffer_err
-trust_store_add(struct fault *f, const struct trust_dirs *dirs, const struct binding *b)
+trust_store_add(struct fault *f, const struct trust_dirs *dirs, const struct trust_binding *b)
 {
 	struct folder d = FOLDER_INIT;
 	struct buf json = BUF_INIT((size_t)2 * LIMIT_TRUST_BINDING);
