@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "base/enc.h"
 #include "base/utf8.h"
 
 #define TEXT_MAX ((size_t)1 << 30)
@@ -99,6 +100,22 @@ json_out_str(struct json_out *j, const char *key, const char *s)
 		add_quoted(j, s);
 	else
 		add_str(j, "null");
+}
+
+void
+json_out_b64(struct json_out *j, const char *key, struct view bytes)
+{
+	size_t len = ENC_B64_LEN(bytes.len);
+
+	add_key(j, key);
+	add_str(j, "\"");
+	if (j->err == COFFER_OK)
+		j->err = buf_reserve(j->f, &j->text, len + 1);
+	if (j->err == COFFER_OK) {
+		enc_b64(bytes.p, bytes.len, (char *)j->text.p + j->text.len);
+		j->text.len += len;
+	}
+	add_str(j, "\"");
 }
 
 void

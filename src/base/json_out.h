@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "base/buf.h"
+#include "base/view.h"
 
 enum json_kind { JSON_OBJECT, JSON_ARRAY };
 
@@ -34,6 +35,9 @@ void json_out_end(struct json_out *j);
 
 /** json_out_str() - text; bytes that are no UTF-8 become U+FFFD; NULL becomes null */
 void json_out_str(struct json_out *j, const char *key, const char *s);
+
+/** json_out_b64() - bytes as base64 with padding */
+void json_out_b64(struct json_out *j, const char *key, struct view bytes);
 
 void json_out_uint(struct json_out *j, const char *key, uint64_t v);
 void json_out_bool(struct json_out *j, const char *key, bool v);

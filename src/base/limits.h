@@ -22,6 +22,7 @@
 #define LIMIT_FOREIGN (64u << 10)   /* bytes of a recipient of an unknown kind */
 #define LIMIT_KEYBLOCK (256u << 20) /* bytes of coffer.json */
 #define LIMIT_JSON_DEPTH 32u
+#define LIMIT_JSON_VALUES (1u << 18) /* of a document that others write */
 #define LIMIT_SCRYPT_LOG_N 20u
 #define LIMIT_PASSPHRASE 1024u
 #define LIMIT_KEY_FILE 4096u
@@ -37,16 +38,23 @@
 
 /* signatures */
 #define LIMIT_BUNDLE (128u << 20) /* bytes of a signature file */
+#define LIMIT_PEM (4u << 20)	  /* bytes of a PEM file: a system's roots are 220 kB */
+#define LIMIT_KEY_PEM (64u << 10) /* bytes of a private or public key in PEM */
 #define LIMIT_CERT (64u << 10)	  /* bytes of one certificate */
-#define LIMIT_CERTS 64u		  /* of one chain or one file (a system's own store may hold more) */
+#define LIMIT_CERTS 64u		  /* of one chain or one file */
+#define LIMIT_SYSTEM_CERTS 1024u  /* of a system's own store */
 #define LIMIT_TLOG_ENTRIES 8u
 #define LIMIT_TIMESTAMPS 32u
 #define LIMIT_TIMESTAMP (64u << 10)
 #define LIMIT_PROOF_HASHES 64u
 #define LIMIT_CHECKPOINT (64u << 10)
+#define LIMIT_TLOG_BODY (1u << 20)    /* bytes of what a log holds about one signature */
 #define LIMIT_TRUSTED_ROOT (4u << 20) /* bytes of a trusted_root.json */
 #define LIMIT_IGNORE_PATHS 1024u
-#define LIMIT_SHARDS 4000000u /* of one manifest */
+#define LIMIT_SHARDS 4000000u	    /* of one manifest */
+#define LIMIT_SIGNED_PATH 4096u	    /* bytes of a file's name in a signature; Linux takes no longer one */
+#define LIMIT_SIGNATURE (16u << 10) /* bytes of one signature */
+#define LIMIT_FINDINGS 1000u /* that a verdict keeps of failures, and of what was left out; all are counted */
 
 /* memory for bulk work, in bytes, over all threads */
 #define LIMIT_BULK_MEMORY (UINT64_C(32) << 20)

@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "crypto/ossl.h"
 
+#include <openssl/bio.h>
 #include <openssl/crypto.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <pthread.h>
+#include <stdarg.h>
+#include <stdio.h>
 
+#include "base/limits.h"
 #include "base/num.h"
 
 /* OpenSSL counts in int */
@@ -29,17 +33,73 @@ ossl_ready(void)
 	return OSSL_LIB_CTX_get0_global_default() != NULL;
 }
 
+/* Empties the queue.  A want of memory is seldom the last error: those who called the allocator add their own words. */
+static bool
+out_of_memory(void)
+{
+	bool found = false;
+	unsigned long code;
+
+	while ((code = ERR_get_error()) != 0)
+		found |= ERR_GET_REASON(code) == ERR_R_MALLOC_FAILURE;
+	return found;
+}
+
 coffer_err
 ossl_fault(struct fault *f, const char *what)
 {
 	unsigned long code = ERR_peek_last_error();
 	const char *reason = code ? ERR_reason_error_string(code) : NULL;
-	bool nomem = code && ERR_GET_REASON(code) == ERR_R_MALLOC_FAILURE;
 
-	ERR_clear_error();
-	if (nomem)
+	if (out_of_memory())
 		return fault_nomem(f);
 	return fault_set(f, COFFER_E_INTERNAL, "%s failed in OpenSSL: %s", what, reason ? reason : "no reason given");
+}
+
+coffer_err
+ossl_refusal(struct fault *f, coffer_err err, const char *fmt, ...)
+{
+	char text[sizeof(f->text)];
+	va_list ap;
+
+	if (out_of_memory())
+		return fault_nomem(f);
+	va_start(ap, fmt);
+	(void)vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	return fault_set(f, err, "%s", text);
+}
+
+coffer_err
+ossl_bio(struct fault *f, const char *what, struct view v, BIO **out)
+{
+	*out = NULL;
+	if (!ossl_ready())
+		return fault_nomem(f);
+	if (v.len > LIMIT_PEM)
+		return fault_set(f, COFFER_E_FORMAT, "%s is %zu bytes; at most %u are expected", what, v.len,
+				 LIMIT_PEM);
+	*out = BIO_new_mem_buf(ossl_ptr(v), (int)v.len);
+	return *out ? COFFER_OK : ossl_fault(f, "a stream in memory");
+}
+
+struct view
+ossl_bio_view(BIO *bio)
+{
+	char *p = NULL;
+	long len = BIO_get_mem_data(bio, &p);
+
+	return view_of(p, len > 0 ? (size_t)len : 0);
+}
+
+int
+ossl_no_passphrase(char *buf, int size, int rwflag, void *arg)
+{
+	(void)buf;
+	(void)size;
+	(void)rwflag;
+	(void)arg;
+	return -1;
 }
 
 static bool

@@ -3,7 +3,7 @@
  * Key pairs that sign: ECDSA over P-256, P-384 and P-521 (FIPS 186-5), RSA (RFC 8017) and Ed25519 (RFC 8032).
  *
  * Public keys are SubjectPublicKeyInfo (RFC 5280 4.1.2.7) in DER or PEM; private ones PKCS#8, SEC 1 or PKCS#1 in PEM.
- * Signatures of ECDSA are DER (RFC 3279 2.2.3).  Objects may be used from several threads at once.
+ * Signatures of ECDSA are DER (RFC 3279 2.2.3).  What is no such key, or not a safe one, is COFFER_E_KEY.  Objects may be used from several threads at once.
  */
 #ifndef CRYPTO_PKEY_H
 #define CRYPTO_PKEY_H

@@ -7,6 +7,7 @@
 
 #include "base/enc.h"
 #include "base/limits.h"
+#include "base/num.h"
 #include "base/path.h"
 
 /* struct doc is json_t under another name: nobody else sees jansson */
@@ -22,10 +23,16 @@ out_of(json_t *j)
 	return (struct doc *)j;
 }
 
-/* jansson's own ceiling is 2048 levels of recursion; ours is told from the text, before it. */
-static bool
-is_too_deep(struct view text)
+/* What a text would become in memory, told before jansson builds it. */
+struct shape {
+	size_t depth;	 /* jansson's own ceiling is 2048 levels of recursion */
+	size_t n_values; /* at least as many as there are: «[],» is 3 bytes here and 100 there */
+};
+
+static struct shape
+measure(struct view text)
 {
+	struct shape shape = {.depth = 0, .n_values = 1};
 	size_t depth = 0;
 	bool quoted = false;
 
@@ -40,13 +47,16 @@ is_too_deep(struct view text)
 		} else if (c == '"') {
 			quoted = true;
 		} else if (c == '{' || c == '[') {
-			if (++depth > LIMIT_JSON_DEPTH)
-				return true;
+			shape.n_values++;
+			if (++depth > shape.depth)
+				shape.depth = depth;
+		} else if (c == ',') {
+			shape.n_values++;
 		} else if ((c == '}' || c == ']') && depth > 0) {
 			depth--;
 		}
 	}
-	return false;
+	return shape;
 }
 
 static bool is_sound(const json_t *j);
@@ -96,21 +106,40 @@ is_sound(const json_t *j)
 	}
 }
 
-coffer_err
-doc_parse(struct fault *f, const char *what, struct view text, struct doc **out)
+/* What both kinds have in common; jansson refuses a NUL, bytes that are no UTF-8, and half a surrogate pair by itself. */
+static coffer_err
+load(struct fault *f, const char *what, struct view text, json_t **out)
 {
 	json_error_t e;
 	json_t *j;
 
 	*out = NULL;
-	if (is_too_deep(text))
-		return fault_set(f, COFFER_E_FORMAT, "%s is nested deeper than %u levels", what, LIMIT_JSON_DEPTH);
 	j = json_loadb((const char *)text.p, text.len, JSON_REJECT_DUPLICATES, &e);
 	if (!j && json_error_code(&e) == json_error_out_of_memory)
 		return fault_nomem(f);
 	if (!j)
 		return fault_set(f, COFFER_E_FORMAT, "%s is not JSON as it should be: %s (line %d)", what, e.text,
 				 e.line);
+	*out = j;
+	return COFFER_OK;
+}
+
+static coffer_err
+refuse_depth(struct fault *f, const char *what)
+{
+	return fault_set(f, COFFER_E_FORMAT, "%s is nested deeper than %u levels", what, LIMIT_JSON_DEPTH);
+}
+
+coffer_err
+doc_parse(struct fault *f, const char *what, struct view text, struct doc **out)
+{
+	coffer_err err;
+	json_t *j;
+
+	*out = NULL;
+	if (measure(text).depth > LIMIT_JSON_DEPTH)
+		return refuse_depth(f, what);
+	TRY(load(f, what, text, &j));
 	if (!is_sound(j)) {
 		json_decref(j);
 		return fault_set(
@@ -119,7 +148,27 @@ doc_parse(struct fault *f, const char *what, struct view text, struct doc **out)
 			what);
 	}
 	*out = out_of(j);
-	return COFFER_OK;
+out:
+	return err;
+}
+
+coffer_err
+doc_parse_foreign(struct fault *f, const char *what, struct view text, struct doc **out)
+{
+	struct shape shape = measure(text);
+	coffer_err err;
+	json_t *j;
+
+	*out = NULL;
+	if (shape.depth > LIMIT_JSON_DEPTH)
+		return refuse_depth(f, what);
+	if (shape.n_values > LIMIT_JSON_VALUES)
+		return fault_set(f, COFFER_E_FORMAT, "%s has more than %u values; nobody needs that many", what,
+				 LIMIT_JSON_VALUES);
+	TRY(load(f, what, text, &j));
+	*out = out_of(j);
+out:
+	return err;
 }
 
 void
@@ -174,6 +223,48 @@ doc_text(const struct doc *d, size_t min, size_t max)
 }
 
 bool
+doc_string(const struct doc *d, struct view *out)
+{
+	*out = view_of(json_string_value(in(d)), json_string_length(in(d)));
+	return json_is_string(in(d));
+}
+
+bool
+doc_is_null(const struct doc *d)
+{
+	return json_is_null(in(d));
+}
+
+bool
+doc_bool(const struct doc *d, bool *out)
+{
+	*out = json_is_true(in(d));
+	return json_is_boolean(in(d));
+}
+
+bool
+doc_whole(const struct doc *d, uint64_t max, uint64_t *out)
+{
+	double v = json_real_value(in(d));
+
+	if (!json_is_real(in(d)))
+		return doc_number(d, 0, max, out);
+	/* past 2^53 a double stands for several whole numbers; within, the conversion below is exact */
+	if (!(v >= 0 && v <= (double)DOC_NUMBER_MAX) || v != (double)(uint64_t)v || (uint64_t)v > max)
+		return false;
+	*out = (uint64_t)v;
+	return true;
+}
+
+bool
+doc_decimal(const struct doc *d, uint64_t max, uint64_t *out)
+{
+	const char *s = json_string_value(in(d));
+
+	return s ? num_parse(s, 0, max, out) : doc_number(d, 0, max, out);
+}
+
+bool
 doc_number(const struct doc *d, uint64_t min, uint64_t max, uint64_t *out)
 {
 	json_int_t v = json_integer_value(in(d));
@@ -199,6 +290,24 @@ doc_b64(const struct doc *d, void *out, size_t cap, size_t *len_out)
 
 	*len_out = 0;
 	return s && dec_b64(s, strlen(s), out, cap, len_out);
+}
+
+coffer_err
+doc_b64_buf(struct fault *f, const struct doc *d, struct buf *out)
+{
+	const char *s = json_string_value(in(d));
+	size_t len = json_string_length(in(d)), room, got;
+	coffer_err err;
+
+	if (!s)
+		return COFFER_E_FORMAT;
+	room = (size_t)num_min(len / 4 * 3, out->max - out->len);
+	TRY(buf_reserve(f, out, room));
+	if (!dec_b64(s, len, room > 0 ? out->p + out->len : NULL, room, &got))
+		return COFFER_E_FORMAT;
+	out->len += got;
+out:
+	return err;
 }
 
 size_t
@@ -329,4 +438,102 @@ void
 doc_remove(struct doc *object, const char *member)
 {
 	(void)json_object_del(in(object), member);
+}
+
+/* ---- the canonical JSON of OLPC ---- */
+
+static coffer_err
+olpc_text(struct fault *f, const char *s, size_t len, struct buf *out)
+{
+	size_t from = 0;
+	coffer_err err;
+
+	TRY(buf_add(f, out, "\"", 1));
+	for (size_t i = 0; i < len; i++) {
+		if (s[i] != '"' && s[i] != '\\')
+			continue;
+		TRY(buf_add(f, out, s + from, i - from));
+		TRY(buf_add(f, out, "\\", 1));
+		from = i;
+	}
+	TRY(buf_add(f, out, s + from, len - from));
+	TRY(buf_add(f, out, "\"", 1));
+out:
+	return err;
+}
+
+static coffer_err
+olpc_array(struct fault *f, const json_t *array, struct buf *out)
+{
+	coffer_err err;
+
+	TRY(buf_add(f, out, "[", 1));
+	for (size_t i = 0; i < json_array_size(array); i++) {
+		if (i > 0)
+			TRY(buf_add(f, out, ",", 1));
+		TRY(doc_olpc(f, out_of(json_array_get(array, i)), out));
+	}
+	TRY(buf_add(f, out, "]", 1));
+out:
+	return err;
+}
+
+struct olpc_object {
+	struct fault *f;
+	struct buf *out;
+	bool comma;
+};
+
+static coffer_err
+olpc_member(void *arg, const char *name, const struct doc *value)
+{
+	struct olpc_object *o = arg;
+	coffer_err err;
+
+	if (o->comma)
+		TRY(buf_add(o->f, o->out, ",", 1));
+	o->comma = true;
+	TRY(olpc_text(o->f, name, strlen(name), o->out));
+	TRY(buf_add(o->f, o->out, ":", 1));
+	TRY(doc_olpc(o->f, value, o->out));
+out:
+	return err;
+}
+
+static coffer_err
+olpc_object(struct fault *f, const struct doc *object, struct buf *out)
+{
+	struct olpc_object o = {.f = f, .out = out, .comma = false};
+	coffer_err err;
+
+	TRY(buf_add(f, out, "{", 1));
+	TRY(doc_each(object, olpc_member, &o));
+	TRY(buf_add(f, out, "}", 1));
+out:
+	return err;
+}
+
+coffer_err
+doc_olpc(struct fault *f, const struct doc *d, struct buf *out)
+{
+	const json_t *j = in(d);
+
+	switch (json_typeof(j)) {
+	case JSON_OBJECT:
+		return olpc_object(f, d, out);
+	case JSON_ARRAY:
+		return olpc_array(f, j, out);
+	case JSON_STRING:
+		return olpc_text(f, json_string_value(j), json_string_length(j), out);
+	case JSON_INTEGER:
+		return buf_printf(f, out, "%" JSON_INTEGER_FORMAT, json_integer_value(j));
+	case JSON_TRUE:
+		return buf_str(f, out, "true");
+	case JSON_FALSE:
+		return buf_str(f, out, "false");
+	case JSON_NULL:
+		return buf_str(f, out, "null");
+	default:
+		return fault_set(f, COFFER_E_FORMAT, "a number that is not whole has no canonical form");
+	}
 }

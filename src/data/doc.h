@@ -34,7 +34,7 @@ coffer_err doc_parse(struct fault *f, const char *what, struct view text, struct
  * doc_parse_foreign() - read one document that others write
  *
  * As doc_parse(), but text may hold control characters (no NUL), names any UTF-8, and numbers may be fractions or negative.  What it gives
- * cannot be written canonically.
+ * cannot be written canonically.  At most LIMIT_JSON_VALUES values, so that memory stays a small multiple of the text.
  */
 coffer_err doc_parse_foreign(struct fault *f, const char *what, struct view text, struct doc **out);
 
@@ -44,6 +44,14 @@ void doc_free(struct doc **d);
 /** doc_canonical() - append the canonical form of @d */
 coffer_err doc_canonical(struct fault *f, const struct doc *d, struct buf *out);
 
+/**
+ * doc_olpc() - append the canonical form that TUF signs (wiki.laptop.org/go/Canonical_JSON, as securesystemslib writes it)
+ *
+ * Members in order of code points, no space, control characters as they are.  Of a document of doc_parse_foreign() too;
+ * COFFER_E_FORMAT when it has a number that is not whole.
+ */
+coffer_err doc_olpc(struct fault *f, const struct doc *d, struct buf *out);
+
 /* ---- reading; all of them take NULL and say no ---- */
 
 const struct doc *doc_get(const struct doc *object, const char *member);
@@ -51,13 +59,13 @@ bool doc_is_object(const struct doc *d);
 bool doc_is_array(const struct doc *d);
 /** doc_text() - NUL-terminated UTF-8 without control characters of @min to @max bytes, or NULL */
 const char *doc_text(const struct doc *d, size_t min, size_t max);
-/** doc_string() - any text, as bytes that live as long as @d */
+/** doc_string() - any text, as bytes that live as long as @d; UTF-8 without NUL, and a NUL follows them */
 bool doc_string(const struct doc *d, struct view *out);
 /** doc_is_null() - whether it is there and null */
 bool doc_is_null(const struct doc *d);
 /** doc_bool() - true or false */
 bool doc_bool(const struct doc *d, bool *out);
-/** doc_whole() - a whole number from 0 to @max, be it written 5, 5.0 or 5e0 */
+/** doc_whole() - a whole number from 0 to @max, be it written 5, 5.0 or 5e0; with fraction or exponent only below 2^53, where it is exact */
 bool doc_whole(const struct doc *d, uint64_t max, uint64_t *out);
 /** doc_decimal() - text that is a whole number from 0 to @max without sign or leading zero, as protobuf's JSON writes int64; a plain number too */
 bool doc_decimal(const struct doc *d, uint64_t max, uint64_t *out);

@@ -237,6 +237,17 @@ scan_uint(struct fault *f, struct scan *r, uint64_t *out)
 	return COFFER_OK;
 }
 
+/* one digit or more, behind those that are in *v */
+static bool
+take_digits(struct scan *r, uint64_t *v)
+{
+	bool good = next_is_digit(r);
+
+	for (; next_is_digit(r); r->p++)
+		good = good && num_mul(*v, 10, v) && num_add(*v, (uint64_t)(*r->p - '0'), v);
+	return good;
+}
+
 static bool
 skip_digits(struct scan *r)
 {
@@ -245,6 +256,57 @@ skip_digits(struct scan *r)
 	while (next_is_digit(r))
 		r->p++;
 	return true;
+}
+
+/* what follows the point, but for zeros at its end; *places is how many digits that was */
+static bool
+take_fraction(struct scan *r, uint64_t *v, uint64_t *places)
+{
+	struct scan digits = *r;
+
+	if (!skip_digits(r))
+		return false;
+	for (digits.end = r->p; digits.end > digits.p && digits.end[-1] == '0'; digits.end--)
+		;
+	*places = left(&digits);
+	return *places == 0 || take_digits(&digits, v);
+}
+
+/* *v · 10^(@up - @down), if that is whole */
+static bool
+shift_decimal(uint64_t *v, uint64_t up, uint64_t down)
+{
+	uint64_t both = num_min(up, down);
+
+	if (*v == 0)
+		return true;
+	for (up -= both; up > 0; up--)
+		if (!num_mul(*v, 10, v))
+			return false;
+	for (down -= both; down > 0 && *v % 10 == 0; down--)
+		*v /= 10;
+	return down == 0;
+}
+
+coffer_err
+scan_whole(struct fault *f, struct scan *r, uint64_t *out)
+{
+	uint64_t v = 0, places = 0, power = 0, down;
+	bool good, negative = false;
+
+	skip_space(r);
+	good = take(r, '0') || take_digits(r, &v);
+	if (take(r, '.'))
+		good = good && take_fraction(r, &v, &places);
+	if (take(r, 'e') || take(r, 'E')) {
+		if (!take(r, '+'))
+			negative = take(r, '-');
+		good = good && take_digits(r, &power);
+	}
+	if (!good || !num_add(places, negative ? power : 0, &down) || !shift_decimal(&v, negative ? 0 : power, down))
+		return refuse(f, r, "a whole number from 0 is expected, or it is too large");
+	*out = v;
+	return COFFER_OK;
 }
 
 static coffer_err

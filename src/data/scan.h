@@ -58,6 +58,9 @@ coffer_err scan_string(struct fault *f, struct scan *r, struct view *string_out)
 /** scan_uint() - a whole number from 0 to 2^64 - 1, written with digits alone */
 coffer_err scan_uint(struct fault *f, struct scan *r, uint64_t *out);
 
+/** scan_whole() - the same, which may be written 5.0, 50e-1 or 5e0 too: some writers know floating point alone */
+coffer_err scan_whole(struct fault *f, struct scan *r, uint64_t *out);
+
 /** scan_skip() - any one value */
 coffer_err scan_skip(struct fault *f, struct scan *r);
 

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/home.h"
 #include "base/limits.h"
 
 #define SUFFIX ".key"
@@ -18,57 +19,15 @@
 
 /* ---- the folder ---- */
 
-/* The value of a variable; NULL when it is unset, empty, or the program runs with another's rights. */
-static const char *
-setting(const char *name)
-{
-	const char *value = secure_getenv(name);
-
-	return value && *value != '\0' ? value : NULL;
-}
-
 static coffer_err
 find_dir(struct fault *f, const char *dir, char **out)
 {
-	const char *keys = dir ? dir : setting("COFFER_KEYS");
-	const char *config = setting("XDG_CONFIG_HOME"), *home = setting("HOME");
-	int rc;
+	const char *keys = dir ? dir : home_setting("COFFER_KEYS");
 
-	if (keys)
-		rc = asprintf(out, "%s", keys);
-	else if (config && config[0] == '/') /* the XDG specification: a relative one is not there */
-		rc = asprintf(out, "%s/coffer/keys", config);
-	else if (home)
-		rc = asprintf(out, "%s/.config/coffer/keys", home);
-	else
-		return fault_set(f, COFFER_E_NOTFOUND,
-				 "there is no local keyring: neither COFFER_KEYS nor HOME is set");
-	if (rc < 0) {
-		*out = NULL;
-		return fault_nomem(f);
-	}
-	return COFFER_OK;
-}
-
-/* Make the folder and those above it that are not there. */
-static coffer_err
-make_dir(struct fault *f, char *dir)
-{
-	for (char *at = dir + 1; *dir != '\0'; at++) {
-		char c = *at;
-		int rc;
-
-		if (c != '/' && c != '\0')
-			continue;
-		*at = '\0';
-		rc = mkdir(dir, 0700);
-		if (rc != 0 && errno != EEXIST)
-			return fault_errno(f, errno, "cannot make the keyring folder %s", dir);
-		*at = c;
-		if (c == '\0')
-			break;
-	}
-	return COFFER_OK;
+	if (!keys)
+		return home_path(f, HOME_CONFIG, "keys", out);
+	*out = strdup(keys);
+	return *out ? COFFER_OK : fault_nomem(f);
 }
 
 struct store {
@@ -103,7 +62,7 @@ open_store(struct fault *f, const char *dir, enum presence presence, struct stor
 
 	TRY(find_dir(f, dir, &s->dir));
 	if (presence == MAKE_IT)
-		TRY(make_dir(f, s->dir));
+		TRY(home_make(f, "the keyring folder", s->dir));
 	s->fd = open(s->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (s->fd < 0 || fstat(s->fd, &st) != 0)
 		return fault_errno(f, errno, "cannot open the keyring folder %s", s->dir);

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "data/doc.h"
+
+#include "base/limits.h"
 #include "support/text.h"
 
 #include <setjmp.h>
@@ -220,12 +222,239 @@ test_ceiling(void **state)
 	doc_free(&d);
 }
 
+static const struct {
+	const char *text;
+	coffer_err err;
+} foreign[] = {
+	{"{}", COFFER_OK},
+	{" [ ] \n", COFFER_OK},
+	{"[\"\\u0001\\n\x7f\"]", COFFER_OK},
+	{"{\"\xc3\xa4\":1,\"\\n\":2}", COFFER_OK},
+	{"[1.5,-1,-0,1e3,1e308,9223372036854775807]", COFFER_OK},
+	{"[\"\\ud83e\\udd17\"]", COFFER_OK},
+	{DEEP16 DEEP16 SHUT16 SHUT16, COFFER_OK},
+	/* one name twice */
+	{"{\"a\":1,\"a\":1}", COFFER_E_FORMAT},
+	{"{\"a\":1,\"\\u0061\":2}", COFFER_E_FORMAT},
+	{"[{\"\xc3\xa4\":1,\"\\u00e4\":2}]", COFFER_E_FORMAT},
+	/* more than one, or none */
+	{"", COFFER_E_FORMAT},
+	{"{}{}", COFFER_E_FORMAT},
+	{"{} x", COFFER_E_FORMAT},
+	{"{},", COFFER_E_FORMAT},
+	{"\xef\xbb\xbf{}", COFFER_E_FORMAT},
+	{"\"text\"", COFFER_E_FORMAT},
+	{DEEP16 DEEP16 "[]" SHUT16 SHUT16, COFFER_E_FORMAT},
+	/* no text */
+	{"[\"\\u0000\"]", COFFER_E_FORMAT},
+	{"{\"a\\u0000b\":1}", COFFER_E_FORMAT},
+	{"[\"\n\"]", COFFER_E_FORMAT},
+	{"[\"\xff\"]", COFFER_E_FORMAT},
+	{"[\"\xc0\xaf\"]", COFFER_E_FORMAT},
+	{"[\"\xed\xa0\x80\"]", COFFER_E_FORMAT},
+	{"{\"\xff\":1}", COFFER_E_FORMAT},
+	{"[\"\\ud83e\"]", COFFER_E_FORMAT},
+	{"[\"\\ud83ex\"]", COFFER_E_FORMAT},
+	{"[\"\\udd17\\ud83e\"]", COFFER_E_FORMAT},
+	{"{\"\\ud800\":1}", COFFER_E_FORMAT},
+	/* no number that anybody could hold */
+	{"[1e999]", COFFER_E_FORMAT},
+	{"[99999999999999999999999]", COFFER_E_FORMAT},
+};
+
+static void
+test_foreign(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(foreign) / sizeof(foreign[0]); i++) {
+		struct fault f = {.text = ""};
+		struct doc *d;
+		coffer_err err = doc_parse_foreign(&f, "it", view_str(foreign[i].text), &d);
+
+		if (err != foreign[i].err)
+			fail_msg("«%s»: %s", foreign[i].text, f.text);
+		assert_int_equal(d != NULL, err == COFFER_OK);
+		assert_int_equal(f.text[0] != '\0', err != COFFER_OK);
+		doc_free(&d);
+	}
+	assert_int_equal(doc_parse_foreign(NULL, "it", view_of("[]\0", 3), &(struct doc *){NULL}), COFFER_E_FORMAT);
+}
+
+/* «[0,0,…,0]» of @n values, the array itself among them */
+static void
+check_n_values(size_t n, coffer_err want)
+{
+	struct buf text = BUF_INIT(2 * n + 2);
+	struct doc *d;
+
+	assert_int_equal(buf_str(NULL, &text, "[0"), COFFER_OK);
+	for (size_t i = 2; i < n; i++)
+		assert_int_equal(buf_str(NULL, &text, ",0"), COFFER_OK);
+	assert_int_equal(buf_str(NULL, &text, "]"), COFFER_OK);
+	assert_int_equal(doc_parse_foreign(NULL, "it", buf_view(&text), &d), want);
+	doc_free(&d);
+	buf_free(&text);
+}
+
+static void
+test_n_values(void **state)
+{
+	(void)state;
+	check_n_values(LIMIT_JSON_VALUES, COFFER_OK);
+	check_n_values(LIMIT_JSON_VALUES + 1, COFFER_E_FORMAT);
+}
+
+static const struct {
+	const char *value;
+	int64_t whole;	 /* -1: it is none; up to 10^15 */
+	int64_t decimal; /* the same */
+} numbers[] = {
+	{"0", 0, 0},
+	{"7", 7, 7},
+	{"-1", -1, -1},
+	{"1000000000", 1000000000, 1000000000},
+	{"1000000000.0", 1000000000, -1},
+	{"5e0", 5, -1},
+	{"2.5e1", 25, -1},
+	{"1e15", 1000000000000000, -1},
+	{"1000000000000000", 1000000000000000, 1000000000000000},
+	{"1000000000000001", -1, -1},
+	{"1000000000000001.0", -1, -1},
+	{"1.5", -1, -1},
+	{"-5.0", -1, -1},
+	{"1e308", -1, -1},
+	{"1e19", -1, -1},
+	{"\"7\"", -1, 7},
+	{"\"0\"", -1, 0},
+	{"\"07\"", -1, -1},
+	{"\"+7\"", -1, -1},
+	{"\"-7\"", -1, -1},
+	{"\"7.0\"", -1, -1},
+	{"\" 7\"", -1, -1},
+	{"\"7 \"", -1, -1},
+	{"\"\"", -1, -1},
+	{"\"18446744073709551616\"", -1, -1},
+	{"null", -1, -1},
+	{"true", -1, -1},
+	{"[]", -1, -1},
+};
+
+static void
+test_numbers(void **state)
+{
+	const uint64_t max = UINT64_C(1000000000000000);
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
+		char text[64] = "[";
+		struct doc *d;
+		uint64_t v;
+
+		append(text, sizeof(text), numbers[i].value);
+		append(text, sizeof(text), "]");
+		assert_int_equal(doc_parse_foreign(NULL, "it", view_str(text), &d), COFFER_OK);
+		if ((doc_whole(doc_at(d, 0), max, &v) ? (int64_t)v : -1) != numbers[i].whole)
+			fail_msg("%s as a whole number", numbers[i].value);
+		if ((doc_decimal(doc_at(d, 0), max, &v) ? (int64_t)v : -1) != numbers[i].decimal)
+			fail_msg("%s as a decimal one", numbers[i].value);
+		doc_free(&d);
+	}
+}
+
+/* beyond 2^53 a double is no longer one number */
+static void
+test_exact(void **state)
+{
+	static const char text[] =
+		"[9007199254740993,9007199254740991.0,9007199254740993.0,1e18,\"18446744073709551615\"]";
+	struct doc *d;
+	uint64_t v;
+
+	(void)state;
+	assert_int_equal(doc_parse_foreign(NULL, "it", view_str(text), &d), COFFER_OK);
+	assert_true(doc_whole(doc_at(d, 0), UINT64_MAX, &v) && v == UINT64_C(9007199254740993));
+	assert_true(doc_whole(doc_at(d, 1), UINT64_MAX, &v) && v == UINT64_C(9007199254740991));
+	assert_false(doc_whole(doc_at(d, 2), UINT64_MAX, &v));
+	assert_false(doc_whole(doc_at(d, 3), UINT64_MAX, &v));
+	assert_true(doc_decimal(doc_at(d, 4), UINT64_MAX, &v) && v == UINT64_MAX);
+	doc_free(&d);
+}
+
+static void
+test_other_values(void **state)
+{
+	struct doc *d;
+	struct view v;
+	bool is;
+
+	(void)state;
+	assert_int_equal(doc_parse_foreign(NULL, "it", view_str("[true,false,null,\"a\\n\",\"\",0]"), &d), COFFER_OK);
+	assert_true(doc_bool(doc_at(d, 0), &is) && is);
+	assert_true(doc_bool(doc_at(d, 1), &is) && !is);
+	assert_false(doc_bool(doc_at(d, 2), &is) || doc_bool(doc_at(d, 5), &is) || doc_bool(NULL, &is));
+	assert_true(doc_is_null(doc_at(d, 2)));
+	assert_false(doc_is_null(doc_at(d, 1)) || doc_is_null(doc_at(d, 5)) || doc_is_null(NULL));
+	assert_true(doc_string(doc_at(d, 3), &v) && v.len == 2 && memcmp(v.p, "a\n", 3) == 0);
+	assert_true(doc_string(doc_at(d, 4), &v) && v.len == 0);
+	assert_false(doc_string(doc_at(d, 0), &v) || doc_string(doc_at(d, 5), &v) || doc_string(NULL, &v));
+	assert_false(doc_whole(NULL, 9, &(uint64_t){0}) || doc_decimal(NULL, 9, &(uint64_t){0}));
+	doc_free(&d);
+}
+
+static const struct {
+	const char *value;
+	const char *bytes; /* NULL: refused */
+} base64[] = {
+	{"\"Zm9v\"", "foo"},
+	{"\"Zm8=\"", "fo"},
+	{"\"\"", ""},
+	{"\"Zm9vYmFy\"", "foobar"},
+	{"\"Zm9vYmFyYg==\"", "foobarb"}, /* just the ceiling */
+	{"\"Zm9vYmFyYmE=\"", NULL},	 /* one more */
+	{"\"Zm9\\nv\"", NULL},
+	{"\"Zm9v\\n\"", NULL},
+	{"\"Zm8\"", NULL},
+	{"\"Zm9=\"", NULL}, /* spare bits */
+	{"\"Zm-_\"", NULL}, /* of the other alphabet */
+	{"\"Zm8=Zm9v\"", NULL},
+	{"\"====\"", NULL},
+	{"1", NULL},
+	{"null", NULL},
+};
+
+static void
+test_b64_buf(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(base64) / sizeof(base64[0]); i++) {
+		struct buf out = BUF_INIT(8);
+		char text[64] = "[";
+		struct doc *d;
+		coffer_err err;
+
+		append(text, sizeof(text), base64[i].value);
+		append(text, sizeof(text), "]");
+		assert_int_equal(doc_parse_foreign(NULL, "it", view_str(text), &d), COFFER_OK);
+		assert_int_equal(buf_str(NULL, &out, "."), COFFER_OK);
+		err = doc_b64_buf(NULL, doc_at(d, 0), &out);
+		if (err != (base64[i].bytes ? COFFER_OK : COFFER_E_FORMAT))
+			fail_msg("%s", base64[i].value);
+		assert_int_equal(out.len, 1 + (base64[i].bytes ? strlen(base64[i].bytes) : 0));
+		assert_memory_equal(out.p + 1, base64[i].bytes ? base64[i].bytes : "", out.len - 1);
+		buf_free(&out);
+		doc_free(&d);
+	}
+	assert_int_equal(doc_b64_buf(NULL, NULL, &(struct buf)BUF_INIT(8)), COFFER_E_FORMAT);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_texts), cmocka_unit_test(test_nul),      cmocka_unit_test(test_reading),
-		cmocka_unit_test(test_each),  cmocka_unit_test(test_building), cmocka_unit_test(test_ceiling),
+		cmocka_unit_test(test_texts),	cmocka_unit_test(test_nul),	     cmocka_unit_test(test_reading),
+		cmocka_unit_test(test_each),	cmocka_unit_test(test_building),     cmocka_unit_test(test_ceiling),
+		cmocka_unit_test(test_foreign), cmocka_unit_test(test_n_values),     cmocka_unit_test(test_numbers),
+		cmocka_unit_test(test_exact),	cmocka_unit_test(test_other_values), cmocka_unit_test(test_b64_buf),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -82,6 +82,27 @@ test_nesting(void **state)
 }
 
 static void
+test_b64(void **state)
+{
+	struct fault f = {0};
+	struct json_out j;
+
+	(void)state;
+	json_out_init(&j, &f);
+	json_out_begin(&j, NULL, JSON_ARRAY);
+	json_out_b64(&j, NULL, view_of(NULL, 0));
+	json_out_b64(&j, NULL, view_str("f"));
+	json_out_b64(&j, NULL, view_str("foo"));
+	json_out_begin(&j, NULL, JSON_OBJECT);
+	json_out_b64(&j, "b", view_of("\xfb\xff\0\0", 4));
+	json_out_end(&j);
+	json_out_end(&j);
+	assert_int_equal(json_out_done(&j), COFFER_OK);
+	assert_text(&j, "[\"\",\"Zg==\",\"Zm9v\",{\"b\":\"+/8AAA==\"}]\n");
+	json_out_free(&j);
+}
+
+static void
 test_misuse_is_told(void **state)
 {
 	struct fault f = {0};
@@ -113,6 +134,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_strings),
 		cmocka_unit_test(test_nesting),
+		cmocka_unit_test(test_b64),
 		cmocka_unit_test(test_misuse_is_told),
 	};
 

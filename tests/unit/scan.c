@@ -149,6 +149,72 @@ test_uint(void **state)
 	}
 }
 
+static const struct {
+	const char *text;
+	coffer_err err;
+	uint64_t value;
+} wholes[] = {
+	{"0", COFFER_OK, 0},
+	{" 7", COFFER_OK, 7},
+	{"18446744073709551615", COFFER_OK, UINT64_MAX},
+	{"18446744073709551615.000", COFFER_OK, UINT64_MAX},
+	{"1.8446744073709551615e19", COFFER_OK, UINT64_MAX},
+	{"1000000000.0", COFFER_OK, 1000000000},
+	{"1e9", COFFER_OK, 1000000000},
+	{"1E+09", COFFER_OK, 1000000000},
+	{"1.5e1", COFFER_OK, 15},
+	{"1.05e2", COFFER_OK, 105},
+	{"50e-1", COFFER_OK, 5},
+	{"0.0", COFFER_OK, 0},
+	{"0e18446744073709551615", COFFER_OK, 0},
+	{"0.50e1", COFFER_OK, 5},
+	{"18446744073709551616", COFFER_E_FORMAT, 0},
+	{"18446744073709551615.1", COFFER_E_FORMAT, 0},
+	{"1.8446744073709551616e19", COFFER_E_FORMAT, 0},
+	{"1e20", COFFER_E_FORMAT, 0},
+	{"1e18446744073709551615", COFFER_E_FORMAT, 0},
+	{"1e-18446744073709551615", COFFER_E_FORMAT, 0},
+	{"1e99999999999999999999", COFFER_E_FORMAT, 0},
+	{"1.0e-18446744073709551615", COFFER_E_FORMAT, 0},
+	{"1.5e-18446744073709551615", COFFER_E_FORMAT, 0},
+	{"1.5", COFFER_E_FORMAT, 0},
+	{"5e-1", COFFER_E_FORMAT, 0},
+	{"1.05e1", COFFER_E_FORMAT, 0},
+	{"-1", COFFER_E_FORMAT, 0},
+	{"-0", COFFER_E_FORMAT, 0},
+	{"1.", COFFER_E_FORMAT, 0},
+	{".5", COFFER_E_FORMAT, 0},
+	{"1e", COFFER_E_FORMAT, 0},
+	{"1e+-1", COFFER_E_FORMAT, 0},
+	{"", COFFER_E_FORMAT, 0},
+	{"x", COFFER_E_FORMAT, 0},
+	{"\"1\"", COFFER_E_FORMAT, 0},
+	{"00", COFFER_E_FORMAT, 0},
+	{"01.0", COFFER_E_FORMAT, 0},
+};
+
+static void
+test_whole(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(wholes) / sizeof(wholes[0]); i++) {
+		char text[40];
+		struct scan r = scan_begin(text, strlen(wholes[i].text));
+		uint64_t value = 0;
+		coffer_err err;
+
+		memcpy(text, wholes[i].text, strlen(wholes[i].text));
+		err = scan_whole(NULL, &r, &value);
+		/* what is left is no number of its own: the caller expects a comma or an end */
+		if (err == COFFER_OK)
+			err = scan_end(NULL, &r);
+		else
+			assert_int_equal(value, 0);
+		if (err != wholes[i].err || (err == COFFER_OK && value != wholes[i].value))
+			fail_msg("«%s»", wholes[i].text);
+	}
+}
+
 int
 main(void)
 {
@@ -156,6 +222,7 @@ main(void)
 		cmocka_unit_test(test_skip),
 		cmocka_unit_test(test_string),
 		cmocka_unit_test(test_uint),
+		cmocka_unit_test(test_whole),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

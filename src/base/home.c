@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/home.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/file.h"
+
+const char *
+home_setting(const char *name)
+{
+	const char *value = secure_getenv(name);
+
+	return value && *value != '\0' ? value : NULL;
+}
+
+coffer_err
+home_path(struct fault *f, enum home_kind kind, const char *below, char **out)
+{
+	const char *xdg = home_setting(kind == HOME_CONFIG ? "XDG_CONFIG_HOME" : "XDG_DATA_HOME");
+	const char *home = home_setting("HOME");
+	int rc;
+
+	*out = NULL;
+	if (xdg && xdg[0] == '/') /* the XDG specification: a relative one is not there */
+		rc = asprintf(out, "%s/coffer/%s", xdg, below);
+	else if (home)
+		rc = asprintf(out, "%s/%s/coffer/%s", home, kind == HOME_CONFIG ? ".config" : ".local/share", below);
+	else
+		return fault_set(f, COFFER_E_NOTFOUND, "there is no place for %s: HOME is not set", below);
+	if (rc < 0) {
+		*out = NULL;
+		return fault_nomem(f);
+	}
+	return COFFER_OK;
+}
+
+static coffer_err
+make_each(struct fault *f, const char *what, char *dir)
+{
+	for (char *at = dir + 1; *dir != '\0'; at++) {
+		char c = *at;
+		int rc;
+
+		if (c != '/' && c != '\0')
+			continue;
+		*at = '\0';
+		rc = mkdir(dir, 0700);
+		if (rc != 0 && errno != EEXIST)
+			return fault_errno(f, errno, "cannot make %s %s", what, dir);
+		*at = c;
+		if (c == '\0')
+			break;
+	}
+	return COFFER_OK;
+}
+
+coffer_err
+home_make(struct fault *f, const char *what, const char *dir)
+{
+	char *copy = strdup(dir);
+	coffer_err err = copy ? make_each(f, what, copy) : fault_nomem(f);
+
+	free(copy);
+	return err;
+}
+
+coffer_err
+home_check(struct fault *f, const char *what, const char *shown, int fd)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) != 0)
+		return fault_errno(f, errno, "cannot look at %s %s", what, shown);
+	if (st.st_uid != 0 && st.st_uid != geteuid())
+		return fault_set(f, COFFER_E_PERM,
+				 "%s %s belongs to another user (%u), whose word is not yours; make it your own", what,
+				 shown, (unsigned int)st.st_uid);
+	if (st.st_mode & 022)
+		return fault_set(f, COFFER_E_PERM, "others may write %s %s (mode %04o); run: chmod go-w %s", what,
+				 shown, (unsigned int)st.st_mode & 07777, shown);
+	return COFFER_OK;
+}
+
+coffer_err
+home_open(struct fault *f, const char *what, const char *dir, int *fd_out)
+{
+	coffer_err err;
+
+	*fd_out = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (*fd_out < 0)
+		return fault_errno(f, errno, "cannot open %s %s", what, dir);
+	err = home_check(f, what, dir, *fd_out);
+	if (err != COFFER_OK)
+		file_close(fd_out);
+	return err;
+}

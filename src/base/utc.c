@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/utc.h"
+
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#define LAST INT64_C(253402300799) /* the end of the year 9999 */
+
+static bool
+is_digit(char c)
+{
+	return c >= '0' && c <= '9';
+}
+
+/* @form has a 0 for each digit, and every other character as it must be. */
+static bool
+has_form(const char *text, const char *form)
+{
+	for (; *form; text++, form++)
+		if (*form == '0' ? !is_digit(*text) : *text != *form)
+			return false;
+	return true;
+}
+
+/* Whether @text is nothing, or a point and digits, and then «Z». */
+static bool
+is_fraction_and_zone(const char *text)
+{
+	if (text[0] == '.' && is_digit(text[1]))
+		for (text++; is_digit(*text); text++)
+			;
+	return strcmp(text, "Z") == 0;
+}
+
+static int
+number(const char *text, size_t len)
+{
+	int v = 0;
+
+	for (size_t i = 0; i < len; i++)
+		v = v * 10 + (text[i] - '0');
+	return v;
+}
+
+bool
+utc_parse(const char *text, int64_t *out)
+{
+	struct tm tm, again;
+	time_t t;
+
+	*out = 0;
+	if (!has_form(text, "0000-00-00T00:00:00") || !is_fraction_and_zone(text + 19))
+		return false;
+	tm = (struct tm){.tm_year = number(text, 4) - 1900,
+			 .tm_mon = number(text + 5, 2) - 1,
+			 .tm_mday = number(text + 8, 2),
+			 .tm_hour = number(text + 11, 2),
+			 .tm_min = number(text + 14, 2),
+			 .tm_sec = number(text + 17, 2)};
+	again = tm;
+	t = timegm(&again);
+	/* timegm() takes the 31st of April for the 1st of May; RFC 3339 has no such day */
+	if (t < 0 || again.tm_mon != tm.tm_mon || again.tm_mday != tm.tm_mday || again.tm_hour != tm.tm_hour ||
+	    again.tm_min != tm.tm_min || again.tm_sec != tm.tm_sec)
+		return false;
+	*out = t;
+	return true;
+}
+
+const char *
+utc_text(int64_t time, char out[static UTC_LEN + 1])
+{
+	time_t t = (time_t)time;
+	struct tm tm;
+
+	if (time < 0 || time > LAST || !gmtime_r(&t, &tm) ||
+	    strftime(out, UTC_LEN + 1, "%Y-%m-%dT%H:%M:%SZ", &tm) != UTC_LEN)
+		(void)snprintf(out, UTC_LEN + 1, "?");
+	return out;
+}

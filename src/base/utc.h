@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Points in time as text: RFC 3339, in UTC.
+ *
+ * Times are whole seconds since 1970, years 1970 to 9999.
+ */
+#ifndef BASE_UTC_H
+#define BASE_UTC_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define UTC_LEN 20 /* characters of «2026-11-20T13:58:18Z» */
+
+/** utc_parse() - the time that @text is; false unless it is «2026-11-20T13:58:18Z», with or without a fraction, which is dropped */
+bool utc_parse(const char *text, int64_t *out);
+
+/** utc_text() - @time as «2026-11-20T13:58:18Z»; a time outside of the years above becomes «?»; returns @out */
+const char *utc_text(int64_t time, char out[static UTC_LEN + 1]);
+
+#endif
