@@ -733,7 +733,7 @@ def time_faults(u):
     yield fault(7, "stamp-before-authority", outside, "v2", root=valid_for("timestampAuthorities", 0, start=T0 + 1), **stamp())
     yield fault(7, "stamp-after-authority", outside, "v2", root=valid_for("timestampAuthorities", 0, end=T0 - 1), **stamp())
     yield fault(7, "stamp-no-authority", "lists no timestamp authority", "v2", root=without("timestampAuthorities"), **stamp())
-    yield fault(7, "stamp-twice", "same timestamp twice", "v2", bundle=put(lambda v: v * 2, *MATERIAL, "timestampVerificationData", "rfc3161Timestamps"))
+    yield fault(7, "stamp-twice", "timestamp that is there twice", "v2", bundle=put(lambda v: v * 2, *MATERIAL, "timestampVerificationData", "rfc3161Timestamps"))
     yield fault(7, "stamps-too-many", "", "v2", bundle=put(lambda v: v * 33, *MATERIAL, "timestampVerificationData", "rfc3161Timestamps"))
     yield fault(7, "v2-without-stamp", "Rekor v2 needs a trusted timestamp", "v2", stamps=[])
     yield fault(7, "v2-with-a-time-of-its-own", "Rekor v2 needs a trusted timestamp", "v2", stamps=[], bundle=several(
