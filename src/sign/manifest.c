@@ -19,7 +19,6 @@
 #define STATEMENT_TYPE "https://in-toto.io/Statement/v1"
 #define PREDICATE_V1 "https://model_signing/signature/v1." /* and a minor version */
 #define PREDICATE_WRITTEN PREDICATE_V1 "0"
-#define PREDICATE_V02 "https://model_signing/Digests/v0.1"
 
 #define ROOT_LEN 32
 #define SHARD_SIZE_MAX ((uint64_t)INT64_MAX)
@@ -590,7 +589,7 @@ judge(struct fault *f, const struct statement *s, struct manifest *m)
 {
 	if (!scan_is(s->type, STATEMENT_TYPE))
 		return fault_set(f, COFFER_E_UNSUPPORTED, "its _type is not " STATEMENT_TYPE);
-	if (scan_is(s->predicate_type, PREDICATE_V02))
+	if (scan_is(s->predicate_type, STATEMENT_V02))
 		return judge_v02(f, s, m);
 	if (!is_v1(s->predicate_type))
 		return fault_set(f, COFFER_E_UNSUPPORTED,

@@ -4,6 +4,7 @@
 
     universe.py list                      the names of the right ones and of the faults
     universe.py write FOLDER [NAME]       a model, its model.sig and trusted_root.json, right or with the fault NAME
+    universe.py header                    tests/support/universe.h: one for the unit tests, which have no Python
 
 As a module: Universe().make(NAME) gives a Case.  Every fault is one mistake; all signatures are made over the mistake, so that nothing
 but the check that it names can refuse it.  What is made is described by a tree of settings; a case changes some of them:
@@ -887,11 +888,43 @@ def write(folder, case):
             out.write(data)
 
 
+def literal(name, text, comment):
+    """@text as a string of C."""
+    pieces = [text[i:i + 96] for i in range(0, len(text), 96)]
+    lines = ['\t"%s"' % piece.replace("\\", "\\\\").replace('"', '\\"') for piece in pieces]
+    return "/* %s */\nstatic const char %s[] =\n%s;\n" % (comment, name, "\n".join(lines))
+
+
+def header(universe):
+    compact = lambda thing: json.dumps(thing, separators=(",", ":"))
+    v1, v2, message = (universe.make(n) for n in ("v1-stamped", "v2", "v1-message"))
+    digest = ", ".join("0x%02x" % byte for byte in sha256(message.artifact))
+    print("""/* SPDX-License-Identifier: Apache-2.0 */
+/* Made by tests/signing/universe.py: a trusted root, and bundles that it vouches for, all of the second UNIVERSE_TIME. */
+#ifndef SUPPORT_UNIVERSE_H
+#define SUPPORT_UNIVERSE_H
+
+#include <stdint.h>
+
+/* clang-format off */
+#define UNIVERSE_TIME %d
+#define UNIVERSE_IDENTITY "%s"
+#define UNIVERSE_ISSUER "%s"
+""" % (T0, IDENTITY, ISSUER))
+    print(literal("universe_root", compact(v1.root), "trusted_root.json"))
+    print(literal("universe_v1", compact(v1.bundle), "an envelope, Rekor v1 with SET, and a timestamp two seconds later"))
+    print(literal("universe_v2", compact(v2.bundle), "an envelope, Rekor v2, a timestamp two seconds later"))
+    print(literal("universe_message", compact(message.bundle), "the signature of a file, Rekor v1 with SET"))
+    print("/* that file's SHA-256 */\nstatic const uint8_t universe_digest[] = {%s};\n/* clang-format on */\n\n#endif" % digest)
+
+
 def main(arguments):
     universe = Universe()
     if arguments == ["list"]:
         for plan in universe.plans.values():
             print("%2d  %s" % (plan.step, plan.name))
+    elif arguments == ["header"]:
+        header(universe)
     elif len(arguments) in (2, 3) and arguments[0] == "write":
         write(arguments[1], universe.make(*(arguments[2:] or ["v1"])))
     else:
