@@ -7,6 +7,8 @@ UNIT_BIN := $(UNIT_SRC:tests/unit/%.c=$(BUILD)/unit/%)
 FUZZ_SRC := $(sort $(filter-out tests/fuzz/replay.c tests/fuzz/negative.c,$(wildcard tests/fuzz/*.c)))
 REPLAY_BIN := $(FUZZ_SRC:tests/fuzz/%.c=$(BUILD)/replay/%)
 FUZZ_BIN := $(FUZZ_SRC:tests/fuzz/%.c=$(BUILD)/fuzz/%)
+ADAPTER_SRC := $(sort $(wildcard tests/adapters/*.c))
+ADAPTER_BIN := $(ADAPTER_SRC:tests/adapters/%.c=$(BUILD)/adapters/%)
 EXAMPLE_SRC := $(sort $(wildcard examples/*.c))
 EXAMPLE_BIN := $(foreach e,$(EXAMPLE_SRC:examples/%.c=%),$(BUILD)/examples/$e $(BUILD)/examples/shared/$e)
 PRELOADS := $(BUILD)/failalloc.so $(BUILD)/shortio.so
@@ -19,6 +21,12 @@ $(BUILD)/unit/%: tests/unit/%.c $(BUILD)/libcoffer-internal.a $(BUILD)/flags
 	$(SAY) CC $<
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -Itests -o $@ $< $(BUILD)/libcoffer-internal.a $(ALL_LDFLAGS) -lcmocka $(LIBS)
+
+# what drives coffer for the conformance suites of others
+$(BUILD)/adapters/%: tests/adapters/%.c $(BUILD)/libcoffer-internal.a $(BUILD)/flags
+	$(SAY) CC $<
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -o $@ $< $(BUILD)/libcoffer-internal.a $(ALL_LDFLAGS) $(LIBS)
 
 $(BUILD)/replay/%: tests/fuzz/%.c tests/fuzz/replay.c $(BUILD)/libcoffer-internal.a $(BUILD)/flags
 	$(SAY) CC $<
@@ -54,13 +62,15 @@ $(BUILD)/%.so: tests/fault/%.c $(BUILD)/flags
 	$(SAY) CC $<
 	$(Q)$(CC) -D_GNU_SOURCE -std=gnu11 $(WARNINGS) -O2 -g -fPIC -shared -o $@ $< -ldl
 
--include $(UNIT_BIN:=.d) $(EXAMPLE_BIN:=.d)
+-include $(UNIT_BIN:=.d) $(ADAPTER_BIN:=.d) $(EXAMPLE_BIN:=.d)
 
 # ---- the steps, as «NAME: COMMAND» for tests/run ----
 
 UNIT_STEPS = $(foreach t,$(UNIT_BIN),'unit $(notdir $t): $(RUN_WITH) $t')
 REPLAY_STEPS = $(foreach t,$(REPLAY_BIN),'replay $(notdir $t): $(RUN_WITH) $t tests/fuzz/seeds/$(notdir $t)')
 VECTOR_STEPS = 'vectors: python3 tests/vectors/run.py $(BUILD)/coffer'
+SIGNING_STEPS = 'sigstore universe: python3 tests/signing/sigstore_universe.py $(BUILD)/adapters/sigstore' \
+	'sigstore vectors: python3 tests/signing/sigstore_vectors.py $(BUILD)/adapters/sigstore'
 CLI_STEPS = 'cli: BUILD=$(BUILD) tests/cli/run.sh $(BUILD)/coffer'
 EXAMPLE_STEPS = 'examples: RUN_WITH="$(RUN_WITH)" examples/run $(BUILD)'
 # these run the command by its name, as a reader would, so it must be one for this machine
@@ -89,7 +99,7 @@ demo:
 	@+$(MAKE) --no-print-directory $(JOBS) all
 	@scripts/demo --build $(BUILD)
 
-tests: all $(UNIT_BIN) $(REPLAY_BIN) $(EXAMPLE_BIN) $(PRELOADS)
+tests: all $(UNIT_BIN) $(REPLAY_BIN) $(ADAPTER_BIN) $(EXAMPLE_BIN) $(PRELOADS)
 
 examples: $(EXAMPLE_BIN)
 
@@ -103,7 +113,7 @@ check:
 	@+$(MAKE) --no-print-directory check-built
 
 check-built:
-	@tests/run $(UNIT_STEPS) $(REPLAY_STEPS) $(VECTOR_STEPS) $(CLI_STEPS) $(EXAMPLE_STEPS) $(HOWTO_STEPS) $(LINT_STEPS)
+	@tests/run $(UNIT_STEPS) $(REPLAY_STEPS) $(VECTOR_STEPS) $(SIGNING_STEPS) $(CLI_STEPS) $(EXAMPLE_STEPS) $(HOWTO_STEPS) $(LINT_STEPS)
 
 check-all:
 	@.ci/run

@@ -60,4 +60,13 @@ put_be64(uint8_t p[static 8], uint64_t v)
 	put_be32(p + 4, (uint32_t)v);
 }
 
+static inline void
+put_le32(uint8_t p[static 4], uint32_t v)
+{
+	p[0] = (uint8_t)v;
+	p[1] = (uint8_t)(v >> 8);
+	p[2] = (uint8_t)(v >> 16);
+	p[3] = (uint8_t)(v >> 24);
+}
+
 #endif

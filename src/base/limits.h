@@ -47,10 +47,13 @@
 #define LIMIT_TIMESTAMP (64u << 10)
 #define LIMIT_PROOF_HASHES 64u
 #define LIMIT_CHECKPOINT (64u << 10)
+#define LIMIT_TLOG_BODY (1u << 20)    /* bytes of what a log holds about one signature */
 #define LIMIT_TRUSTED_ROOT (4u << 20) /* bytes of a trusted_root.json */
 #define LIMIT_TRUSTED 64u	      /* logs or authorities of a kind in one trusted root */
 #define LIMIT_IGNORE_PATHS 1024u
-#define LIMIT_SHARDS 4000000u /* of one manifest */
+#define LIMIT_SHARDS 4000000u	    /* of one manifest */
+#define LIMIT_SIGNED_PATH 4096u	    /* bytes of a file's name in a signature; Linux takes no longer one */
+#define LIMIT_SIGNATURE (16u << 10) /* bytes of one signature */
 
 /* services */
 #define LIMIT_URL 4096u

@@ -198,9 +198,23 @@ static STACK_OF(X509) * make_stack(const struct certs *list)
 	return stack;
 }
 
-static void
-set_policy(X509_VERIFY_PARAM *param, int64_t at)
+/* To OpenSSL a certificate has expired in its last second; RFC 5280 section 4.1.2.5 counts that one in. */
+static int
+allow_last_second(int good, X509_STORE_CTX *ctx)
 {
+	time_t at = X509_VERIFY_PARAM_get_time(X509_STORE_CTX_get0_param(ctx));
+	X509 *x = X509_STORE_CTX_get_current_cert(ctx);
+
+	return good || (X509_STORE_CTX_get_error(ctx) == X509_V_ERR_CERT_HAS_EXPIRED && x &&
+			ASN1_TIME_cmp_time_t(X509_get0_notAfter(x), at) == 0);
+}
+
+static void
+set_policy(X509_STORE_CTX *ctx, int64_t at)
+{
+	X509_VERIFY_PARAM *param = X509_STORE_CTX_get0_param(ctx);
+
+	X509_STORE_CTX_set_verify_cb(ctx, allow_last_second);
 	X509_VERIFY_PARAM_set_time(param, at);
 	X509_VERIFY_PARAM_set_depth(param, (int)LIMIT_CERTS);
 	X509_VERIFY_PARAM_set_auth_level(param, SECURITY_LEVEL);
@@ -259,7 +273,7 @@ cert_chain(struct fault *f, const struct cert *leaf, const struct chain_policy *
 		*chain_out = (struct certs){.v = NULL, .n = 0};
 	if (!store || !between || !ctx || X509_STORE_CTX_init(ctx, store, cert_x509(leaf), between) != 1)
 		TRY(ossl_fault(f, "building a chain"));
-	set_policy(X509_STORE_CTX_get0_param(ctx), policy->at);
+	set_policy(ctx, policy->at);
 	TRY(verify(f, ctx, cert_x509(leaf), policy->at));
 	TRY(check_leaf(f, leaf, policy->purpose));
 	TRY(check_authorities(f, X509_STORE_CTX_get0_chain(ctx), policy->purpose));

@@ -5,22 +5,23 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "crypto/blake3.h"
 #include "crypto/ossl.h"
 
 struct digest {
 	enum digest_kind kind;
-	EVP_MD_CTX *ctx;
+	EVP_MD_CTX *ctx;      /* of all kinds but one */
+	struct blake3 blake3; /* of that one */
 };
 
 static const struct {
 	const char *name;
 	size_t len;
-	const EVP_MD *(*md)(void);
+	const EVP_MD *(*md)(void); /* NULL: ours */
 } kinds[] = {
-	[DIGEST_SHA256] = {"sha256", 32, EVP_sha256},
-	[DIGEST_SHA384] = {"sha384", 48, EVP_sha384},
-	[DIGEST_SHA512] = {"sha512", 64, EVP_sha512},
-	[DIGEST_BLAKE2B] = {"blake2b", 64, EVP_blake2b512},
+	[DIGEST_SHA256] = {"sha256", 32, EVP_sha256},	[DIGEST_SHA384] = {"sha384", 48, EVP_sha384},
+	[DIGEST_SHA512] = {"sha512", 64, EVP_sha512},	[DIGEST_BLAKE2B] = {"blake2b", 64, EVP_blake2b512},
+	[DIGEST_BLAKE3] = {"blake3", BLAKE3_LEN, NULL},
 };
 
 enum { N_KINDS = sizeof(kinds) / sizeof(kinds[0]) };
@@ -77,7 +78,9 @@ digest_of(struct fault *f, enum digest_kind kind, struct view data, uint8_t out[
 static coffer_err
 begin(struct fault *f, struct digest *d)
 {
-	if (EVP_DigestInit_ex2(d->ctx, kinds[d->kind].md(), NULL) != 1)
+	if (d->kind == DIGEST_BLAKE3)
+		blake3_init(&d->blake3);
+	else if (EVP_DigestInit_ex2(d->ctx, kinds[d->kind].md(), NULL) != 1)
 		return ossl_fault(f, digest_name(d->kind));
 	return COFFER_OK;
 }
@@ -92,8 +95,12 @@ digest_new(struct fault *f, enum digest_kind kind, struct digest **out)
 	if (!d)
 		return fault_nomem(f);
 	d->kind = kind;
-	d->ctx = EVP_MD_CTX_new();
-	TRY(d->ctx ? begin(f, d) : fault_nomem(f));
+	if (kind != DIGEST_BLAKE3) {
+		d->ctx = EVP_MD_CTX_new();
+		if (!d->ctx)
+			TRY(ossl_fault(f, digest_name(kind)));
+	}
+	TRY(begin(f, d));
 	*out = d;
 	d = NULL;
 out:
@@ -104,7 +111,9 @@ out:
 coffer_err
 digest_update(struct fault *f, struct digest *d, const void *bytes, size_t len)
 {
-	if (len > 0 && EVP_DigestUpdate(d->ctx, bytes, len) != 1)
+	if (d->kind == DIGEST_BLAKE3)
+		blake3_update(&d->blake3, bytes, len);
+	else if (len > 0 && EVP_DigestUpdate(d->ctx, bytes, len) != 1)
 		return ossl_fault(f, digest_name(d->kind));
 	return COFFER_OK;
 }
@@ -112,7 +121,9 @@ digest_update(struct fault *f, struct digest *d, const void *bytes, size_t len)
 coffer_err
 digest_final(struct fault *f, struct digest *d, uint8_t out[static DIGEST_MAX])
 {
-	if (EVP_DigestFinal_ex(d->ctx, out, NULL) != 1)
+	if (d->kind == DIGEST_BLAKE3)
+		blake3_final(&d->blake3, out);
+	else if (EVP_DigestFinal_ex(d->ctx, out, NULL) != 1)
 		return ossl_fault(f, digest_name(d->kind));
 	return begin(f, d);
 }

@@ -3,8 +3,9 @@
  * A Sigstore bundle (v0.1 to v0.3) with a DSSE envelope or a message signature: read, written, and what its signature covers.
  *
  * OMS 1.0 uses v0.3 with an envelope over an in-toto statement.  Reading is about form alone: nothing in a bundle is
- * believed before a verifier (verifier.h) has said so.  Every ceiling is in base/limits.h; doubled members, anything
- * behind the end, and lone surrogates are refused.
+ * believed before a verifier (signer.h) has said so.  Every ceiling is in base/limits.h; doubled members, anything
+ * behind the end, lone surrogates, and base64 that is not just that are refused.  Members that nobody here knows are passed over;
+ * null is as good as absent.
  */
 #ifndef SIGN_BUNDLE_H
 #define SIGN_BUNDLE_H
@@ -18,9 +19,9 @@
 #include "base/view.h"
 #include "crypto/cert.h"
 #include "crypto/digest.h"
+#include "sign/dsse.h"
 
 #define BUNDLE_MEDIA_TYPE "application/vnd.dev.sigstore.bundle.v0.3+json"
-#define DSSE_IN_TOTO "application/vnd.in-toto+json"
 
 /* What the verification material holds: exactly one of them. */
 enum bundle_material {
@@ -47,6 +48,16 @@ struct tlog_entry {
 	struct buf body;  /* canonicalizedBody, decoded */
 };
 
+struct doc;
+
+/** tlog_entry_init() - empty, with the ceilings of its buffers */
+void tlog_entry_init(struct tlog_entry *e);
+
+/** tlog_entry_read() - read a TransparencyLogEntry into @e, which was initialised; a count that is absent is 0, as protobuf's JSON has it */
+coffer_err tlog_entry_read(struct fault *f, const struct doc *d, struct tlog_entry *e);
+
+void tlog_entry_free(struct tlog_entry *e);
+
 struct bundle {
 	unsigned int version; /* 1, 2 or 3, for v0.1 … v0.3 */
 
@@ -71,19 +82,25 @@ struct bundle {
 
 void bundle_init(struct bundle *b);
 
-/** bundle_parse() - read @json into @b, which was initialised; @what is for messages; COFFER_E_FORMAT, COFFER_E_UNSUPPORTED */
+/** bundle_parse() - read @json into @b, which was initialised, and is again after a failure; @what is for messages; COFFER_E_FORMAT, COFFER_E_UNSUPPORTED */
 coffer_err bundle_parse(struct fault *f, const char *what, struct view json, struct bundle *b);
 
-/** bundle_write() - append the JSON of @b: v0.3, as the specification of OMS 1.0 wants it */
+/** bundle_write() - append the JSON of @b: v0.3, as the specification of OMS 1.0 wants it; COFFER_E_USAGE when it is larger than LIMIT_BUNDLE */
 coffer_err bundle_write(struct fault *f, const struct bundle *b, struct buf *out);
+
+/** bundle_require_oms() - COFFER_E_UNSUPPORTED unless it is one of OMS 1.0: v0.3, an envelope, of an in-toto statement */
+coffer_err bundle_require_oms(struct fault *f, const struct bundle *b);
+
+/** bundle_add_entry() - append a log entry, taken over, after a failure too */
+coffer_err bundle_add_entry(struct fault *f, struct bundle *b, struct tlog_entry *e);
+
+/** bundle_add_timestamp() - append a TimeStampResp, copied; COFFER_E_FORMAT for one that is there already */
+coffer_err bundle_add_timestamp(struct fault *f, struct bundle *b, struct view response);
 
 /** bundle_free() - free all; initialised again */
 void bundle_free(struct bundle *b);
 
-/** dsse_pae() - append the pre-authentication encoding of DSSE v1: what the signature of an envelope covers */
-coffer_err dsse_pae(struct fault *f, const char *payload_type, struct view payload, struct buf *out);
-
-/** dsse_pae_v02() - append what model_signing 0.2.0 signed instead (reference: Python's repr of the payload), for old bundles alone */
-coffer_err dsse_pae_v02(struct fault *f, const char *payload_type, struct view payload, struct buf *out);
+/** dsse_write() - append the JSON of the envelope of @b alone, as Rekor takes it */
+coffer_err dsse_write(struct fault *f, const struct bundle *b, struct buf *out);
 
 #endif

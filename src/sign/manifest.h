@@ -27,7 +27,7 @@ struct resource {
 };
 
 struct manifest {
-	char *subject; /* informative: the last part of the model's path */
+	char *subject; /* informative: the last part of the model's path; v0.2 has none: NULL */
 	struct resource *resources;
 	size_t n, cap;
 	enum manifest_method method;
@@ -42,11 +42,16 @@ struct manifest {
 void manifest_init(struct manifest *m);
 void manifest_free(struct manifest *m);
 
-/** manifest_add() - append a resource; @path is copied */
+/**
+ * manifest_add() - append a resource; @path is copied, and of @digest as many bytes as @m->hash has, which is set before
+ *
+ * COFFER_E_FORMAT, with a sentence, for a name that a signature cannot hold: absolute, with an empty part, «.» or «..», longer than
+ * LIMIT_SIGNED_PATH, or not UTF-8.  Backslashes, colons and control characters are as good as any other character of a Linux file name.
+ */
 coffer_err manifest_add(struct fault *f, struct manifest *m, const char *path, uint64_t start, uint64_t end,
 			const uint8_t *digest);
 
-/** manifest_ignore() - append an ignored path, copied */
+/** manifest_ignore() - append an ignored path, copied; COFFER_E_FORMAT as manifest_add(), and for «.», which would hide everything */
 coffer_err manifest_ignore(struct fault *f, struct manifest *m, const char *path);
 
 /** manifest_sort() - the order of the specification: by whole name, code points (5.2.1) */
@@ -55,14 +60,18 @@ void manifest_sort(struct manifest *m);
 /** manifest_root() - SHA-256 of all digests in the order listed */
 coffer_err manifest_root(struct fault *f, const struct manifest *m, uint8_t out[static 32]);
 
-/** manifest_write() - append the statement, in the specification's form; the manifest must be sorted and not empty */
+/** manifest_write() - append the statement, in the specification's form; the manifest must be sorted; COFFER_E_USAGE when it is empty */
 coffer_err manifest_write(struct fault *f, const struct manifest *m, struct buf *out);
 
 /**
  * manifest_parse() - read the payload of an envelope whose signature was verified
  *
- * Refuses what the specification refuses and what would lead out of the model: absolute names, «..», doubled entries, an ignored path
- * that hides everything; recomputes the root.  Takes what real writers produce (docs/signing.md lists each tolerance).
+ * @out: initialised; gets the resources in the order listed
+ *
+ * Refuses what the specification refuses and what would lead out of the model: absolute names, «..», doubled entries, shards that are
+ * not the whole of a file, an ignored path that hides everything; recomputes the root.  Takes what real writers produce
+ * (docs/signing.md lists each tolerance); members that it does not know are passed over.  No tree is built: memory is that of the
+ * payload and of @out.
  * COFFER_E_FORMAT; COFFER_E_UNSUPPORTED for another predicate, hash or method; COFFER_E_AUTH when the root differs.
  */
 coffer_err manifest_parse(struct fault *f, struct view payload, struct manifest *out);

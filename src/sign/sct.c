@@ -160,7 +160,7 @@ verify_one(struct fault *f, const struct trusted_root *root, const struct sct *s
 	   const struct cert *issuer)
 {
 	struct buf message = BUF_INIT(SIGNED_MAX);
-	const struct trusted_log *log;
+	const struct trusted_log *log = NULL;
 	coffer_err err = COFFER_OK;
 
 	TRY(check_log(f, root, sct, &log));
