@@ -57,6 +57,14 @@
 #define LIMIT_SIGNATURE (16u << 10) /* bytes of one signature */
 #define LIMIT_FINDINGS 1000u /* that a verdict keeps of failures, and of what was left out; all are counted */
 
+/* services */
+#define LIMIT_URL 4096u
+#define LIMIT_HTTP_HEADERS (64u << 10) /* bytes of all headers of one answer */
+#define LIMIT_ANSWER (1u << 20)	       /* bytes of an answer that holds no payload */
+#define LIMIT_SERVICES 64u	       /* of a kind in one signing config */
+#define LIMIT_TOKEN (64u << 10)	       /* bytes of an identity token, or of an answer that holds one */
+#define LIMIT_CLAIM 2048u
+
 /* memory for bulk work, in bytes, over all threads */
 #define LIMIT_BULK_MEMORY (UINT64_C(32) << 20)
 
