@@ -34,7 +34,7 @@ out:
 static coffer_err
 check_own(struct fault *f, const struct coffer_signer *signer, struct view json)
 {
-	struct buf pae = BUF_INIT(SIZE_MAX);
+	uint8_t hash[DIGEST_MAX];
 	const struct pubkey *key;
 	struct pubkey *own = NULL;
 	struct bundle b;
@@ -43,15 +43,14 @@ check_own(struct fault *f, const struct coffer_signer *signer, struct view json)
 	bundle_init(&b);
 	TRY(bundle_parse(f, "the new signature", json, &b));
 	TRY(own_key(f, signer, &b, &own, &key));
-	TRY(dsse_pae(f, b.payload_type, buf_view(&b.payload), &pae));
-	err = pubkey_verify(f, key, pkey_digest(pubkey_kind(key)), buf_view(&pae), buf_view(&b.signature));
+	TRY(dsse_digest(f, pkey_digest(pubkey_kind(key)), b.payload_type, buf_view(&b.payload), hash));
+	err = pubkey_verify_digest(f, key, pkey_digest(pubkey_kind(key)), hash, buf_view(&b.signature));
 	if (err == COFFER_E_SIGNATURE)
 		err = fault_set(f, COFFER_E_KEY,
 				"the signer made a signature that its own public key refuses: its key and its "
 				"certificate, or the two halves of its key, do not belong together");
 out:
 	bundle_free(&b);
-	buf_free(&pae);
 	pubkey_free(&own);
 	return err;
 }
@@ -66,7 +65,9 @@ oms_sign(struct fault *f, const struct coffer_signer *signer, const struct manif
 	bundle_init(&b);
 	TRY(manifest_write(f, m, &statement));
 	TRY(sign_payload(f, signer->signer, buf_view(&statement), &b));
+	buf_free(&statement); /* of many files it is large */
 	TRY(bundle_write(f, &b, json));
+	bundle_free(&b);
 	TRY(check_own(f, signer, buf_view(json)));
 out:
 	bundle_free(&b);
