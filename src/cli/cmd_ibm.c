@@ -440,7 +440,7 @@ static const struct example dv_examples[] = {
 
 const struct command cmd_sign_encrypt = {
 	.name = "sign+encrypt",
-	.brief = "sign a model, then seal it in place (IBM's command line)",
+	.brief = "sign, then seal in place (IBM's command line)",
 	.operands = "",
 	.about =
 		"Signs the plain files of MODEL, then replaces each by its sealed file; hidden files are left alone. "
@@ -457,7 +457,7 @@ const struct command cmd_sign_encrypt = {
 
 const struct command cmd_decrypt_verify = {
 	.name = "decrypt+verify",
-	.brief = "open a model in place, then verify it (IBM's command line)",
+	.brief = "open in place, then verify (IBM's command line)",
 	.operands = "",
 	.about = "Opens MODEL in place, if it is sealed or has .enc files of IBM's program, then verifies its "
 		 "signature. A "
@@ -472,7 +472,7 @@ const struct command cmd_decrypt_verify = {
 
 const struct command cmd_encrypt_sign = {
 	.name = "encrypt+sign",
-	.brief = "seal a model in place, then sign it (IBM's command line)",
+	.brief = "seal in place, then sign (IBM's command line)",
 	.operands = "",
 	.about = "Replaces each file of MODEL by its sealed file, then signs the sealed files. Without a method it is "
 		 "sigstore.",
@@ -484,7 +484,7 @@ const struct command cmd_encrypt_sign = {
 
 const struct command cmd_verify_decrypt = {
 	.name = "verify+decrypt",
-	.brief = "verify a sealed model, then open it in place (IBM's command line)",
+	.brief = "verify, then open in place (IBM's command line)",
 	.operands = "",
 	.about =
 		"Verifies the signature of the sealed files of MODEL, or of the .enc files of IBM's program, and opens "
@@ -497,7 +497,7 @@ const struct command cmd_verify_decrypt = {
 
 const struct command cmd_encrypt = {
 	.name = "encrypt",
-	.brief = "seal a model in place (IBM's command line)",
+	.brief = "seal in place (IBM's command line)",
 	.operands = "",
 	.about = "As coffer seal --in-place. Its one method is aes-256.",
 	.options = no_options,
@@ -507,7 +507,7 @@ const struct command cmd_encrypt = {
 
 const struct command cmd_decrypt = {
 	.name = "decrypt",
-	.brief = "open a model in place (IBM's command line)",
+	.brief = "open in place (IBM's command line)",
 	.operands = "",
 	.about = "As coffer open --in-place, and for the .enc files of IBM's program. Its one method is aes-256.",
 	.options = no_options,

@@ -153,9 +153,9 @@ open_method(struct fault *f, struct coffer_ctx *ctx, const struct coffer_signer_
 	case COFFER_METHOD_PKCS11_KEY:
 	case COFFER_METHOD_PKCS11_CERTIFICATE:
 	case COFFER_METHOD_SIGSTORE:
-		break;
+		return fault_set(f, COFFER_E_UNSUPPORTED, "this method of signing is not known to this version");
 	}
-	return fault_set(f, COFFER_E_UNSUPPORTED, "this method of signing is not known");
+	return fault_set(f, COFFER_E_USAGE, "signer options without a method");
 }
 
 coffer_err
