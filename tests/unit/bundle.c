@@ -392,6 +392,10 @@ static const struct {
 	 "\"\"", "]}}]}," ENVELOPE "}", LIMIT_PROOF_HASHES, "«hashes»"},
 	{"{" V3 "\"verificationMaterial\":{\"x509CertificateChain\":{\"certificates\":[", "{\"rawBytes\":\"" CERT "\"}",
 	 "]}}," ENVELOPE "}", LIMIT_CERTS, "«certificates»"},
+	/* with the commas between, a byte less and a byte more than it may have */
+	{"{" V3 "\"verificationMaterial\":{" HINT ",\"tlogEntries\":[{" ENTRY_HEAD
+	 ",\"inclusionProof\":{\"checkpoint\":{\"envelope\":\"",
+	 "x", "\"}}}]}," ENVELOPE "}", LIMIT_CHECKPOINT / 2, "«checkpoint»"},
 };
 
 static void
@@ -425,6 +429,27 @@ test_many_timestamps(void **state)
 	}
 	assert_int_equal(bundle_add_timestamp(NULL, &b, view_of(response, 1)), COFFER_E_FORMAT);
 	assert_int_equal(b.n_timestamps, LIMIT_TIMESTAMPS);
+	bundle_free(&b);
+}
+
+static void
+test_many_entries(void **state)
+{
+	struct bundle b;
+	struct tlog_entry e;
+
+	(void)state;
+	bundle_init(&b);
+	tlog_entry_init(&e);
+	for (size_t i = 0; i < LIMIT_TLOG_ENTRIES; i++) {
+		assert_int_equal(buf_str(NULL, &e.body, "body"), COFFER_OK);
+		assert_int_equal(bundle_add_entry(NULL, &b, &e), COFFER_OK);
+		assert_true(b.entries[i].body.len == 4 && e.body.len == 0);
+	}
+	assert_int_equal(buf_str(NULL, &e.body, "body"), COFFER_OK);
+	assert_int_equal(bundle_add_entry(NULL, &b, &e), COFFER_E_FORMAT);
+	assert_null(e.body.p);
+	assert_int_equal(b.n_entries, LIMIT_TLOG_ENTRIES);
 	bundle_free(&b);
 }
 
@@ -466,11 +491,12 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_cases),	    cmocka_unit_test(test_versions),
-		cmocka_unit_test(test_require_oms), cmocka_unit_test(test_write),
-		cmocka_unit_test(test_content),	    cmocka_unit_test(test_write_incomplete),
-		cmocka_unit_test(test_ceilings),    cmocka_unit_test(test_many_timestamps),
-		cmocka_unit_test(test_too_large),   cmocka_unit_test(test_write_too_large),
+		cmocka_unit_test(test_cases),		cmocka_unit_test(test_versions),
+		cmocka_unit_test(test_require_oms),	cmocka_unit_test(test_write),
+		cmocka_unit_test(test_content),		cmocka_unit_test(test_write_incomplete),
+		cmocka_unit_test(test_ceilings),	cmocka_unit_test(test_many_timestamps),
+		cmocka_unit_test(test_many_entries),	cmocka_unit_test(test_too_large),
+		cmocka_unit_test(test_write_too_large),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
