@@ -346,7 +346,7 @@ read_redirect(struct fault *f, struct flow *w, struct view query)
 	TRY(secret_new(f, &mem, query.len + 1));
 	if (!query_get(query, "code", (char *)mem.p, mem.len) || mem.p[0] == '\0')
 		TRY(fault_set(f, COFFER_E_NET, "the identity provider sent the browser back without a code"));
-	TRY(oidc_keep(f, view_str((const char *)mem.p), &w->code));
+	TRY(secret_copy(f, &w->code, mem.p, strlen((const char *)mem.p)));
 out:
 	secret_free(&mem);
 	return err;
@@ -439,7 +439,7 @@ fill_device(struct fault *f, struct flow *w, struct http_reply *reply, struct de
 	if (!d->url)
 		TRY(fault_nomem(f));
 	TRY(http_check_url(f, d->url, false));
-	TRY(oidc_keep(f, wanted[0].text, &w->code));
+	TRY(secret_copy(f, &w->code, wanted[0].text.p, wanted[0].text.len));
 	d->interval_s = wanted[4].number == 0 ? 5 : wanted[4].number > 60 ? 60 : (unsigned int)wanted[4].number;
 	if (wanted[5].number > 0 && wanted[5].number < patience_ms(w) / 1000)
 		d->deadline = time(NULL) + (time_t)wanted[5].number;
