@@ -14,6 +14,7 @@
 #include <coffer/inspect.h>
 #include <coffer/io.h>
 #include <coffer/key.h>
+#include <coffer/legacy.h>
 #include <coffer/open.h>
 #include <coffer/rewrap.h>
 #include <coffer/seal.h>

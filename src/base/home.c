@@ -100,3 +100,18 @@ home_open(struct fault *f, const char *what, const char *dir, int *fd_out)
 		file_close(fd_out);
 	return err;
 }
+
+coffer_err
+home_slurp(struct fault *f, const char *what, int dirfd, const char *name, const char *shown, size_t max,
+	   struct buf *out)
+{
+	/* others cannot write the folder, so what is looked at is what is read afterwards */
+	int fd = openat(dirfd, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	coffer_err err;
+
+	if (fd < 0)
+		return fault_errno(f, errno, "cannot open %s", shown);
+	err = home_check(f, what, shown, fd);
+	file_close(&fd);
+	return err == COFFER_OK ? file_slurp_at(f, dirfd, name, shown, max, out) : err;
+}

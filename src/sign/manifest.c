@@ -19,7 +19,6 @@
 #define STATEMENT_TYPE "https://in-toto.io/Statement/v1"
 #define PREDICATE_V1 "https://model_signing/signature/v1." /* and a minor version */
 #define PREDICATE_WRITTEN PREDICATE_V1 "0"
-#define PREDICATE_V02 "https://model_signing/Digests/v0.1"
 
 #define ROOT_LEN 32
 #define SHARD_SIZE_MAX ((uint64_t)INT64_MAX)
@@ -385,20 +384,22 @@ judge_serialization(struct fault *f, const struct statement *s, struct manifest 
 	return judge_shard_size(f, &s->shard_size, m);
 }
 
-/* Cut «:start:end» off @name, from the right, for a path may hold colons too. */
+/* Cut «:start:end» off @name, from the right, for a path may hold colons too; @name is as it was when there is no such range. */
 static bool
 cut_range(char *name, uint64_t *start_out, uint64_t *end_out)
 {
-	uint64_t *const out[] = {end_out, start_out};
+	char *last = strrchr(name, ':'), *first;
 
-	for (size_t i = 0; i < 2; i++) {
-		char *colon = strrchr(name, ':');
-
-		if (!colon || !num_parse(colon + 1, 0, SHARD_SIZE_MAX, out[i]))
-			return false;
-		*colon = '\0';
+	if (!last || !num_parse(last + 1, 0, SHARD_SIZE_MAX, end_out))
+		return false;
+	*last = '\0';
+	first = strrchr(name, ':');
+	if (first && num_parse(first + 1, 0, SHARD_SIZE_MAX, start_out) && *start_out < *end_out) {
+		*first = '\0';
+		return true;
 	}
-	return *start_out < *end_out;
+	*last = ':';
+	return false;
 }
 
 /* What «algorithm» of a resource may be: the hash, and for shards what model_signing writes, «sha256-sharded-1000000000». */
@@ -590,7 +591,7 @@ judge(struct fault *f, const struct statement *s, struct manifest *m)
 {
 	if (!scan_is(s->type, STATEMENT_TYPE))
 		return fault_set(f, COFFER_E_UNSUPPORTED, "its _type is not " STATEMENT_TYPE);
-	if (scan_is(s->predicate_type, PREDICATE_V02))
+	if (scan_is(s->predicate_type, STATEMENT_V02))
 		return judge_v02(f, s, m);
 	if (!is_v1(s->predicate_type))
 		return fault_set(f, COFFER_E_UNSUPPORTED,

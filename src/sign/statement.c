@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/limits.h"
 #include "data/scan.h"
 
 struct member {
@@ -85,6 +86,8 @@ add_entry(struct fault *f, struct entries *list, struct entry **out)
 	size_t cap = list->cap ? list->cap * 2 : 64;
 	struct entry *grown;
 
+	if (list->n == LIMIT_SHARDS)
+		return fault_set(f, COFFER_E_FORMAT, "a list of more than %u", LIMIT_SHARDS);
 	if (list->n == list->cap) {
 		grown = reallocarray(list->v, cap, sizeof(*grown));
 		if (!grown)
@@ -210,16 +213,10 @@ read_predicate(struct fault *f, struct scan *r, void *to)
 	return read_object(f, r, members, to);
 }
 
-coffer_err
-statement_read(struct fault *f, struct view json, struct statement *s)
+/* All of @json by @members; the copy stays with @s. */
+static coffer_err
+read_all(struct fault *f, struct view json, const struct member *members, struct statement *s)
 {
-	static const struct member members[] = {
-		{"_type", read_text, offsetof(struct statement, type)},
-		{"subject", read_subjects, offsetof(struct statement, subjects)},
-		{"predicateType", read_text, offsetof(struct statement, predicate_type)},
-		{"predicate", read_predicate, 0},
-		{.name = NULL},
-	};
 	struct scan r;
 	coffer_err err;
 
@@ -233,6 +230,34 @@ statement_read(struct fault *f, struct view json, struct statement *s)
 	TRY(scan_end(f, &r));
 out:
 	return err;
+}
+
+coffer_err
+statement_read(struct fault *f, struct view json, struct statement *s)
+{
+	static const struct member members[] = {
+		{"_type", read_text, offsetof(struct statement, type)},
+		{"subject", read_subjects, offsetof(struct statement, subjects)},
+		{"predicateType", read_text, offsetof(struct statement, predicate_type)},
+		{"predicate", read_predicate, 0},
+		{.name = NULL},
+	};
+
+	return read_all(f, json, members, s);
+}
+
+bool
+statement_is_v02(struct view json)
+{
+	static const struct member members[] = {
+		{"predicateType", read_text, offsetof(struct statement, predicate_type)},
+		{.name = NULL},
+	};
+	struct statement s = STATEMENT_INIT;
+	bool is = read_all(NULL, json, members, &s) == COFFER_OK && scan_is(s.predicate_type, STATEMENT_V02);
+
+	statement_free(&s);
+	return is;
 }
 
 void

@@ -45,7 +45,12 @@ struct statement {
 		.text = NULL                                                                                           \
 	}
 
-/** statement_read() - read @json, of which a copy is made; COFFER_E_FORMAT */
+#define STATEMENT_V02 "https://model_signing/Digests/v0.1" /* the predicate of model_signing 0.2.0 */
+
+/** statement_is_v02() - whether it is one of model_signing 0.2.0; nothing but its own copy is kept in memory, so that a stranger's may be asked */
+bool statement_is_v02(struct view json);
+
+/** statement_read() - read @json, of which a copy is made; COFFER_E_FORMAT, for lists longer than LIMIT_SHARDS too */
 coffer_err statement_read(struct fault *f, struct view json, struct statement *s);
 
 void statement_free(struct statement *s);

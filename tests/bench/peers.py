@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """What people write themselves: peers.py gcm|cfb seal|open IN OUT
+or model_signing as a library: peers.py oms-verify MODEL SIGNATURE PUBLIC_KEY, which prints the seconds that it took
 
 gcm  AES-256-GCM over the whole file in one call, as most scripts do: all of it in memory, twice.
 cfb  AES-256-CFB in pieces with an HMAC-SHA256 over the ciphertext, as IBM's model-encryption does it.  This is a model of its
@@ -8,6 +9,7 @@ cfb  AES-256-CFB in pieces with an HMAC-SHA256 over the ciphertext, as IBM's mod
 """
 import hmac
 import sys
+import time
 
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -39,5 +41,15 @@ def cfb(verb, source, target):
     mac.digest()
 
 
+def oms_verify(model, signature, public_key):
+    import model_signing
+    config = model_signing.verifying.Config().use_elliptic_key_verifier(public_key=public_key)
+    start = time.monotonic()
+    config.verify(model, signature)
+    print(time.monotonic() - start)
+
+
 if __name__ == '__main__':
+    if sys.argv[1] == 'oms-verify':
+        sys.exit(oms_verify(*sys.argv[2:5]))
     {'gcm': gcm, 'cfb': cfb}[sys.argv[1]](*sys.argv[2:5])

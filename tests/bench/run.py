@@ -368,6 +368,86 @@ def hashes(place, page, args):
     page.figure('sha256sum of 8 files, one core', beside, place.size)
 
 
+def signatures(place, page, args):
+    """Eight shards: sign and verify."""
+    model, signature, theirs = place.on('model'), place.on('model.sig'), place.on('theirs.sig')
+    key = place.on('signing.pem')
+    os.mkdir(model)
+    for i in range(8):
+        noise(os.path.join(model, f'model-{i + 1:05d}-of-00008.safetensors'), place.size // 8)
+    names = [os.path.join(model, name) for name in sorted(os.listdir(model))]
+    verbs = {
+        'sign': ['sign', 'key', '-q', model, '--signature', signature, '--private-key', key],
+        'verify': ['verify', 'key', '-q', model, '--signature', signature, '--public-key', key + '.pub'],
+    }
+    try:
+        coffer_plain(place, ['keygen', '--kind', 'p256', '-o', key])
+        coffer_plain(place, [*verbs['sign']])
+        for verb, words in verbs.items():
+            target = signature if verb == 'sign' else None
+            one_core = ['taskset', '-c', '0']
+            own, beside = compete(place, args.rounds, [
+                Run(f'coffer {verb}', [*one_core, place.coffer, *words], target),
+                Run('sha256sum', [*one_core, 'sha256sum', *names])])
+            page.row(f'{verb} 8 shards, one core', 'sha256sum', ratios(beside, own), 2.5)
+            page.figure(f'coffer {verb}, 8 shards, one core', own, place.size)
+            remove(signature)
+            coffer_plain(place, [*verbs['sign']])
+        page.row('peak memory, sign 8 shards', '', [Run('coffer sign', [place.coffer, *verbs['sign']], signature).measure(place)[1]],
+                 64, at_most=True, unit=' MiB')
+        model_signing(place, page, args, verbs, key, theirs)
+        seal_and_sign(place, page, args, model, key)
+    finally:
+        for path in (model, signature, theirs, key, key + '.pub'):
+            remove(path)
+
+
+def model_signing(place, page, args, verbs, key, theirs):
+    """The Python reference on the same model: its command, interpreter and all, and the time that its library takes alone."""
+    python = os.environ.get('COFFER_PEERS_PYTHON', '')
+    if not python or subprocess.run([python, '-c', 'import model_signing'], stderr=subprocess.DEVNULL, check=False).returncode:
+        page.skip('model_signing', 'COFFER_PEERS_PYTHON names no Python that has it; tests/peers/setup makes one')
+        return
+    model = place.on('model')
+    theirs_do = {
+        'sign': [python, '-m', 'model_signing', 'sign', 'key', '--signature', theirs, '--private_key', key, model],
+        'verify': [python, '-m', 'model_signing', 'verify', 'key', '--signature', theirs, '--public_key', key + '.pub', model],
+    }
+    for verb, words in verbs.items():
+        target = place.on('model.sig') if verb == 'sign' else None
+        other = theirs if verb == 'sign' else None
+        if verb == 'verify':
+            coffer_plain(place, [*verbs['sign']])
+            subprocess.run(theirs_do['sign'], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        own, beside = compete(place, args.peer_rounds, [Run(f'coffer {verb}', [place.coffer, *words], target),
+                                                        Run(f'model_signing {verb}', theirs_do[verb], other)])
+        page.row(f'{verb} 8 shards, all cores', "model_signing's command", ratios(beside, own), 3)
+        page.figure(f'coffer {verb}, 8 shards, all cores', own, place.size)
+        page.figure(f"model_signing's command, {verb}", beside, place.size)
+        if verb == 'sign':
+            continue
+        alone = [peer_seconds([python, os.path.join(HERE, 'peers.py'), 'oms-verify', model, theirs, key + '.pub'])
+                 for _ in range(args.peer_rounds)]
+        page.row(f'{verb} 8 shards, all cores', "model_signing's library, without starting Python", ratios(alone, own), 3)
+        page.figure(f"model_signing's library, {verb}", alone, place.size)
+
+
+def seal_and_sign(place, page, args, model, key):
+    """What signing adds to sealing."""
+    plain, signed = compete(place, args.rounds, [
+        Run('seal', [place.coffer, 'seal', '-q', model, '-o', place.on('target'), *place.kek], place.on('target')),
+        Run('seal --sign', [place.coffer, 'seal', '-q', model, '-o', place.on('target'), *place.kek, '--sign', key],
+            place.on('target'))])
+    page.row('seal and sign 8 shards, all cores', 'sealing alone', ratios(plain, signed))
+    page.figure('seal 8 shards, all cores', plain, place.size)
+    page.figure('seal --sign 8 shards, all cores (both signatures)', signed, place.size)
+
+
+def peer_seconds(command):
+    """What the program says that its work took."""
+    return float(subprocess.run(command, check=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL).stdout)
+
+
 def rotation(place, page, args):
     """New recipients: a big model against a small one."""
     small, big_one = place.off('small'), place.off('big')
@@ -429,12 +509,19 @@ def coffer_run(place, args):
         raise Skip(done.stderr.decode().strip())
 
 
+def coffer_plain(place, args):
+    done = subprocess.run([place.coffer, args[0], '-q', *args[1:]], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, check=False)
+    if done.returncode:
+        raise Skip(done.stderr.decode().strip())
+
+
 SECTIONS = [
     ('records', records),
     ('files', files),
     ('cold', cold),
     ('peers', peers),
     ('hash', hashes),
+    ('sign', signatures),
     ('rewrap', rotation),
     ('big', big),
 ]
