@@ -91,7 +91,9 @@ read_discovered(struct fault *f, const struct http_reply *reply, struct flow *w)
 	struct doc *d = NULL;
 	coffer_err err;
 
-	TRY(doc_parse_foreign(f, "the configuration of the identity provider", buf_view(&reply->body), &d));
+	if (doc_parse_foreign(f, "", buf_view(&reply->body), &d) != COFFER_OK)
+		return fault_set(f, COFFER_E_NET, "the configuration of the identity provider at %s is no JSON",
+				 reply->host);
 	TRY(copy_text(f, d, "issuer", &w->issuer));
 	TRY(copy_text(f, d, "authorization_endpoint", &w->authorization));
 	TRY(copy_text(f, d, "token_endpoint", &w->token));
@@ -235,6 +237,8 @@ explain_error(struct fault *f, const struct http_request *r, const struct http_r
 	}
 	if (strcmp(error, "access_denied") == 0)
 		return fault_set(f, COFFER_E_PERM, "the identity provider says that signing in was refused");
+	if (strcmp(error, "invalid_grant") == 0)
+		return fault_set(f, COFFER_E_PERM, "the identity provider does not take the code: sign in again");
 	if (strcmp(error, "expired_token") == 0)
 		return fault_set(f, COFFER_E_PERM, "nobody signed in before the code expired: try again");
 	return http_expect(f, r, reply, 200);
