@@ -71,14 +71,6 @@ class Bench:
         code, said = self.ask(*words, peer=peer)
         peers.expect(f"model_signing {' '.join(words)}: {said.strip()}", code, 1)
 
-    def peer_signs(self, *words, peer=None):
-        """Whether it does: 0.3.1 cannot sign with a certificate, for a misspelt word in it."""
-        code, said = self.ask('sign', *words, peer=peer)
-        if 'raw_byutes' in said:
-            return False
-        peers.expect(f"model_signing sign {' '.join(words)}: {said.strip()}", code, 0)
-        return True
-
     def there_and_back(self, method, name, model, sign_more=(), verify_more=(), peer=None, token=None):
         """Both sign, both verify both signatures, and both refuse them after each change."""
         sign, verify = self.signing(method, name, token), self.verifying(method, name)
@@ -87,8 +79,8 @@ class Bench:
             with contextlib.suppress(FileNotFoundError):
                 os.remove(path)
         self.coffer.succeed('sign', *sign, model, '--signature', ours, *sign_more)
-        for signature in (ours, theirs) if self.peer_signs(*sign, model, '--signature', theirs, *sign_more, peer=peer) \
-                else (ours,):
+        self.peer_succeed('sign', *sign, model, '--signature', theirs, *sign_more, peer=peer)
+        for signature in (ours, theirs):
             check = ('verify', *verify, model, '--signature', signature, *verify_more)
             self.coffer.succeed(*check)
             self.peer_succeed(*check, peer=peer)
@@ -135,10 +127,8 @@ def one_file(bench, method, peer=None):
     sign, verify = bench.signing(method, 'p256'), bench.verifying(method, 'p256')
     ours, theirs = bench.at('ours.sig'), bench.at('theirs.sig')
     bench.coffer.succeed('sign', *sign, bench.file, '--signature', ours, '--force')
-    names = {ours: os.path.basename(bench.file)}
-    if bench.peer_signs(*sign, bench.file, '--signature', theirs, peer=peer):
-        names[theirs] = '.'
-    for signature, name in names.items():
+    bench.peer_succeed('sign', *sign, bench.file, '--signature', theirs, peer=peer)
+    for signature, name in ((ours, os.path.basename(bench.file)), (theirs, '.')):
         peers.expect('the name', [r['name'] for r in payload(signature)['predicate']['resources']], [name])
         check = ('verify', *verify, bench.file, '--signature', signature)
         bench.coffer.succeed(*check)
@@ -289,7 +279,9 @@ def test_older_releases(bench):
     for interpreter in OLD:
         peers.expect(f'model_signing under {interpreter}', peers.has(interpreter, 'model_signing'), True)
         with contextlib.closing(peers.Client(interpreter, CLIENT, bench.folder)) as peer:
-            for method in ('key', 'certificate'):
+            # in 0.3.1 words are misspelt in what signs and verifies with certificates
+            old = '0.3.1' in bench.ask('--version', peer=peer)[1]
+            for method in ('key',) if old else ('key', 'certificate'):
                 bench.there_and_back(method, 'p384', model, ignore, ignore, peer=peer)
                 one_file(bench, method, peer)
             signature = bench.at('with-git.sig')
