@@ -498,7 +498,7 @@ find_words(const struct http_request *request, const struct http_reply *reply, c
 	out[0] = '\0';
 	if (reply->body.len == 0 || holds_credential(request, buf_view(&reply->body)))
 		return;
-	if (doc_parse(NULL, "", buf_view(&reply->body), &answer) == COFFER_OK)
+	if (doc_parse_foreign(NULL, "", buf_view(&reply->body), &answer) == COFFER_OK)
 		words = words_of(answer, request->secret_reply);
 	if (words)
 		quote(view_str(words), out);

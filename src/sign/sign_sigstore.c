@@ -13,25 +13,13 @@ struct sigstore_verifier {
 };
 
 static coffer_err
-check_form(struct fault *f, const struct bundle *b)
-{
-	if (b->version != 3)
-		return fault_set(f, COFFER_E_FORMAT, "the bundle is of version 0.%u; a model's signature is of 0.3",
-				 b->version);
-	if (b->content != BUNDLE_DSSE)
-		return fault_set(f, COFFER_E_FORMAT,
-				 "the bundle has the signature of a file where a model's has an envelope");
-	return COFFER_OK;
-}
-
-static coffer_err
 verify(const struct verifier *self, struct fault *f, const struct bundle *b, struct signed_by *who)
 {
 	const struct sigstore_verifier *v = (const struct sigstore_verifier *)self;
 	struct sigstore_policy policy = {.identity = v->identity, .issuer = v->issuer};
 	coffer_err err = COFFER_OK;
 
-	TRY(check_form(f, b));
+	TRY(bundle_require_oms(f, b));
 	TRY(sigstore_verify_bundle(f, v->root, b, &policy, who));
 out:
 	return err;

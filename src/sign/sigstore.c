@@ -185,16 +185,6 @@ check_timestamp(struct fault *f, const struct run *r, struct view token, int64_t
 	return err;
 }
 
-static bool
-is_doubled(const struct bundle *b, size_t i)
-{
-	for (size_t j = 0; j < i; j++)
-		if (b->timestamps[i].len == b->timestamps[j].len && b->timestamps[i].len > 0 &&
-		    memcmp(b->timestamps[i].p, b->timestamps[j].p, b->timestamps[i].len) == 0)
-			return true;
-	return false;
-}
-
 static coffer_err
 read_timestamps(struct fault *f, struct run *r)
 {
@@ -207,8 +197,6 @@ read_timestamps(struct fault *f, struct run *r)
 	for (size_t i = 0; i < b->n_timestamps; i++) {
 		int64_t time;
 
-		if (is_doubled(b, i))
-			return refuse(f, "the bundle has the same timestamp twice");
 		TRY(check_timestamp(f, r, buf_view(&b->timestamps[i]), &time));
 		TRY(add_moment(f, r, time, TIME_STAMP));
 	}
@@ -419,8 +407,6 @@ static coffer_err
 read_subject(struct fault *f, const struct run *r, struct tlog_subject *s)
 {
 	const struct bundle *b = r->b;
-	struct buf pae = BUF_INIT((size_t)LIMIT_BUNDLE + 256);
-	coffer_err err = COFFER_OK;
 
 	*s = (struct tlog_subject){.content = b->content,
 				   .payload = buf_view(&b->payload),
@@ -433,11 +419,7 @@ read_subject(struct fault *f, const struct run *r, struct tlog_subject *s)
 		return COFFER_OK;
 	}
 	s->digest_kind = pkey_digest(pubkey_kind(s->key));
-	TRY(dsse_pae(f, b->payload_type, buf_view(&b->payload), &pae));
-	TRY(digest_of(f, s->digest_kind, buf_view(&pae), s->digest));
-out:
-	buf_free(&pae);
-	return err;
+	return dsse_digest(f, s->digest_kind, b->payload_type, buf_view(&b->payload), s->digest);
 }
 
 static coffer_err

@@ -68,8 +68,8 @@ def plain_environment(home, world=None):
     """An environment without the caller's proxies, tokens and homes, which trusts the world's CA if it has one."""
     keep = {name: os.environ[name] for name in ('PATH', 'LANG', 'LC_ALL', 'TMPDIR', 'LD_LIBRARY_PATH', 'ASAN_OPTIONS')
             if name in os.environ}
-    keep.update(HOME=home, XDG_DATA_HOME=os.path.join(home, 'data'), XDG_CACHE_HOME=os.path.join(home, 'cache'),
-                XDG_CONFIG_HOME=os.path.join(home, 'config'), PYTHONDONTWRITEBYTECODE='1', NO_COLOR='1')
+    keep.update(HOME=home, XDG_DATA_HOME=os.path.join(home, '.data'), XDG_CACHE_HOME=os.path.join(home, '.cache'),
+                XDG_CONFIG_HOME=os.path.join(home, '.config'), PYTHONDONTWRITEBYTECODE='1', NO_COLOR='1')
     if world is not None and world.identity:
         keep.update(SSL_CERT_FILE=world.at('ca.pem'), REQUESTS_CA_BUNDLE=world.at('ca.pem'))
     return keep

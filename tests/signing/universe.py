@@ -4,6 +4,7 @@
 
     universe.py list                      the names of the right ones and of the faults
     universe.py write FOLDER [NAME]       a model, its model.sig and trusted_root.json, right or with the fault NAME
+    universe.py header                    tests/support/universe.h: one for the unit tests, which have no Python
 
 As a module: Universe().make(NAME) gives a Case.  Every fault is one mistake; all signatures are made over the mistake, so that nothing
 but the check that it names can refuse it.  What is made is described by a tree of settings; a case changes some of them:
@@ -266,7 +267,8 @@ class Universe:
             extensions.append((x509.ExtendedKeyUsage([x509.ObjectIdentifier(o) for o in s["ext_usage"]]), False))
         if s["constraints"] is not None:
             extensions.append((x509.BasicConstraints(s["constraints"], None), True))
-        extensions.append((x509.AuthorityKeyIdentifier.from_issuer_public_key(self.keys[s["issuer_key"]].public_key()), False))
+        extensions.append((x509.AuthorityKeyIdentifier.from_issuer_public_key(
+            self.keys[s["key_id"] or s["issuer_key"]].public_key()), False))
         if s["san"]:
             extensions.append((x509.SubjectAlternativeName([san_of(text) for text in s["san"]]), s["san_critical"]))
         if s["issuer_raw"] is not None:
@@ -304,7 +306,7 @@ class Universe:
             "log": log, "content": content, "version": version, "signer": "certificate", "payload_type": IN_TOTO,
             "kind": {"v1": {"dsse": ("dsse", "0.0.1"), "message": ("hashedrekord", "0.0.1")}[content], "v2": ("hashedrekord", "0.0.2")}[log],
             "key": "signer", "signature": None, "signed_payload": None, "files": MODEL, "artifact": b"an artifact\n",
-            "leaf": dict(key=None, issuer_key="intermediate", issuer_name=name("intermediate"), subject=x509.Name([]), start=T0 - 60,
+            "leaf": dict(key=None, issuer_key="intermediate", key_id=None, issuer_name=name("intermediate"), subject=x509.Name([]), start=T0 - 60,
                          end=T0 + 540, usage={"digital_signature": True}, ext_usage=[ExtendedKeyUsageOID.CODE_SIGNING.dotted_string],
                          constraints=None, san=[IDENTITY], san_critical=True, issuer=ISSUER, issuer_raw=ISSUER, more=[],
                          scts=[self.right_sct()], sct_value=None),
@@ -614,29 +616,29 @@ def form_faults(u):
     signature = at(u.make("v1").bundle, "dsseEnvelope", "signatures", 0)
     yield fault(1, "json-doubled-member", "duplicate", text=text(b'"mediaType"', b'"mediaType": "x", "mediaType"'))
     yield fault(1, "json-trailing", "end of file", text=lambda json: json + b"{}")
-    yield fault(1, "json-lone-surrogate", "", text=text(b'"keyid": ""', b'"keyid": "\\ud800"'))
+    yield fault(1, "json-lone-surrogate", "invalid Unicode", text=text(b'"keyid": ""', b'"keyid": "\\ud800"'))
     yield fault(1, "json-too-deep", "nested deeper", text=text(b'"keyid": ""', b'"keyid": ' + b"[" * 40 + b"]" * 40))
-    yield fault(1, "negative-index", "", bundle=put("-1", *ENTRY, "logIndex"))
-    yield fault(1, "index-too-large", "", bundle=put(str(1 << 63), *ENTRY, "logIndex"))
-    yield fault(1, "base64-line-end", "", bundle=put(lambda v: v[:8] + "\n" + v[8:], "dsseEnvelope", "signatures", 0, "sig"))
-    yield fault(1, "base64-url-alphabet", "", bundle=put(lambda v: "-_" + v[2:], "dsseEnvelope", "payload"))
-    yield fault(1, "base64-no-padding", "", "v1-message", artifact=b"x", bundle=put(lambda v: v.rstrip("="), "messageSignature", "messageDigest", "digest"))
+    yield fault(1, "negative-index", "is no whole number from 0", bundle=put("-1", *ENTRY, "logIndex"))
+    yield fault(1, "index-too-large", "is no whole number from 0", bundle=put(str(1 << 63), *ENTRY, "logIndex"))
+    yield fault(1, "base64-line-end", "«sig» is not base64", bundle=put(lambda v: v[:8] + "\n" + v[8:], "dsseEnvelope", "signatures", 0, "sig"))
+    yield fault(1, "base64-url-alphabet", "«payload» is not base64", bundle=put(lambda v: "-_" + v[2:], "dsseEnvelope", "payload"))
+    yield fault(1, "base64-no-padding", "is not base64 of such a hash", "v1-message", artifact=b"x", bundle=put(lambda v: v.rstrip("="), "messageSignature", "messageDigest", "digest"))
 
-    yield fault(2, "media-type-unknown", "", bundle=put("application/vnd.dev.sigstore.bundle.v0.4+json", "mediaType"))
-    yield fault(2, "media-type-none", "", bundle=drop("mediaType"))
+    yield fault(2, "media-type-unknown", "which this version does not know", bundle=put("application/vnd.dev.sigstore.bundle.v0.4+json", "mediaType"))
+    yield fault(2, "media-type-none", "no mediaType", bundle=drop("mediaType"))
 
-    yield fault(3, "two-contents", "", bundle=put({"signature": "AAAA"}, "messageSignature"))
-    yield fault(3, "no-content", "", bundle=drop("dsseEnvelope"))
-    yield fault(3, "two-signatures", "", bundle=put(lambda v: v + [signature], "dsseEnvelope", "signatures"))
-    yield fault(3, "no-signature", "", bundle=put([], "dsseEnvelope", "signatures"))
-    yield fault(3, "two-materials", "", bundle=put({"hint": "x"}, *MATERIAL, "publicKey"))
-    yield fault(3, "no-material", "", bundle=drop(*MATERIAL, "certificate"))
+    yield fault(3, "two-contents", "not exactly one of dsseEnvelope", bundle=put({"signature": "AAAA"}, "messageSignature"))
+    yield fault(3, "no-content", "not exactly one of dsseEnvelope", bundle=drop("dsseEnvelope"))
+    yield fault(3, "two-signatures", "2 signatures in its envelope", bundle=put(lambda v: v + [signature], "dsseEnvelope", "signatures"))
+    yield fault(3, "no-signature", "0 signatures in its envelope", bundle=put([], "dsseEnvelope", "signatures"))
+    yield fault(3, "two-materials", "not exactly one of publicKey", bundle=put({"hint": "x"}, *MATERIAL, "publicKey"))
+    yield fault(3, "no-material", "not exactly one of publicKey", bundle=drop(*MATERIAL, "certificate"))
     yield fault(3, "chain-in-0.3", "has a chain of certificates where", "v1-0.2",
                 bundle=put("application/vnd.dev.sigstore.bundle.v0.3+json", "mediaType"))
     yield fault(3, "single-in-0.2", "has a single certificate where",
                 bundle=put("application/vnd.dev.sigstore.bundle+json;version=0.2", "mediaType"))
     yield fault(3, "root-in-chain", "brings a root certificate", "v1-0.2", chain=[u.ca, u.ca_root])
-    yield fault(3, "empty-chain", "", "v1-0.2", bundle=put([], *MATERIAL, "x509CertificateChain", "certificates"))
+    yield fault(3, "empty-chain", "has no certificate", "v1-0.2", bundle=put([], *MATERIAL, "x509CertificateChain", "certificates"))
     yield fault(3, "key-where-identity-is-asked", "no certificate binds", "v1-key", policy__identity=IDENTITY, policy__issuer=ISSUER, ask_key=False)
     yield fault(3, "certificate-where-key-is-asked", "not with the key that was given", policy__identity=None, policy__issuer=None, ask_key=True)
 
@@ -670,7 +672,7 @@ def log_faults(u):
     yield fault(8, "set-other-index", "SET", set__index=17)
     yield fault(8, "set-other-log", "SET", set__id=stranger)
     yield fault(8, "set-other-body", "SET", set__body=b'{"other":1}')
-    yield fault(8, "set-empty-text", "", bundle=put("AA==", *ENTRY, "inclusionPromise", "signedEntryTimestamp"))
+    yield fault(8, "set-empty-text", "SET", bundle=put("AA==", *ENTRY, "inclusionPromise", "signedEntryTimestamp"))
     yield fault(8, "set-other-key-0.1", "SET", "v1-message-0.1", set__key="stranger", proof__present=False)
 
     yield fault(9, "note-other-key", "under the log's checkpoint is false", note__key="stranger")
@@ -714,27 +716,30 @@ def time_faults(u):
     code = ExtendedKeyUsageOID.CODE_SIGNING, ExtendedKeyUsageOID.TIME_STAMPING
     stamp = lambda **s: {"stamps": [dict(time=T0) | s]}
     outside = "does not believe the authority"
-    yield fault(7, "stamp-of-other-message", "", "v2", **stamp(message=b"something else"))
-    yield fault(7, "stamp-of-base64", "", "v2", **stamp(message=b"MEUCIQ=="))
-    yield fault(7, "stamp-of-other-message-beside-set", "", **stamp(message=b"something else"))
-    yield fault(7, "stamp-untrusted", "", "v2", **stamp(key="stranger", cert=own_root))
-    yield fault(7, "stamp-by-unlisted-leaf", "", "v2", **stamp(key="stranger", cert=other_tsa))
-    yield fault(7, "stamp-signature", "", "v2", **stamp(flip=True))
-    yield fault(7, "stamp-refused", "", "v2", **stamp(status=2))
-    yield fault(7, "stamp-no-der", "", "v2", stamps=[b"no timestamp"])
-    yield fault(7, "stamp-trailing", "", "v2", bundle=put(lambda v: b64(base64.b64decode(v) + b"\0"),
+    yield fault(7, "stamp-of-other-message", "over something else", "v2", **stamp(message=b"something else"))
+    yield fault(7, "stamp-of-base64", "over something else", "v2", **stamp(message=b"MEUCIQ=="))
+    yield fault(7, "stamp-of-other-message-beside-set", "over something else", **stamp(message=b"something else"))
+    yield fault(7, "stamp-untrusted", "is not one of those trusted", "v2", **stamp(key="stranger", cert=own_root))
+    yield fault(7, "stamp-by-unlisted-leaf", "is not one of those trusted", "v2", **stamp(key="stranger", cert=other_tsa))
+    yield fault(7, "stamp-signature", "own signature does not hold", "v2", **stamp(flip=True))
+    yield fault(7, "stamp-refused", "authority gave none", "v2", **stamp(status=2))
+    yield fault(7, "stamp-no-der", "no TimeStampResp", "v2", stamps=[b"no timestamp"])
+    yield fault(7, "stamp-trailing", "no TimeStampResp", "v2", bundle=put(lambda v: b64(base64.b64decode(v) + b"\0"),
                 *MATERIAL, "timestampVerificationData", "rfc3161Timestamps", 0, "signedTimestamp"))
-    for kind, leaf in (("usage", u.tsa_leaf(usage=(ExtendedKeyUsageOID.CODE_SIGNING,))), ("usage-not-alone", u.tsa_leaf(usage=code)),
-                       ("usage-not-critical", u.tsa_leaf(critical=False)), ("leaf-expired", u.tsa_leaf(end=T0 - 1)),
-                       ("leaf-future", u.tsa_leaf(start=T0 + 1))):
-        yield fault(7, "stamp-" + kind, "", "v2", root=chain_of("timestampAuthorities", leaf, u.tsa_root), **stamp(cert=leaf))
+    for kind, says, leaf in (("usage", "may not give timestamps", u.tsa_leaf(usage=(ExtendedKeyUsageOID.CODE_SIGNING,))),
+                             ("usage-not-alone", "may not give timestamps", u.tsa_leaf(usage=code)),
+                             ("usage-not-critical", "may not give timestamps", u.tsa_leaf(critical=False)),
+                             ("leaf-expired", "«CN=tsa,O=universe» expired", u.tsa_leaf(end=T0 - 1)),
+                             ("leaf-future", "«CN=tsa,O=universe» begins", u.tsa_leaf(start=T0 + 1)),
+                             ("leaf-of-another-root", "certificate signature failure", u.tsa_leaf(issuer_key="root"))):
+        yield fault(7, "stamp-" + kind, says, "v2", root=chain_of("timestampAuthorities", leaf, u.tsa_root), **stamp(cert=leaf))
     old = u.authority("tsa-root", "tsa-root", name("tsa root"), name("tsa root"), 0, end=T0 - 1)
-    yield fault(7, "stamp-root-expired", "", "v2", root=chain_of("timestampAuthorities", u.tsa, old), **stamp())
+    yield fault(7, "stamp-root-expired", "«CN=tsa root,O=universe» expired", "v2", root=chain_of("timestampAuthorities", u.tsa, old), **stamp())
     yield fault(7, "stamp-before-authority", outside, "v2", root=valid_for("timestampAuthorities", 0, start=T0 + 1), **stamp())
     yield fault(7, "stamp-after-authority", outside, "v2", root=valid_for("timestampAuthorities", 0, end=T0 - 1), **stamp())
     yield fault(7, "stamp-no-authority", "lists no timestamp authority", "v2", root=without("timestampAuthorities"), **stamp())
-    yield fault(7, "stamp-twice", "same timestamp twice", "v2", bundle=put(lambda v: v * 2, *MATERIAL, "timestampVerificationData", "rfc3161Timestamps"))
-    yield fault(7, "stamps-too-many", "", "v2", bundle=put(lambda v: v * 33, *MATERIAL, "timestampVerificationData", "rfc3161Timestamps"))
+    yield fault(7, "stamp-twice", "timestamp that is there twice", "v2", bundle=put(lambda v: v * 2, *MATERIAL, "timestampVerificationData", "rfc3161Timestamps"))
+    yield fault(7, "stamps-too-many", "33 elements", "v2", bundle=put(lambda v: v * 33, *MATERIAL, "timestampVerificationData", "rfc3161Timestamps"))
     yield fault(7, "v2-without-stamp", "Rekor v2 needs a trusted timestamp", "v2", stamps=[])
     yield fault(7, "v2-with-a-time-of-its-own", "Rekor v2 needs a trusted timestamp", "v2", stamps=[], bundle=several(
         put(str(T0), *ENTRY, "integratedTime"), put({"signedEntryTimestamp": "AAAA"}, *ENTRY, "inclusionPromise")))
@@ -751,18 +756,20 @@ def certificate_faults(u):
         return u.authority("intermediate", "root", name("intermediate"), name("root"), 0, **times)
     old_root = u.authority("root", "root", name("root"), name("root"), 1, end=T0 - 1)
     none = "believes no certificate authority"
-    yield fault(11, "leaf-expired", "", leaf__start=T0 - 600, leaf__end=T0 - 1)
-    yield fault(11, "leaf-future", "", leaf__start=T0 + 1)
-    yield fault(11, "leaf-expired-at-stamp", "", "v2", leaf__end=T0 + 1)
-    yield fault(11, "leaf-expired-at-second-time", "", stamps=[dict(time=T0 + 541)])
-    yield fault(11, "leaf-expired-at-set-beside-stamp", "", leaf__end=T0 + 5, set__time=T0 + 6, stamps=[dict(time=T0)])
-    yield fault(11, "intermediate-expired", "", root=chain_of("certificateAuthorities", ca(end=T0 - 1), u.ca_root))
-    yield fault(11, "intermediate-future", "", root=chain_of("certificateAuthorities", ca(start=T0 + 1), u.ca_root))
-    yield fault(11, "root-expired", "", root=chain_of("certificateAuthorities", u.ca, old_root))
+    yield fault(11, "leaf-expired", "issued by «CN=intermediate,O=universe» expired", leaf__start=T0 - 600, leaf__end=T0 - 1)
+    yield fault(11, "leaf-future", "issued by «CN=intermediate,O=universe» begins", leaf__start=T0 + 1)
+    yield fault(11, "leaf-expired-at-stamp", "issued by «CN=intermediate,O=universe» expired", "v2", leaf__end=T0 + 1)
+    yield fault(11, "leaf-expired-at-second-time", "issued by «CN=intermediate,O=universe» expired", stamps=[dict(time=T0 + 541)])
+    yield fault(11, "leaf-expired-at-set-beside-stamp", "issued by «CN=intermediate,O=universe» expired", leaf__end=T0 + 5, set__time=T0 + 6, stamps=[dict(time=T0)])
+    yield fault(11, "intermediate-expired", "certificate «CN=intermediate,O=universe» expired", root=chain_of("certificateAuthorities", ca(end=T0 - 1), u.ca_root))
+    yield fault(11, "intermediate-future", "certificate «CN=intermediate,O=universe» begins", root=chain_of("certificateAuthorities", ca(start=T0 + 1), u.ca_root))
+    yield fault(11, "root-expired", "certificate «CN=root,O=universe» expired", root=chain_of("certificateAuthorities", u.ca, old_root))
     yield fault(11, "before-authority", none, root=valid_for("certificateAuthorities", 0, start=T0 + 1))
     yield fault(11, "after-authority", none, root=valid_for("certificateAuthorities", 0, end=T0 - 1))
     yield fault(11, "no-authority", none, root=without("certificateAuthorities"))
-    yield fault(11, "issued-by-stranger", "", leaf__issuer_key="stranger", **{"leaf__*__issuer_key": "stranger"})
+    yield fault(11, "signed-by-stranger", "certificate signature failure", leaf__issuer_key="stranger", leaf__key_id="intermediate",
+                **{"leaf__*__issuer_key": "stranger"})
+    yield fault(11, "issued-by-stranger", "is not trusted: its issuer", leaf__issuer_key="stranger", **{"leaf__*__issuer_key": "stranger"})
 
     false = "in the certificate's SCT is false"
     sct = lambda **s: {"leaf__*__" + k: v for k, v in s.items()}
@@ -780,12 +787,12 @@ def certificate_faults(u):
     yield fault(12, "sct-list-empty", "list of SCTs is malformed", leaf__sct_value=der.octets(b"\0\0"))
     yield fault(12, "sct-short", "SCT that is malformed", leaf__sct_value=der.octets(b"\0\5\0\3\0ab"))
 
-    yield fault(13, "no-signature-usage", "", leaf__usage={"key_encipherment": True})
-    yield fault(13, "no-usage", "", leaf__usage=None)
-    yield fault(13, "no-extended-usage", "", leaf__ext_usage=None)
-    yield fault(13, "other-extended-usage", "", leaf__ext_usage=[ExtendedKeyUsageOID.SERVER_AUTH.dotted_string])
-    yield fault(13, "authority-as-leaf", "", leaf__constraints=True)
-    yield fault(13, "critical-unknown-extension", "", leaf__more=[(raw_extension("1.2.3.4.5", b"\5\0"), True)])
+    yield fault(13, "no-signature-usage", "may not sign", leaf__usage={"key_encipherment": True})
+    yield fault(13, "no-usage", "may not sign", leaf__usage=None)
+    yield fault(13, "no-extended-usage", "may not sign", leaf__ext_usage=None)
+    yield fault(13, "other-extended-usage", "may not sign", leaf__ext_usage=[ExtendedKeyUsageOID.SERVER_AUTH.dotted_string])
+    yield fault(13, "authority-as-leaf", "one of an authority", leaf__constraints=True)
+    yield fault(13, "critical-unknown-extension", "unhandled critical extension", leaf__more=[(raw_extension("1.2.3.4.5", b"\5\0"), True)])
     yield fault(13, "subject", "has a subject", leaf__subject=name("somebody"))
     yield fault(13, "name-not-critical", "is not critical", leaf__san_critical=False)
     yield fault(13, "no-name", "names nobody", leaf__san=[])
@@ -831,7 +838,7 @@ def content_faults(u):
         put("sha512", *spec, "data", "hash", "algorithm"), put("0" * 128, *spec, "data", "hash", "value"))))
     yield fault(15, "message-body-signature", sig, "v1-message", **body(put("MEUCIQ==", *spec, "signature", "content")))
     yield fault(15, "message-body-certificate", cert, "v1-message", **body(put(other["cert"], *spec, "signature", "publicKey", "content")))
-    yield fault(15, "key-in-place-of-certificate", "", "v1-message",
+    yield fault(15, "key-in-place-of-certificate", "holds no «-----BEGIN CERTIFICATE", "v1-message",
                 **body(put(b64(public_pem(u.keys["signer"])), *spec, "signature", "publicKey", "content")))
     yield fault(15, "message-body-key", key, "v1-key-message",
                 **body(put(b64(public_pem(u.keys["stranger"])), *spec, "signature", "publicKey", "content")))
@@ -856,7 +863,7 @@ def content_faults(u):
     yield fault(16, "signature-of-other-payload", false, signed_payload=b"{}")
     yield fault(16, "signature-without-pae", false, signature=lambda v, m: sign(v.keys["signer"], m.split(b" ", 4)[4]))
     yield fault(16, "signature-trailing", false, signature=lambda v, m: sign(v.keys["signer"], m) + b"\0")
-    yield fault(16, "signature-empty", "", signature=lambda v, m: b"")
+    yield fault(16, "signature-empty", "«sig» is missing or empty", signature=lambda v, m: b"")
     yield fault(16, "p384-with-sha256", false, key="signer384", signature=lambda v, m: sign(v.keys["signer384"], m, "sha256"))
     yield fault(16, "key-of-rsa", "of the kind RSA", key="rsa", signature=lambda v, m: v.keys["rsa"].sign(m, padding.PKCS1v15(), hashes.SHA256()))
     yield fault(16, "payload-type", "is no in-toto statement", payload_type="application/json")
@@ -881,11 +888,43 @@ def write(folder, case):
             out.write(data)
 
 
+def literal(name, text, comment):
+    """@text as a string of C."""
+    pieces = [text[i:i + 96] for i in range(0, len(text), 96)]
+    lines = ['\t"%s"' % piece.replace("\\", "\\\\").replace('"', '\\"') for piece in pieces]
+    return "/* %s */\nstatic const char %s[] =\n%s;\n" % (comment, name, "\n".join(lines))
+
+
+def header(universe):
+    compact = lambda thing: json.dumps(thing, separators=(",", ":"))
+    v1, v2, message = (universe.make(n) for n in ("v1-stamped", "v2", "v1-message"))
+    digest = ", ".join("0x%02x" % byte for byte in sha256(message.artifact))
+    print("""/* SPDX-License-Identifier: Apache-2.0 */
+/* Made by tests/signing/universe.py: a trusted root, and bundles that it vouches for, all of the second UNIVERSE_TIME. */
+#ifndef SUPPORT_UNIVERSE_H
+#define SUPPORT_UNIVERSE_H
+
+#include <stdint.h>
+
+/* clang-format off */
+#define UNIVERSE_TIME %d
+#define UNIVERSE_IDENTITY "%s"
+#define UNIVERSE_ISSUER "%s"
+""" % (T0, IDENTITY, ISSUER))
+    print(literal("universe_root", compact(v1.root), "trusted_root.json"))
+    print(literal("universe_v1", compact(v1.bundle), "an envelope, Rekor v1 with SET, and a timestamp two seconds later"))
+    print(literal("universe_v2", compact(v2.bundle), "an envelope, Rekor v2, a timestamp two seconds later"))
+    print(literal("universe_message", compact(message.bundle), "the signature of a file, Rekor v1 with SET"))
+    print("/* that file's SHA-256 */\nstatic const uint8_t universe_digest[] = {%s};\n/* clang-format on */\n\n#endif" % digest)
+
+
 def main(arguments):
     universe = Universe()
     if arguments == ["list"]:
         for plan in universe.plans.values():
             print("%2d  %s" % (plan.step, plan.name))
+    elif arguments == ["header"]:
+        header(universe)
     elif len(arguments) in (2, 3) and arguments[0] == "write":
         write(arguments[1], universe.make(*(arguments[2:] or ["v1"])))
     else:

@@ -207,7 +207,7 @@ class RekorV1(Log):
         if self.is_bad('wrong-set'):
             signature = pki.sign(self.key, signature)
         if self.is_bad('other-time'):
-            promise['integratedTime'] -= 1
+            promise['integratedTime'] += 1
         proof = {'checkpoint': note, 'hashes': [h.hex() for h in hashes], 'logIndex': index, 'rootHash': root.hex(),
                  'treeSize': size}
         if note is None:

@@ -142,6 +142,11 @@ class Service:
         with self.lock:
             self.faults[fault] = [value or '', times]
 
+    def calm(self):
+        """Behave again."""
+        with self.lock:
+            self.faults.clear()
+
     def fault(self, fault):
         """The value of a fault («» without one) if this answer is to have it, else None."""
         with self.lock:

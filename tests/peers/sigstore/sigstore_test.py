@@ -55,6 +55,18 @@ FAULTS = (
 )
 
 
+#: fault of the repository, and whether the client has been there before
+TUF_FAULTS = (
+    *((f'{what}-{role}', False) for what in ('expired', 'wrong', 'stranger')
+      for role in ('timestamp', 'snapshot', 'targets')),
+    ('expired-root', False), ('root-by-new-keys', False), ('root-by-old-keys', False), ('root-skips', False),
+    ('targets-by-one', False), ('targets-twice-by-one', False), ('old-timestamp', True), ('old-snapshot', True),
+    ('old-targets', True), ('other-snapshot', False), ('other-number', False), ('other-type', False),
+    ('no-target', False), ('wrong-target', False), ('long-target', False), ('status=500', False), ('cut', False),
+    ('garbage', False), ('huge=1', False),
+)
+
+
 class Bench:
     """A world, its folder, and the real client."""
 
@@ -68,13 +80,16 @@ class Bench:
     def config(self, log=1):
         return self.world.at(CONFIGS[log - 1])
 
-    def command(self, *args, status=0, **more):
+    def sigstore(self, *args, status=0, **more):
         """Run the command «sigstore» of the real client, which must end with status."""
-        done = subprocess.run([PYTHON, '-m', 'sigstore', '--trust-config', self.config(), *args],
+        done = subprocess.run([PYTHON, '-m', 'sigstore', *args],
                               env={**self.client.environment, **more}, stdin=subprocess.DEVNULL, capture_output=True,
                               text=True, check=False)
         peers.expect(f"sigstore {' '.join(args)}\n{done.stdout}{done.stderr}", done.returncode, status)
-        return done.stderr
+
+    def command(self, *args, **more):
+        """The same with the trust config of this world."""
+        self.sigstore('--trust-config', self.config(), *args, **more)
 
     def sign_and_verify(self, log, statement=False, name=None):
         """Where the client refuses: «sign», «verify» or «no»; and what it said."""
@@ -141,7 +156,7 @@ def test_faults(bench):
         found, text = bench.sign_and_verify(log, statement=log == 2)
         bench.world.calm()
         peers.expect(f'{switch}: {text}', found, where)
-    own = {f'{service.name}:{fault}' for service in bench.world.services if service.name != 'oidc'
+    own = {f'{service.name}:{fault}' for service in bench.world.services if service.name not in ('oidc', 'tuf')
            for fault in service.own_faults}
     peers.expect('faults without a test', own - {switch for switch, _, _ in FAULTS}, set())
 
@@ -251,11 +266,11 @@ def test_public_key_request(bench):
 
 
 def test_timestamp_with_openssl(bench):
-    peers.write(bench.at('data'), b'signature')
+    peers.write(bench.at('stamped'), b'signature')
 
     def stamp(*options):
         query, reply = bench.at('query'), bench.at('reply')
-        subprocess.run(['openssl', 'ts', '-query', '-data', bench.at('data'), *options, '-out', query],
+        subprocess.run(['openssl', 'ts', '-query', '-data', bench.at('stamped'), *options, '-out', query],
                        check=True, capture_output=True)
         with open(query, 'rb') as file:
             request = urllib.request.Request(bench.world.tsa.stamp_url, file.read(),
@@ -272,6 +287,46 @@ def test_timestamp_with_openssl(bench):
         bench.world.fault('tsa:' + fault)
         peers.expect(fault, stamp('-sha256', '-cert'), 1)
         bench.world.calm()
+
+
+def test_tuf(bench):
+    """python-tuf's client fetches the targets, follows rotations of the root, and sees what is published anew."""
+    tuf, folder = bench.world.tuf, tempfile.mkdtemp(dir=bench.folder)
+
+    def update(where=folder):
+        return bench.client.ask(do='tuf', url=tuf.url, root=bench.world.at('root.json'), folder=where,
+                                targets=list(tuf.targets))
+
+    wanted = {'targets': {name: data.decode() for name, data in tuf.targets.items()}}
+    peers.expect('at first', update(), wanted)
+    for _ in range(3):
+        tuf.rotate()
+    peers.expect('after three rotations', update(), wanted)
+    peers.expect('after them, for the first time', update(tempfile.mkdtemp(dir=bench.folder)), wanted)
+    tuf.publish({**tuf.targets, 'more.json': b'{"more": 1}'})
+    peers.expect('with one target more', update(), {'targets': {**wanted['targets'], 'more.json': '{"more": 1}'}})
+    for fault, known in TUF_FAULTS:
+        bench.world.fault('tuf:' + fault)
+        answer = update(folder if known else tempfile.mkdtemp(dir=bench.folder))
+        bench.world.calm()
+        peers.expect(f'{fault}: {answer}', 'error' in answer, True)
+        peers.expect('after it', 'error' in update(), False)
+    peers.expect('faults without a test', set(tuf.own_faults) - {fault for fault, _ in TUF_FAULTS}, set())
+
+
+def test_instance(bench):
+    """The client's own way: trust the instance, then sign and verify with what the repository says."""
+    peers.write(bench.at('w.bin'), b'weights')
+    where = ('--instance', bench.world.tuf.url)
+    bench.sigstore(*where, 'trust-instance', bench.world.at('root.json'))
+    bench.sigstore(*where, 'sign', '--overwrite', '--identity-token', bench.world.token(), '--bundle', bench.at('b'),
+                   bench.at('w.bin'))
+    bench.world.tuf.rotate()
+    bench.sigstore(*where, 'verify', 'identity', '--cert-identity', bench.world.email, '--cert-oidc-issuer',
+                   bench.world.oidc.url, '--bundle', bench.at('b'), bench.at('w.bin'))
+    bench.world.fault('tuf:expired-timestamp')
+    bench.sigstore(*where, 'verify', 'identity', '--cert-identity', bench.world.email, '--cert-oidc-issuer',
+                   bench.world.oidc.url, '--bundle', bench.at('b'), bench.at('w.bin'), status=1)
 
 
 def test_https(bench):

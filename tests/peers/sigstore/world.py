@@ -18,6 +18,7 @@ import pki
 from fulcio import Fulcio
 from oidc import Provider
 from rekor import RekorV1, RekorV2
+from repository import Repository
 from service import TRANSPORT, Refusal, Reply, Service, parse_switch
 from tsa import Authority
 
@@ -32,21 +33,30 @@ class Control(Service):
     name = 'control'
 
     def routes(self):
-        return {('POST', '/fault'): self.fault_on, ('POST', '/calm'): self.calm, ('GET', '/token'): self.token,
-                ('GET', '/requests'): self.seen, ('POST', '/clock'): self.clock, **self.world.extra_routes()}
+        return {('POST', '/fault'): self.fault_on, ('POST', '/calm'): self.calm_all, ('GET', '/token'): self.token,
+                ('GET', '/requests'): self.seen, ('POST', '/clock'): self.clock,
+                ('POST', '/tuf/rotate'): self.tuf_rotate, ('POST', '/tuf/publish'): self.tuf_publish}
 
     def fault_on(self, request):
         for line in request.body.decode().split():
             self.world.fault(line)
         return Reply({})
 
-    def calm(self, _):
+    def calm_all(self, _):
         self.world.calm()
         return Reply({})
 
     def clock(self, request):
         """Moves the clock of Fulcio, the logs and the authority by so many seconds."""
         self.world.skew = datetime.timedelta(seconds=int(request.body))
+        return Reply({})
+
+    def tuf_rotate(self, _):
+        self.world.tuf.rotate()
+        return Reply({})
+
+    def tuf_publish(self, _):
+        self.world.tuf.publish()
         return Reply({})
 
     def token(self, request):
@@ -77,8 +87,8 @@ class World:
             self.write('ca.pem', pki.pem(self.identity.root.certificate))
         self.oidc, self.fulcio, self.tsa = Provider(self), Fulcio(self), Authority(self)
         self.rekor1, self.rekor2 = RekorV1(self), RekorV2(self)
-        self.control = Control(self)
-        self.services = [self.oidc, self.fulcio, self.rekor1, self.rekor2, self.tsa, self.control]
+        self.tuf, self.control = Repository(self), Control(self)
+        self.services = [self.oidc, self.fulcio, self.rekor1, self.rekor2, self.tsa, self.tuf, self.control]
         self.write_files()
 
     def __enter__(self):
@@ -89,9 +99,6 @@ class World:
     def __exit__(self, *_):
         for service in self.services:
             service.stop()
-
-    def extra_routes(self):
-        return {}
 
     def now(self):
         return datetime.datetime.now(pki.UTC).replace(microsecond=0) + self.skew
@@ -106,6 +113,10 @@ class World:
             file.write(data)
         return self.at(name)
 
+    def read(self, name):
+        with open(self.at(name), 'rb') as file:
+            return file.read()
+
     # ---- faults ----
 
     def fault(self, switch):
@@ -118,7 +129,7 @@ class World:
 
     def calm(self):
         for service in self.services:
-            service.faults.clear()
+            service.calm()
 
     # ---- files ----
 
@@ -133,6 +144,9 @@ class World:
         self.write('signing_config_rekor_v2.v0.2.json', v2)
         for name, config in (('trust_config.json', v1), ('trust_config_rekor_v2.json', v2)):
             self.write(name, {'mediaType': TRUST_CONFIG, 'trustedRoot': root, 'signingConfig': config})
+        names = ('trusted_root.json', 'signing_config.v0.2.json', 'signing_config_rekor_v2.v0.2.json')
+        self.tuf.publish({name: self.read(name) for name in names})
+        self.write('root.json', self.tuf.files['1.root.json'].decode())
         self.write('tsa_chain.pem', ''.join(pki.pem(c) for c in self.tsa.chain()))
         self.write('token', self.token(24 * 3600))
         self.write('world.json', self.summary())
@@ -185,7 +199,7 @@ def print_faults():
     print('any service:')
     for fault, meaning in TRANSPORT.items():
         print(f'  {fault:18} {meaning}')
-    for service in (Provider, Fulcio, RekorV1, RekorV2, Authority):
+    for service in (Provider, Fulcio, RekorV1, RekorV2, Authority, Repository):
         print(f'{service.name}:')
         for fault, meaning in service.own_faults.items():
             print(f'  {fault:18} {meaning}')
