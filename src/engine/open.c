@@ -378,7 +378,7 @@ out:
 
 /*
  * Whether an interrupted run of the same call has made this file already.  In place only when the sealed file has
- * gone: while it is there, opening it again is the surer way.
+ * gone: while it is there, opening it again is the surer way; as it is where a publisher is asked for.
  */
 static bool
 is_done(const struct open_run *r, int dirfd, const char *path, uint64_t size)
@@ -387,7 +387,7 @@ is_done(const struct open_run *r, int dirfd, const char *path, uint64_t size)
 	struct stat st;
 
 	(void)snprintf(name, sizeof(name), "%s%s", path_base(path), SUFFIX);
-	if ((r->opt.in_place || r->trust.trust) && model_has_entry(dirfd, name))
+	if (r->opt.in_place ? model_has_entry(dirfd, name) : r->trust.trust != NULL)
 		return false;
 	return r->resuming && fstatat(dirfd, path_base(path), &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode) &&
 	       (uint64_t)st.st_size == size;
