@@ -8,7 +8,7 @@
 #include "crypto/cert.h"
 #include "crypto/pkey.h"
 
-/** pubkey_of_evp() - check @pkey and make it a key, which owns it; freed after a failure.  @what is for messages. */
+/** pubkey_of_evp() - check @pkey and make it a key, which owns it; freed after a failure.  NULL is a key of an unknown kind.  Begin with ossl_begin().  @what is for messages. */
 coffer_err pubkey_of_evp(struct fault *f, const char *what, EVP_PKEY *pkey, struct pubkey **out);
 
 /** cert_of_x509() - make @x a certificate, which owns it; freed after a failure */

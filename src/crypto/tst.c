@@ -7,7 +7,6 @@
 #include "crypto/tst.h"
 
 #include <openssl/cms.h>
-#include <openssl/err.h>
 #include <openssl/ess.h>
 #include <openssl/ts.h>
 #include <string.h>
@@ -269,7 +268,7 @@ verify_signature(struct fault *f, struct token *t)
 	const uint8_t *end;
 	coffer_err err;
 
-	err = cert_public(f, t->signer, &key);
+	err = pubkey_of_evp(f, "the certificate", X509_get_pubkey(cert_x509(t->signer)), &key);
 	if (err != COFFER_OK && err != COFFER_E_NOMEM)
 		err = fault_set(f, COFFER_E_SIGNATURE,
 				"the key of the timestamp authority is not of a kind that is safe");
@@ -429,8 +428,7 @@ tst_verify(struct fault *f, struct view response, struct view message, const str
 	coffer_err err;
 
 	*time_out = 0;
-	if (!ossl_ready())
-		return fault_nomem(f);
+	TRY(ossl_begin(f));
 	TRY(read_response(f, response, &t.cms));
 	TRY(add_all(f, &t.intermediates, trust->leaves));
 	TRY(add_all(f, &t.intermediates, trust->intermediates));
@@ -439,11 +437,10 @@ tst_verify(struct fault *f, struct view response, struct view message, const str
 	TRY(find_signer(f, &t));
 	TRY(verify_signature(f, &t));
 	TRY(check_info(f, t.info, message, nonce, &at));
+	TRY(ossl_end(f));
 	TRY(check_trust(f, &t, trust, at));
 	*time_out = at;
 out:
-	/* what CMS tried before it succeeded */
-	ERR_clear_error();
 	TS_TST_INFO_free(t.info);
 	cert_free(&t.signer);
 	certs_free(&t.intermediates);
