@@ -112,17 +112,35 @@ certs_add(struct fault *f, struct certs *list, struct cert *c)
 }
 
 coffer_err
-certs_add_ref(struct fault *f, struct certs *list, const struct cert *c)
+certs_add_x509(struct fault *f, struct certs *list, X509 *x)
 {
-	struct cert *ref = NULL;
+	struct cert *c = NULL;
 	coffer_err err;
 
-	if (X509_up_ref(c->x) != 1)
+	if (X509_up_ref(x) != 1)
 		return ossl_fault(f, "sharing a certificate");
-	TRY(cert_of_x509(f, "a certificate", c->x, &ref));
-	TRY(certs_add(f, list, ref));
+	TRY(cert_of_x509(f, "a certificate", x, &c));
+	TRY(certs_add(f, list, c));
 out:
 	return err;
+}
+
+coffer_err
+certs_add_ref(struct fault *f, struct certs *list, const struct cert *c)
+{
+	return certs_add_x509(f, list, c->x);
+}
+
+STACK_OF(X509) * certs_stack(const struct certs *list)
+{
+	STACK_OF(X509) *stack = sk_X509_new_null();
+
+	for (size_t i = 0; stack && list && i < list->n; i++)
+		if (sk_X509_push(stack, list->v[i]->x) == 0) {
+			sk_X509_free(stack);
+			return NULL;
+		}
+	return stack;
 }
 
 static void
