@@ -248,6 +248,23 @@ out:
 
 /* ---- encrypt, then sign; verify, then decrypt ---- */
 
+/* An older signature among the files would be sealed with them, and the new one could not take its place. */
+static coffer_err
+refuse_old_signature(struct fault *f, const char *model)
+{
+	char *signature = realpath(signing.signature, NULL), *folder = realpath(model, NULL);
+	size_t len = folder ? strlen(folder) : 0;
+	coffer_err err = COFFER_OK;
+
+	if (signature && folder && strncmp(signature, folder, len) == 0 && signature[len] == '/')
+		err = fault_set(f, COFFER_E_EXISTS,
+				"%s is a file of the model and would be sealed; remove it, or name another signature",
+				signing.signature);
+	free(signature);
+	free(folder);
+	return err;
+}
+
 static coffer_err
 run_encrypt_sign(struct fault *f, struct coffer_ctx *ctx, const struct words *operands)
 {
@@ -258,6 +275,7 @@ run_encrypt_sign(struct fault *f, struct coffer_ctx *ctx, const struct words *op
 
 	TRY(prepare(f, ctx));
 	TRY(refuse_sealed(f, operands->v[0]));
+	TRY(refuse_old_signature(f, operands->v[0]));
 	TRY(signing_signer(f, ctx, common.command->method, &signer));
 	TRY(encrypt(f, ctx, operands->v[0], &done));
 	TRY(find_closed(f, operands->v[0], &sealed));
@@ -279,7 +297,10 @@ run_verify_decrypt(struct fault *f, struct coffer_ctx *ctx, const struct words *
 	TRY(prepare(f, ctx));
 	TRY(signing_trust(f, ctx, common.command->method, &trust));
 	TRY(find_closed(f, operands->v[0], &closed));
-	TRY(verify_run(f, ctx, closed, trust));
+	err = verify_run(f, ctx, closed, trust);
+	if (err && !signing_is_sealed(closed))
+		term_warn("%s is not sealed: coffer verify is for models that are open", closed);
+	TRY(err);
 	TRY(decrypt(f, ctx, closed, &done));
 out:
 	coffer_trust_free(&trust);
