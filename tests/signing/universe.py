@@ -743,6 +743,7 @@ def time_faults(u):
     yield fault(7, "v2-without-stamp", "Rekor v2 needs a trusted timestamp", "v2", stamps=[])
     yield fault(7, "v2-with-a-time-of-its-own", "Rekor v2 needs a trusted timestamp", "v2", stamps=[], bundle=several(
         put(str(T0), *ENTRY, "integratedTime"), put({"signedEntryTimestamp": "AAAA"}, *ENTRY, "inclusionPromise")))
+    yield fault(7, "set-time-out-of-bounds", "out of all bounds", set__time=1 << 60)
     yield fault(7, "no-time", "neither a signed entry timestamp", set__present=False)
     log = "does not believe the log"
     yield fault(7, "set-before-log", log, root=valid_for("tlogs", 0, start=T0 + 1))
