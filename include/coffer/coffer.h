@@ -14,11 +14,13 @@
 #include <coffer/inspect.h>
 #include <coffer/io.h>
 #include <coffer/key.h>
+#include <coffer/legacy.h>
 #include <coffer/open.h>
 #include <coffer/rewrap.h>
 #include <coffer/seal.h>
 #include <coffer/sign.h>
 #include <coffer/tensors.h>
+#include <coffer/trust.h>
 
 #ifdef __cplusplus
 extern "C" {

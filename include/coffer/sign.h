@@ -262,6 +262,21 @@ COFFER_API COFFER_CHECK coffer_err coffer_sign_file(struct coffer_ctx *ctx, cons
 COFFER_API COFFER_CHECK coffer_err coffer_verify_file(struct coffer_ctx *ctx, const char *path, const char *signature,
 						      const char *public_key);
 
+/* ---- tags of files, for those who share a key ---- */
+
+/**
+ * coffer_hmac_file() - write the HMAC-SHA256 of the bytes of the file at @path into the new file @tag: 64 hex digits and a line end
+ * @key: file:PATH or keyring:NAME of an AES key; use one for nothing else
+ *
+ * It is what «openssl dgst -sha256 -mac HMAC» says.  Whoever can check a tag can make one: it proves nothing to others.
+ */
+COFFER_API COFFER_CHECK coffer_err coffer_hmac_file(struct coffer_ctx *ctx, const char *path, const char *tag,
+						    const char *key, bool force);
+
+/** coffer_hmac_verify_file() - COFFER_OK when the file @tag (hex digits, or 32 raw bytes) is that of @path; COFFER_E_SIGNATURE */
+COFFER_API COFFER_CHECK coffer_err coffer_hmac_verify_file(struct coffer_ctx *ctx, const char *path, const char *tag,
+							   const char *key);
+
 #ifdef __cplusplus
 }
 #endif

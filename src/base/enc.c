@@ -99,23 +99,27 @@ b64_value(unsigned int c)
 	       in_range(c, '+', '+', 62) | in_range(c, '/', '/', 63);
 }
 
-bool
-dec_b64(const char *text, size_t text_len, void *out, size_t cap, size_t *len_out)
+/* the same of the alphabet for URLs */
+static unsigned int
+b64url_value(unsigned int c)
+{
+	return in_range(c, 'A', 'Z', 0) | in_range(c, 'a', 'z', 26) | in_range(c, '0', '9', 52) |
+	       in_range(c, '-', '-', 62) | in_range(c, '_', '_', 63);
+}
+
+/* @n characters, and @pad that are not there or are padding: together a multiple of four */
+static bool
+dec(const char *text, size_t n, size_t pad, unsigned int (*value)(unsigned int c), void *out, size_t cap,
+    size_t *len_out)
 {
 	uint8_t *p = out;
-	size_t pad = 0, len;
+	size_t len = (n + pad) / 4 * 3 - pad;
 	unsigned int bad = 0, acc = 0;
 
-	*len_out = 0;
-	if (text_len % 4 != 0)
-		return false;
-	if (text_len > 0 && text[text_len - 1] == '=')
-		pad = text[text_len - 2] == '=' ? 2 : 1;
-	len = text_len / 4 * 3 - pad;
 	if (len > cap)
 		return false;
-	for (size_t i = 0; i < text_len - pad; i++) {
-		unsigned int v = b64_value((uint8_t)text[i]);
+	for (size_t i = 0; i < n; i++) {
+		unsigned int v = value((uint8_t)text[i]);
 
 		bad |= v - 1;
 		acc = acc << 6 | ((v - 1) & 63);
@@ -135,4 +139,37 @@ dec_b64(const char *text, size_t text_len, void *out, size_t cap, size_t *len_ou
 		return false;
 	*len_out = len;
 	return true;
+}
+
+bool
+dec_b64(const char *text, size_t text_len, void *out, size_t cap, size_t *len_out)
+{
+	size_t pad = 0;
+
+	*len_out = 0;
+	if (text_len % 4 != 0)
+		return false;
+	if (text_len > 0 && text[text_len - 1] == '=')
+		pad = text[text_len - 2] == '=' ? 2 : 1;
+	return dec(text, text_len - pad, pad, b64_value, out, cap, len_out);
+}
+
+void
+enc_b64url(const void *bytes, size_t len, char *out)
+{
+	size_t n = (len * 4 + 2) / 3;
+
+	enc_b64(bytes, len, out);
+	for (size_t i = 0; i < n; i++)
+		out[i] = out[i] == '+' ? '-' : out[i] == '/' ? '_' : out[i];
+	out[n] = '\0';
+}
+
+bool
+dec_b64url(const char *text, size_t text_len, void *out, size_t cap, size_t *len_out)
+{
+	*len_out = 0;
+	if (text_len % 4 == 1)
+		return false;
+	return dec(text, text_len, (4 - text_len % 4) % 4, b64url_value, out, cap, len_out);
 }

@@ -32,4 +32,10 @@ void enc_b64(const void *bytes, size_t len, char *out);
  */
 bool dec_b64(const char *text, size_t text_len, void *out, size_t cap, size_t *len_out);
 
+/** enc_b64url() - as enc_b64(), with «-» and «_» and without padding (RFC 4648 section 5, as JOSE and PKCE have it) */
+void enc_b64url(const void *bytes, size_t len, char *out);
+
+/** dec_b64url() - as dec_b64(), of such a text */
+bool dec_b64url(const char *text, size_t text_len, void *out, size_t cap, size_t *len_out);
+
 #endif

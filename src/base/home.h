@@ -5,6 +5,7 @@
 #ifndef BASE_HOME_H
 #define BASE_HOME_H
 
+#include "base/buf.h"
 #include "base/fault.h"
 
 enum home_kind {
@@ -26,5 +27,9 @@ coffer_err home_open(struct fault *f, const char *what, const char *dir, int *fd
 
 /** home_check() - COFFER_E_PERM when the file or folder @fd belongs to neither the user nor root, or others may write it */
 coffer_err home_check(struct fault *f, const char *what, const char *shown, int fd);
+
+/** home_slurp() - append the file @name of the folder @dirfd, which home_open() gave: no link, home_check() passes, at most @max bytes */
+coffer_err home_slurp(struct fault *f, const char *what, int dirfd, const char *name, const char *shown, size_t max,
+		      struct buf *out);
 
 #endif

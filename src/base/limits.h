@@ -39,6 +39,7 @@
 /* signatures */
 #define LIMIT_BUNDLE (128u << 20) /* bytes of a signature file */
 #define LIMIT_PEM (4u << 20)	  /* bytes of a PEM file: a system's roots are 220 kB */
+#define LIMIT_KEY_PEM (64u << 10) /* bytes of a private or public key in PEM */
 #define LIMIT_CERT (64u << 10)	  /* bytes of one certificate */
 #define LIMIT_CERTS 64u		  /* of one chain or one file */
 #define LIMIT_SYSTEM_CERTS 1024u  /* of a system's own store */
@@ -53,7 +54,29 @@
 #define LIMIT_IGNORE_PATHS 1024u
 #define LIMIT_SHARDS 4000000u	    /* of one manifest */
 #define LIMIT_SIGNED_PATH 4096u	    /* bytes of a file's name in a signature; Linux takes no longer one */
+#define LIMIT_FINDINGS 1000u	    /* that a verdict keeps of failures, and of what was left out; all are counted */
 #define LIMIT_SIGNATURE (16u << 10) /* bytes of one signature */
+
+/* where trust comes from: metadata of The Update Framework (python-tuf has the same ceilings), and the trust store */
+#define LIMIT_TUF_ROOT 512000u
+#define LIMIT_TUF_TIMESTAMP 16384u
+#define LIMIT_TUF_SNAPSHOT 2000000u
+#define LIMIT_TUF_TARGETS 5000000u
+#define LIMIT_TUF_ROTATIONS 256u	/* new roots of one update */
+#define LIMIT_TUF_KEYS 64u		/* of one role */
+#define LIMIT_TUF_SIGNATURE 1024u	/* bytes */
+#define LIMIT_TRUST_BINDINGS 1024u	/* in one folder */
+#define LIMIT_TRUST_BINDING (16u << 20) /* bytes of one: a trusted root can be in it, as text */
+#define LIMIT_TRUST_NAME 256u		/* bytes of a model's name */
+#define LIMIT_IDENTITY 2048u		/* bytes of a signer's identity or its provider's address */
+
+/* services */
+#define LIMIT_URL 4096u
+#define LIMIT_HTTP_HEADERS (64u << 10) /* bytes of all headers of one answer */
+#define LIMIT_ANSWER (1u << 20)	       /* bytes of an answer that holds no payload */
+#define LIMIT_SERVICES 64u	       /* of a kind in one signing config */
+#define LIMIT_TOKEN (64u << 10)	       /* bytes of an identity token, or of an answer that holds one */
+#define LIMIT_CLAIM 2048u
 
 /* memory for bulk work, in bytes, over all threads */
 #define LIMIT_BULK_MEMORY (UINT64_C(32) << 20)

@@ -12,7 +12,7 @@
 
 struct common common;
 
-const struct option args_common[] = {
+static const struct option of_all[] = {
 	{.name = "quiet",
 	 .letter = 'q',
 	 .flag = &common.quiet,
@@ -20,6 +20,14 @@ const struct option args_common[] = {
 	{.name = "help", .letter = 'h', .flag = &common.help, .help = "print this help"},
 	OPTION_END,
 };
+
+const struct option *
+args_table(const struct command *command, size_t i)
+{
+	const struct option *const tables[] = {command->options, command->shared ? command->shared : of_all, of_all};
+
+	return i < (command->shared ? 3 : 2) ? tables[i] : NULL;
+}
 
 /* ---- did you mean ---- */
 
@@ -83,8 +91,8 @@ nearest_option(const struct command *command, const char *name)
 	size_t distance = SIZE_MAX;
 	const char *best = NULL;
 
-	consider(command->options, name, &best, &distance);
-	consider(args_common, name, &best, &distance);
+	for (size_t i = 0; args_table(command, i); i++)
+		consider(args_table(command, i), name, &best, &distance);
 	return best && args_is_near(name, distance) ? best : NULL;
 }
 
@@ -134,21 +142,25 @@ add_word(struct fault *f, struct words *words, const char *word)
 	return COFFER_OK;
 }
 
-static const struct option *
-find_in(const struct option *table, const char *name, size_t len, char letter)
+static bool
+is_name(const struct option *o, const char *name, size_t len)
 {
-	for (const struct option *o = table; o->name; o++)
-		if (letter ? o->letter == letter : strlen(o->name) == len && memcmp(o->name, name, len) == 0)
-			return o;
-	return NULL;
+	if (strlen(o->name) != len)
+		return false;
+	for (size_t i = 0; i < len; i++)
+		if (o->name[i] != (name[i] == '_' ? '-' : name[i]))
+			return false;
+	return true;
 }
 
 static const struct option *
 find(const struct command *command, const char *name, size_t len, char letter)
 {
-	const struct option *o = find_in(command->options, name, len, letter);
-
-	return o ? o : find_in(args_common, name, len, letter);
+	for (size_t i = 0; args_table(command, i); i++)
+		for (const struct option *o = args_table(command, i); o->name; o++)
+			if (letter ? o->letter == letter : is_name(o, name, len))
+				return o;
+	return NULL;
 }
 
 static bool
@@ -193,6 +205,8 @@ set(struct parser *p, const struct option *o, const char *value)
 {
 	if (o->flag)
 		*o->flag = true;
+	else if (o->unset)
+		*o->unset = false;
 	else if (o->text)
 		return set_text(p, o, value);
 	else if (o->number)
@@ -242,9 +256,9 @@ parse_long(struct parser *p, const char *arg)
 		(void)snprintf(name, sizeof(name), "%.*s", (int)num_min(len, sizeof(name)), arg);
 		return refuse_unknown(p, name);
 	}
-	if (o->flag && value)
+	if (!o->value && value)
 		return fault_set(p->f, COFFER_E_USAGE, "--%s takes no value; leave «=…» out", o->name);
-	if (!o->flag && !value) {
+	if (o->value && !value) {
 		err = take_value(p, o, &value);
 		if (err)
 			return err;
@@ -267,10 +281,10 @@ parse_letters(struct parser *p, const char *letters)
 					 "-%c is not an option of %s; «coffer help %s» lists them", *letters,
 					 p->command->name, p->command->name);
 		letters++;
-		if (!o->flag && *letters) {
+		if (o->value && *letters) {
 			value = letters;
 			letters = "";
-		} else if (!o->flag) {
+		} else if (o->value) {
 			TRY(take_value(p, o, &value));
 		}
 		TRY(set(p, o, value));

@@ -3,8 +3,9 @@
  * The command line: options by a table, operands, and what they share.
  *
  * --name VALUE, --name=VALUE, -n VALUE, -nVALUE, -qf; options and operands in
- * any order; «--» ends the options.  No abbreviations, no option twice unless
- * its table entry is a list, and every refusal says what would have worked.
+ * any order; «--» ends the options.  In names «_» is as good as «-».  No
+ * abbreviations, no option twice unless its table entry is a list, and every
+ * refusal says what would have worked.
  */
 #ifndef CLI_ARGS_H
 #define CLI_ARGS_H
@@ -13,6 +14,7 @@
 
 /** struct common - values of the options that several commands share; a process runs one command */
 struct common {
+	const struct command *command; /* the one that runs */
 	bool help;
 	bool quiet;
 	bool json;
@@ -71,8 +73,8 @@ extern struct common common;
 		.name = NULL                                                                                           \
 	}
 
-/** args_common - --quiet and --help, which every command takes */
-extern const struct option args_common[];
+/** args_table() - table @i of the options that @command takes: its own, those it shares, and --quiet and --help; NULL past the last */
+const struct option *args_table(const struct command *command, size_t i);
 
 /**
  * args_parse() - read @argv, from the first word behind the command's name

@@ -63,6 +63,26 @@ out:
 	return err;
 }
 
+/* Whose options may follow the name alone: of a group, those of what it does by default. */
+static const struct command *
+by_name_alone(const struct command *command)
+{
+	return command->fallback ? command->fallback : command;
+}
+
+/* «key list», «key show», …, each between @before and @after */
+static coffer_err
+add_members(struct fault *f, struct buf *b, const char *before, const char *after)
+{
+	coffer_err err = COFFER_OK;
+
+	for (const struct command *const *c = commands; *c; c++)
+		for (const struct command *const *sub = (*c)->subs; sub && *sub; sub++)
+			TRY(buf_printf(f, b, "%s%s%s", before, (*sub)->name, after));
+out:
+	return err;
+}
+
 static coffer_err
 add_names(struct fault *f, struct buf *b, const struct command *const *from)
 {
@@ -109,6 +129,10 @@ static const char bash_begin[] =
 	"\tesac\n"
 	"}\n"
 	"_coffer_words() { _coffer_offer \"${1// /$'\\n'}\" \"$2\"; }\n"
+	"_coffer_words_or_files() {\n"
+	"\t_coffer_words \"$1\" \"$2\"\n"
+	"\t((${#COMPREPLY[@]})) || _coffer_files \"$2\"\n"
+	"}\n"
 	"_coffer() {\n"
 	"\tlocal line=${COMP_LINE:0:COMP_POINT} words cur prev command\n"
 	"\tread -ra words <<<\"$line\"\n"
@@ -121,8 +145,14 @@ static const char bash_begin[] =
 static const char bash_middle[] = "' \"$cur\"\n"
 				  "\t\treturn\n"
 				  "\tfi\n"
-				  "\t[[ $command == key && ${#words[@]} -gt 3 ]] && command=\"key ${words[2]}\"\n"
-				  "\tcase \"$command $prev\" in\n";
+				  "\tif ((${#words[@]} > 3)); then\n"
+				  "\t\tcase \"$command ${words[2]}\" in\n"
+				  "\t\t";
+
+static const char bash_members_end[] = "'') command+=\" ${words[2]}\" ;;\n"
+				       "\t\tesac\n"
+				       "\tfi\n"
+				       "\tcase \"$command $prev\" in\n";
 
 static coffer_err
 bash_hint(struct fault *f, struct buf *b, enum hint hint, const char *words, const char *word)
@@ -145,11 +175,11 @@ bash_hint(struct fault *f, struct buf *b, enum hint hint, const char *words, con
 
 /* «"seal --out" | "seal -o") _coffer_files "$cur"; return ;;» */
 static coffer_err
-bash_values(struct fault *f, struct buf *b, const struct command *command)
+bash_values_of(struct fault *f, struct buf *b, const struct command *command, const struct option *table)
 {
 	coffer_err err = COFFER_OK;
 
-	for (const struct option *o = command->options; o->name; o++) {
+	for (const struct option *o = table; o->name; o++) {
 		if (!o->value)
 			continue;
 		TRY(buf_printf(f, b, "\t\"%s --%s\"", command->name, o->name));
@@ -159,6 +189,18 @@ bash_values(struct fault *f, struct buf *b, const struct command *command)
 		TRY(bash_hint(f, b, o->hint, o->words, "$cur"));
 		TRY(buf_str(f, b, "; return ;;\n"));
 	}
+out:
+	return err;
+}
+
+static coffer_err
+bash_values(struct fault *f, struct buf *b, const struct command *command)
+{
+	const struct command *as = by_name_alone(command);
+	coffer_err err = COFFER_OK;
+
+	for (size_t i = 0; args_table(as, i); i++)
+		TRY(bash_values_of(f, b, command, args_table(as, i)));
 out:
 	return err;
 }
@@ -177,11 +219,12 @@ out:
 static coffer_err
 bash_options(struct fault *f, struct buf *b, const struct command *command)
 {
+	const struct command *as = by_name_alone(command);
 	coffer_err err;
 
 	TRY(buf_printf(f, b, "\t\t\"%s\") _coffer_words '", command->name));
-	TRY(bash_option_names(f, b, args_common));
-	TRY(bash_option_names(f, b, command->options));
+	for (size_t i = 0; args_table(as, i); i++)
+		TRY(bash_option_names(f, b, args_table(as, i)));
 	TRY(buf_str(f, b, "' \"$cur\" ;;\n"));
 out:
 	return err;
@@ -194,7 +237,7 @@ bash_operands(struct fault *f, struct buf *b, const struct command *command)
 
 	TRY(buf_printf(f, b, "\t\"%s\") ", command->name));
 	if (command->subs || (command->hint == HINT_WORDS && !command->words)) {
-		TRY(buf_str(f, b, "_coffer_words '"));
+		TRY(buf_str(f, b, command->fallback ? "_coffer_words_or_files '" : "_coffer_words '"));
 		TRY(add_names(f, b, command->subs ? command->subs : commands));
 		TRY(buf_str(f, b, "' \"$cur\""));
 	} else {
@@ -213,6 +256,8 @@ write_bash(struct fault *f, struct buf *b)
 	TRY(buf_str(f, b, bash_begin));
 	TRY(add_names(f, b, commands));
 	TRY(buf_str(f, b, bash_middle));
+	TRY(add_members(f, b, "\"", "\" | "));
+	TRY(buf_str(f, b, bash_members_end));
 	TRY(each_command(f, b, bash_values));
 	TRY(buf_str(f, b, "\tesac\n\tif [[ $cur == -* ]]; then\n\t\tcase $command in\n"));
 	TRY(each_command(f, b, bash_options));
@@ -322,20 +367,22 @@ out:
 static coffer_err
 zsh_command(struct fault *f, struct buf *b, const struct command *command)
 {
-	coffer_err err;
+	const struct command *as = by_name_alone(command);
+	coffer_err err = COFFER_OK;
 
 	if (command->subs) {
 		TRY(buf_printf(f, b, "\t'%s ')\n\t\tcommands=(\n", command->name));
 		TRY(zsh_names(f, b, command->subs, "\t\t\t"));
-		TRY(buf_str(f, b, "\t\t)\n\t\t_describe command commands ;;\n"));
-		return COFFER_OK;
+		TRY(buf_printf(f, b, "\t\t)\n\t\t_describe command commands%s ;;\n",
+			       command->fallback ? " || _files" : ""));
 	}
+	if (command->subs && !command->fallback)
+		return COFFER_OK;
 	TRY(buf_printf(f, b, "\t'%s')\n\t\t_arguments -s -S \\\n", command->name));
-	for (const struct option *o = command->options; o->name; o++)
-		TRY(zsh_option(f, b, o));
-	for (const struct option *o = args_common; o->name; o++)
-		TRY(zsh_option(f, b, o));
-	TRY(zsh_operands(f, b, command));
+	for (size_t i = 0; args_table(as, i); i++)
+		for (const struct option *o = args_table(as, i); o->name; o++)
+			TRY(zsh_option(f, b, o));
+	TRY(zsh_operands(f, b, as));
 	TRY(buf_str(f, b, "\t\t;;\n"));
 out:
 	return err;
@@ -357,13 +404,16 @@ write_zsh(struct fault *f, struct buf *b)
 		    "\tlocal command=$words[2]\n"
 		    "\tshift words\n"
 		    "\t((CURRENT--))\n"
-		    "\tif [[ $command == key ]]; then\n"
-		    "\t\tcommand='key '\n"
-		    "\t\tif ((CURRENT > 2)); then\n"
-		    "\t\t\tcommand+=$words[2]\n"
-		    "\t\t\tshift words\n"
-		    "\t\t\t((CURRENT--))\n"
-		    "\t\tfi\n"
+		    "\tlocal -a members=("));
+	TRY(add_members(f, b, "'", "' "));
+	TRY(buf_str(f, b,
+		    ")\n"
+		    "\tif ((CURRENT == 2)) && [[ -n ${(M)members:#$command *} && $words[2] != -* ]]; then\n"
+		    "\t\tcommand+=' '\n"
+		    "\telif ((${members[(Ie)$command $words[2]]})); then\n"
+		    "\t\tcommand+=\" $words[2]\"\n"
+		    "\t\tshift words\n"
+		    "\t\t((CURRENT--))\n"
 		    "\tfi\n"
 		    "\tcase $command in\n"));
 	TRY(each_command(f, b, zsh_command));
@@ -420,13 +470,28 @@ fish_value(struct fault *f, struct buf *b, enum hint hint, const char *words)
 	return buf_str(f, b, " -f");
 }
 
+/* «__coffer_is seal»; of a group: and no member of it */
+static coffer_err
+fish_condition(struct fault *f, struct buf *b, const struct command *command)
+{
+	coffer_err err;
+
+	TRY(buf_printf(f, b, "complete -c coffer -n '__coffer_is %s", command->name));
+	for (const struct command *const *sub = command->subs; sub && *sub; sub++)
+		TRY(buf_printf(f, b, "; and not __coffer_is %s", (*sub)->name));
+	TRY(buf_str(f, b, "'"));
+out:
+	return err;
+}
+
 static coffer_err
 fish_options(struct fault *f, struct buf *b, const struct command *command, const struct option *table)
 {
 	coffer_err err = COFFER_OK;
 
 	for (const struct option *o = table; o->name; o++) {
-		TRY(buf_printf(f, b, "complete -c coffer -n '__coffer_is %s' -l %s", command->name, o->name));
+		TRY(fish_condition(f, b, command));
+		TRY(buf_printf(f, b, " -l %s", o->name));
 		if (o->letter)
 			TRY(buf_printf(f, b, " -s %c", o->letter));
 		if (o->value) {
@@ -444,6 +509,7 @@ out:
 static coffer_err
 fish_command(struct fault *f, struct buf *b, const struct command *command)
 {
+	const struct command *as = by_name_alone(command);
 	const char *word = command_word(command);
 	coffer_err err;
 
@@ -451,19 +517,19 @@ fish_command(struct fault *f, struct buf *b, const struct command *command)
 		       word == command->name ? 0 : (int)(word - command->name - 1), command->name, word));
 	TRY(add_clause(f, b, command->brief, ""));
 	TRY(buf_str(f, b, "'\n"));
-	if (command->subs)
+	if (command->subs && !command->fallback)
 		return COFFER_OK;
-	TRY(fish_options(f, b, command, command->options));
-	TRY(fish_options(f, b, command, args_common));
-	if (command->hint == HINT_NONE)
+	for (size_t i = 0; args_table(as, i); i++)
+		TRY(fish_options(f, b, command, args_table(as, i)));
+	if (as->hint == HINT_NONE)
 		return COFFER_OK;
-	TRY(buf_printf(f, b, "complete -c coffer -n '__coffer_is %s'", command->name));
+	TRY(fish_condition(f, b, command));
 	if (command->hint == HINT_WORDS && !command->words) {
 		TRY(buf_str(f, b, " -a '"));
 		TRY(add_names(f, b, commands));
 		TRY(buf_str(f, b, "'"));
 	} else {
-		TRY(fish_value(f, b, command->hint, command->words));
+		TRY(fish_value(f, b, as->hint, as->words));
 	}
 	TRY(buf_str(f, b, "\n"));
 out:

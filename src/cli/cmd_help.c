@@ -21,6 +21,18 @@ find(struct fault *f, const char *name, const struct command **command_out)
 }
 
 static coffer_err
+find_member(struct fault *f, const struct command *group, const char *name, const struct command **command_out)
+{
+	const struct command *member = group->subs ? command_find(group->subs, name) : NULL;
+
+	if (!member)
+		return fault_set(f, COFFER_E_USAGE, "%s is not a command of coffer %s; «coffer help %s» says all of it",
+				 args_shown(name), group->name, group->name);
+	*command_out = member;
+	return COFFER_OK;
+}
+
+static coffer_err
 run(struct fault *f, struct coffer_ctx *ctx, const struct words *operands)
 {
 	const struct command *command = NULL;
@@ -30,6 +42,8 @@ run(struct fault *f, struct coffer_ctx *ctx, const struct words *operands)
 	(void)ctx;
 	if (operands->n > 0)
 		TRY(find(f, operands->v[0], &command));
+	if (operands->n > 1)
+		TRY(find_member(f, command, operands->v[1], &command));
 	TRY(command ? help_command(f, &b, command) : help_overview(f, &b));
 	TRY(out_buf(f, &b));
 out:
@@ -43,7 +57,7 @@ const struct command cmd_help = {
 	.operands = "[COMMAND]",
 	.max = 2, /* «key list» */
 	.hint = HINT_WORDS,
-	.about = "Prints all about COMMAND, or a list of commands.",
+	.about = "Prints all about COMMAND (which may be of two words, as key list), or a list of commands.",
 	.options = options,
 	.run = run,
 };

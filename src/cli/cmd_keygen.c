@@ -9,7 +9,7 @@
 #include "cli/out.h"
 #include "cli/term.h"
 
-static const char *kind;
+static const char *kind, *passphrase_file;
 
 static const struct option options[] = {
 	OPTION_OUT("FILE", "write the key to a new FILE, and not to the keyring"),
@@ -17,10 +17,14 @@ static const struct option options[] = {
 	 .value = "KIND",
 	 .text = &kind,
 	 .hint = HINT_WORDS,
-	 .words = "aes x25519",
+	 .words = "aes x25519 p256 p384 p521 rsa",
 	 .help = "aes (the default): whoever can seal can open; x25519: a key pair, whose public key can be given away "
-		 "to "
-		 "seal with"},
+		 "to seal with; p256, p384, p521: a key pair to sign models with; rsa: one to sign single files with"},
+	{.name = "passphrase-file",
+	 .value = "FILE",
+	 .text = &passphrase_file,
+	 .hint = HINT_FILE,
+	 .help = "encrypt a private key to sign with under the first line of FILE; - asks for a passphrase"},
 	OPTION_JSON,
 	OPTION_END,
 };
@@ -30,6 +34,7 @@ static const struct example examples[] = {
 	{"one called team", "coffer keygen team"},
 	{"a key file", "coffer keygen -o model.key"},
 	{"a key pair; what is printed is the public key", "coffer keygen --kind x25519 deploy"},
+	{"a key pair to sign with: sign.key and sign.key.pub", "coffer keygen --kind p256 -o sign.key"},
 	{NULL, NULL},
 };
 
@@ -75,17 +80,100 @@ say_what_next(const struct coffer_key_info *info, const char *name, const char *
 	term_say("keep a copy of it apart from the models: without it they cannot be opened");
 }
 
+/* ---- keys that sign: two PEM files ---- */
+
+static const struct {
+	const char *kind;
+	enum coffer_curve curve;
+} curves[] = {
+	{"p256", COFFER_CURVE_P256},
+	{"p384", COFFER_CURVE_P384},
+	{"p521", COFFER_CURVE_P521},
+	{"rsa", COFFER_RSA_3072},
+};
+
+static bool
+find_curve(enum coffer_curve *curve_out)
+{
+	for (size_t i = 0; kind && i < sizeof(curves) / sizeof(curves[0]); i++)
+		if (strcmp(curves[i].kind, kind) == 0) {
+			*curve_out = curves[i].curve;
+			return true;
+		}
+	return false;
+}
+
 static coffer_err
-run(struct fault *f, struct coffer_ctx *ctx, const struct words *operands)
+print_pair(struct fault *f, const char *public_path, const char *key_id)
+{
+	struct json_out j;
+	coffer_err err = COFFER_OK;
+
+	json_out_init(&j, f);
+	if (common.json) {
+		json_out_begin(&j, NULL, JSON_OBJECT);
+		json_out_str(&j, "kind", kind);
+		json_out_str(&j, "key_id", key_id);
+		json_out_str(&j, "path", common.out);
+		json_out_str(&j, "public_path", public_path);
+		json_out_end(&j);
+		TRY(out_json(f, &j));
+	} else {
+		TRY(buf_printf(f, &j.text, "%s\n", key_id));
+		TRY(out_buf(f, &j.text));
+	}
+out:
+	json_out_free(&j);
+	return err;
+}
+
+static void
+say_pair(enum coffer_curve curve, const char *public_path)
+{
+	const bool model = curve != COFFER_RSA_3072;
+
+	term_say("made the %s key pair: %s signs and stays here, %s verifies and can be given away", kind, common.out,
+		 public_path);
+	term_say("sign with it: coffer sign %s --private-key %s %s", model ? "key" : "detached", common.out,
+		 model ? "MODEL" : "FILE");
+}
+
+static coffer_err
+make_pair(struct fault *f, struct coffer_ctx *ctx, enum coffer_curve curve)
+{
+	char *public_path = NULL, key_id[65] = "";
+	coffer_err err;
+
+	if (!common.out)
+		return fault_set(
+			f, COFFER_E_USAGE,
+			"a key to sign with is a file and not in the keyring; give -o FILE, and the public key "
+			"goes to FILE.pub");
+	if (asprintf(&public_path, "%s.pub", common.out) < 0)
+		return fault_nomem(f);
+	TRY(library_fault(f, ctx,
+			  coffer_signing_key_generate(ctx, curve, common.out, public_path, passphrase_file, key_id)));
+	TRY(print_pair(f, public_path, key_id));
+	say_pair(curve, public_path);
+out:
+	free(public_path);
+	return err;
+}
+
+/* ---- keys that seal ---- */
+
+static coffer_err
+make_key(struct fault *f, struct coffer_ctx *ctx, const struct words *operands)
 {
 	const char *name = operands->n > 0 ? operands->v[0] : "default";
 	struct coffer_key_info info = {0};
 	char *path = NULL;
 	coffer_err err;
 
-	if (operands->n > 0 && common.out)
-		return fault_set(f, COFFER_E_USAGE, "%s is a name in the keyring and --out is a file; leave one out",
-				 args_shown(name));
+	if (passphrase_file)
+		return fault_set(f, COFFER_E_USAGE,
+				 "--passphrase-file is for keys that sign; to seal for a passphrase: coffer seal --kek "
+				 "passphrase:");
 	if (args_is_key(name))
 		return fault_set(f, COFFER_E_USAGE,
 				 "that looks like a key itself, and keys never go on the command line; give a name");
@@ -108,6 +196,17 @@ out:
 	return err;
 }
 
+static coffer_err
+run(struct fault *f, struct coffer_ctx *ctx, const struct words *operands)
+{
+	enum coffer_curve curve;
+
+	if (operands->n > 0 && common.out)
+		return fault_set(f, COFFER_E_USAGE, "%s is a name in the keyring and --out is a file; leave one out",
+				 args_shown(operands->v[0]));
+	return find_curve(&curve) ? make_pair(f, ctx, curve) : make_key(f, ctx, operands);
+}
+
 const struct command cmd_keygen = {
 	.name = "keygen",
 	.brief = "make a key",
@@ -118,7 +217,9 @@ const struct command cmd_keygen = {
 		 "called default "
 		 "is what coffer seal uses when no other is named.\n\n"
 		 "A key file is readable by its owner alone and is never overwritten. Nothing but a public key is "
-		 "printed.",
+		 "printed.\n\n"
+		 "With --kind p256, p384, p521 or rsa it makes a key pair to sign with, in two PEM files, -o FILE and "
+		 "FILE.pub, and prints the id of the public key.",
 	.options = options,
 	.examples = examples,
 	.run = run,

@@ -190,9 +190,25 @@ add_command(struct fault *f, struct buf *b, const struct command *command)
 	TRY(buf_str(f, b, ".Sh DESCRIPTION\n"));
 	TRY(add_text(f, b, command->about));
 	TRY(buf_str(f, b, ".Bl -tag -width Ds\n"));
-	TRY(add_options(f, b, command->options));
-	TRY(add_options(f, b, args_common));
+	for (size_t i = 0; args_table(command, i); i++)
+		TRY(add_options(f, b, args_table(command, i)));
 	TRY(buf_str(f, b, ".El\n"));
+out:
+	return err;
+}
+
+static coffer_err
+add_member(struct fault *f, struct buf *b, const char *name, const struct command *member)
+{
+	coffer_err err;
+
+	TRY(*name ? buf_printf(f, b, ".It Cm %s\n", name) : buf_str(f, b, ".It without a method\n"));
+	TRY(add_text(f, b, member->about));
+	if (member->options->name) {
+		TRY(buf_str(f, b, ".Bl -tag -width Ds\n"));
+		TRY(add_options(f, b, member->options));
+		TRY(buf_str(f, b, ".El\n"));
+	}
 out:
 	return err;
 }
@@ -203,21 +219,23 @@ add_group(struct fault *f, struct buf *b, const struct command *group)
 	coffer_err err;
 
 	TRY(buf_str(f, b, ".Sh SYNOPSIS\n"));
+	if (help_is_apart(group))
+		TRY(add_synopsis(f, b, group->fallback));
 	for (const struct command *const *sub = group->subs; *sub; sub++)
 		TRY(add_synopsis(f, b, *sub));
 	TRY(buf_str(f, b, ".Sh DESCRIPTION\n"));
 	TRY(add_text(f, b, group->about));
 	TRY(buf_str(f, b, ".Bl -tag -width Ds\n"));
-	for (const struct command *const *sub = group->subs; *sub; sub++) {
-		TRY(buf_printf(f, b, ".It Cm %s\n", command_word(*sub)));
-		TRY(add_text(f, b, (*sub)->about));
-		if ((*sub)->options->name) {
-			TRY(buf_str(f, b, ".Bl -tag -width Ds\n"));
-			TRY(add_options(f, b, (*sub)->options));
-			TRY(buf_str(f, b, ".El\n"));
-		}
-	}
+	if (help_is_apart(group))
+		TRY(add_member(f, b, "", group->fallback));
+	for (const struct command *const *sub = group->subs; *sub; sub++)
+		TRY(add_member(f, b, command_word(*sub), *sub));
 	TRY(buf_str(f, b, ".El\n"));
+	if (group->shared) {
+		TRY(buf_str(f, b, "All that take a\n.Ar MODEL\ntake these options, too:\n.Bl -tag -width Ds\n"));
+		TRY(add_options(f, b, group->shared));
+		TRY(buf_str(f, b, ".El\n"));
+	}
 out:
 	return err;
 }
@@ -231,7 +249,7 @@ make_command_page(struct fault *f, struct buf *b, const struct command *command)
 	(void)snprintf(name, sizeof(name), "coffer-%s", command->name);
 	TRY(add_title(f, b, name, command->brief));
 	TRY(command->subs ? add_group(f, b, command) : add_command(f, b, command));
-	if (command->subs || help_takes_key(command)) {
+	if (help_takes_key(command)) {
 		TRY(buf_str(f, b, ".Sh KEYS\n"));
 		TRY(add_text(f, b, help_keys));
 	}

@@ -15,11 +15,15 @@
 #include "cli/help.h"
 #include "cli/library.h"
 #include "cli/out.h"
+#include "cli/sign_options.h"
 #include "cli/term.h"
 
 const struct command *const commands[] = {
-	&cmd_keygen, &cmd_seal,	  &cmd_open,	   &cmd_check,	 &cmd_inspect, &cmd_key, &cmd_rewrap, &cmd_rekey,
-	&cmd_hash,   &cmd_doctor, &cmd_completion, &cmd_version, &cmd_help,    &cmd_man, NULL,
+	&cmd_keygen,	   &cmd_seal,		&cmd_open,    &cmd_check,	 &cmd_inspect,
+	&cmd_sign,	   &cmd_verify,		&cmd_key,     &cmd_rewrap,	 &cmd_rekey,
+	&cmd_hash,	   &cmd_digest,		&cmd_trust,   &cmd_sign_encrypt, &cmd_decrypt_verify,
+	&cmd_encrypt_sign, &cmd_verify_decrypt, &cmd_encrypt, &cmd_decrypt,	 &cmd_doctor,
+	&cmd_completion,   &cmd_version,	&cmd_help,    &cmd_man,		 NULL,
 };
 
 const char *
@@ -99,6 +103,35 @@ refuse_command(struct fault *f, const struct command *group, const char *name)
 			 args_shown(name), space, of, space, of);
 }
 
+/* Whether @word is a slip in the name of a member rather than an operand of what a group does by default. */
+static bool
+is_slip(const struct command *group, const char *word)
+{
+	return word[0] != '-' && command_nearest(group->subs, word) && access(word, F_OK) != 0;
+}
+
+static bool
+is_help(const char *word)
+{
+	return strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0;
+}
+
+/* The member of *@command that is meant by the first of @argv; moves *@argv behind its name. */
+static coffer_err
+choose_member(struct fault *f, char ***argv, const struct command **command)
+{
+	const struct command *group = *command, *sub = command_find(group->subs, **argv);
+
+	if (sub)
+		++*argv;
+	else if (group->fallback && !is_help(**argv) && !is_slip(group, **argv))
+		sub = group->fallback;
+	else if (***argv != '-')
+		return refuse_command(f, group, **argv);
+	*command = sub ? sub : group;
+	return COFFER_OK;
+}
+
 /* Finds the command and moves *@argv behind its name; NULL and COFFER_OK when there is no name. */
 static coffer_err
 choose(struct fault *f, char ***argv, const struct command **command_out)
@@ -111,16 +144,8 @@ choose(struct fault *f, char ***argv, const struct command **command_out)
 	if (!command)
 		return refuse_command(f, NULL, **argv);
 	++*argv;
-	if (command->subs && **argv && ***argv != '-') {
-		const struct command *sub = command_find(command->subs, **argv);
-
-		if (!sub)
-			return refuse_command(f, command, **argv);
-		command = sub;
-		++*argv;
-	}
 	*command_out = command;
-	return COFFER_OK;
+	return command->subs && **argv ? choose_member(f, argv, command_out) : COFFER_OK;
 }
 
 static coffer_err
@@ -142,6 +167,7 @@ run(struct fault *f, const struct command *command, const struct words *operands
 	struct coffer_ctx *ctx = NULL;
 	coffer_err err;
 
+	common.command = command;
 	if (command->library)
 		TRY(library_start(f, &ctx));
 	TRY(command->run(f, ctx, operands));
@@ -219,6 +245,7 @@ main(int argc, char **argv)
 	free(common.keks.v);
 	free(common.includes.v);
 	free(common.excludes.v);
+	signing_free();
 	if (err) {
 		f.err = err;
 		report(&f, argv);

@@ -28,7 +28,7 @@ enum hint { HINT_NONE, HINT_FILE, HINT_FOLDER, HINT_KEY, HINT_KEY_NAME, HINT_WOR
 
 /** struct option - one option of a command; a table of them ends with one that has no name */
 struct option {
-	const char *name;  /* «record-size» */
+	const char *name;  /* «record-size»; «record_size» is the same */
 	char letter;	   /* «o» for -o, or 0 */
 	const char *value; /* what its value is called, «SIZE»; NULL for a flag */
 	const char *help;  /* begins with a lower-case letter and ends without a dot */
@@ -36,7 +36,8 @@ struct option {
 	const char *words; /* of HINT_WORDS, with spaces between; no other value is taken */
 
 	/* where it goes: exactly one of these */
-	bool *flag;
+	bool *flag;  /* becomes true */
+	bool *unset; /* becomes false */
 	const char **text;
 	struct words *list; /* may be repeated */
 	uint64_t *number;   /* from @min to @max; K, M, G and T are understood */
@@ -59,11 +60,14 @@ struct command {
 	const char *words;    /* of HINT_WORDS, or NULL for the names of all commands */
 	const char *about;    /* paragraphs, with empty lines between */
 	const struct option *options;
+	const struct option *shared;	   /* more of them; of a group: those that its members share.  May be NULL */
 	const struct example *examples;	   /* ends with one that has no line */
 	const struct command *const *subs; /* of a group; ends with NULL; then there is no @run */
+	const struct command *fallback;	   /* of a group: what is meant when no name of @subs follows; may be NULL */
 
 	/** @run: do it; @ctx is NULL unless @library is set */
 	coffer_err (*run)(struct fault *f, struct coffer_ctx *ctx, const struct words *operands);
+	enum coffer_method method; /* of signing, where it belongs to the name; @run finds it by common.command */
 	bool library;
 	bool hidden; /* not in help */
 };
@@ -82,6 +86,7 @@ const char *command_nearest(const struct command *const *in, const char *name);
 const char *command_word(const struct command *command);
 
 extern const struct command cmd_keygen, cmd_seal, cmd_open, cmd_check, cmd_inspect, cmd_key, cmd_rewrap, cmd_rekey,
-	cmd_hash, cmd_doctor, cmd_completion, cmd_version, cmd_help, cmd_man;
+	cmd_sign, cmd_verify, cmd_digest, cmd_hash, cmd_trust, cmd_doctor, cmd_completion, cmd_version, cmd_help,
+	cmd_man, cmd_sign_encrypt, cmd_decrypt_verify, cmd_encrypt_sign, cmd_verify_decrypt, cmd_encrypt, cmd_decrypt;
 
 #endif

@@ -120,10 +120,9 @@ add_options(struct fault *f, struct buf *b, const struct command *command)
 	coffer_err err;
 
 	TRY(buf_str(f, b, "\nOptions:\n"));
-	for (const struct option *o = command->options; o->name; o++)
-		TRY(add_option(f, b, o));
-	for (const struct option *o = args_common; o->name; o++)
-		TRY(add_option(f, b, o));
+	for (size_t i = 0; args_table(command, i); i++)
+		for (const struct option *o = args_table(command, i); o->name; o++)
+			TRY(add_option(f, b, o));
 out:
 	return err;
 }
@@ -145,6 +144,8 @@ out:
 coffer_err
 help_usage(struct fault *f, struct buf *b, const struct command *command)
 {
+	if (command->fallback)
+		return buf_printf(f, b, "coffer %s [METHOD] [OPTIONS] %s", command->name, command->fallback->operands);
 	if (command->subs)
 		return buf_printf(f, b, "coffer %s COMMAND [OPTIONS]", command->name);
 	return buf_printf(f, b, "coffer %s [OPTIONS]%s%s", command->name, *command->operands ? " " : "",
@@ -185,25 +186,56 @@ out:
 bool
 help_takes_key(const struct command *command)
 {
-	for (const struct option *o = command->options; o->name; o++)
-		if (o->hint == HINT_KEY)
+	for (size_t i = 0; args_table(command, i); i++)
+		for (const struct option *o = args_table(command, i); o->name; o++)
+			if (o->hint == HINT_KEY)
+				return true;
+	for (const struct command *const *sub = command->subs; sub && *sub; sub++)
+		if (help_takes_key(*sub))
 			return true;
 	return command->hint == HINT_KEY;
 }
 
 static coffer_err
-help_group(struct fault *f, struct buf *b, const struct command *command)
+add_member(struct fault *f, struct buf *b, const struct command *member)
+{
+	coffer_err err;
+
+	TRY(buf_str(f, b, "\n"));
+	TRY(help_usage(f, b, member));
+	TRY(buf_str(f, b, "\n"));
+	TRY(help_wrap(f, b, member->about, 4, 0));
+	for (const struct option *o = member->options; o->name; o++)
+		TRY(add_option(f, b, o));
+out:
+	return err;
+}
+
+bool
+help_is_apart(const struct command *group)
+{
+	const struct command *const *sub = group->subs;
+
+	while (*sub && *sub != group->fallback)
+		sub++;
+	return group->fallback && !*sub;
+}
+
+static coffer_err
+help_group(struct fault *f, struct buf *b, const struct command *group)
 {
 	coffer_err err = COFFER_OK;
 
-	for (const struct command *const *sub = command->subs; *sub; sub++) {
-		TRY(buf_str(f, b, "\n"));
-		TRY(help_usage(f, b, *sub));
-		TRY(buf_str(f, b, "\n"));
-		TRY(help_wrap(f, b, (*sub)->about, 4, 0));
-		for (const struct option *o = (*sub)->options; o->name; o++)
-			TRY(add_option(f, b, o));
-	}
+	if (help_is_apart(group))
+		TRY(add_member(f, b, group->fallback));
+	for (const struct command *const *sub = group->subs; *sub; sub++)
+		TRY(add_member(f, b, *sub));
+	if (group->shared)
+		TRY(buf_str(f, b, "\nOptions of all that take a MODEL:\n"));
+	for (const struct option *o = group->shared; o && o->name; o++)
+		TRY(add_option(f, b, o));
+	if (!help_takes_key(group))
+		return COFFER_OK;
 	TRY(buf_str(f, b, "\n"));
 	TRY(help_wrap(f, b, help_keys, 0, 0));
 out:

@@ -14,6 +14,9 @@ extern const char help_keys[];
 /** help_takes_key() - whether @command has something to do with it */
 bool help_takes_key(const struct command *command);
 
+/** help_is_apart() - whether @group has a fallback that is none of its members */
+bool help_is_apart(const struct command *group);
+
 /** help_overview() - the short help of «coffer» alone, appended to @b */
 coffer_err help_overview(struct fault *f, struct buf *b);
 

@@ -95,6 +95,22 @@ out:
 }
 
 coffer_err
+library_one_key(struct fault *f, const char **uri_out)
+{
+	coffer_err err;
+
+	*uri_out = NULL;
+	if (common.keks.n != 1)
+		return fault_set(f, COFFER_E_USAGE, "%s needs one --kek, which is file:PATH or keyring:NAME",
+				 common.command->name);
+	TRY(refuse_key_material(f, common.keks.v[0]));
+	TRY(refuse_bare_path(f, common.keks.v[0]));
+	*uri_out = common.keks.v[0];
+out:
+	return err;
+}
+
+coffer_err
 library_keys_to_seal(struct fault *f, struct coffer_ctx *ctx, struct coffer_keyring **keyring_out)
 {
 	coffer_err err;

@@ -21,6 +21,9 @@ coffer_err library_fault(struct fault *f, const struct coffer_ctx *ctx, coffer_e
 coffer_err library_keys(struct fault *f, struct coffer_ctx *ctx, const struct words *uris,
 			struct coffer_keyring **keyring_out);
 
+/** library_one_key() - the one --kek, which must be there */
+coffer_err library_one_key(struct fault *f, const char **uri_out);
+
 /** library_keys_to_seal() - of --kek, else the key of the local keyring that is called «default» */
 coffer_err library_keys_to_seal(struct fault *f, struct coffer_ctx *ctx, struct coffer_keyring **keyring_out);
 

@@ -439,3 +439,101 @@ doc_remove(struct doc *object, const char *member)
 {
 	(void)json_object_del(in(object), member);
 }
+
+/* ---- the canonical JSON of OLPC ---- */
+
+static coffer_err
+olpc_text(struct fault *f, const char *s, size_t len, struct buf *out)
+{
+	size_t from = 0;
+	coffer_err err;
+
+	TRY(buf_add(f, out, "\"", 1));
+	for (size_t i = 0; i < len; i++) {
+		if (s[i] != '"' && s[i] != '\\')
+			continue;
+		TRY(buf_add(f, out, s + from, i - from));
+		TRY(buf_add(f, out, "\\", 1));
+		from = i;
+	}
+	TRY(buf_add(f, out, s + from, len - from));
+	TRY(buf_add(f, out, "\"", 1));
+out:
+	return err;
+}
+
+static coffer_err
+olpc_array(struct fault *f, const json_t *array, struct buf *out)
+{
+	coffer_err err;
+
+	TRY(buf_add(f, out, "[", 1));
+	for (size_t i = 0; i < json_array_size(array); i++) {
+		if (i > 0)
+			TRY(buf_add(f, out, ",", 1));
+		TRY(doc_olpc(f, out_of(json_array_get(array, i)), out));
+	}
+	TRY(buf_add(f, out, "]", 1));
+out:
+	return err;
+}
+
+struct olpc_object {
+	struct fault *f;
+	struct buf *out;
+	bool comma;
+};
+
+static coffer_err
+olpc_member(void *arg, const char *name, const struct doc *value)
+{
+	struct olpc_object *o = arg;
+	coffer_err err;
+
+	if (o->comma)
+		TRY(buf_add(o->f, o->out, ",", 1));
+	o->comma = true;
+	TRY(olpc_text(o->f, name, strlen(name), o->out));
+	TRY(buf_add(o->f, o->out, ":", 1));
+	TRY(doc_olpc(o->f, value, o->out));
+out:
+	return err;
+}
+
+static coffer_err
+olpc_object(struct fault *f, const struct doc *object, struct buf *out)
+{
+	struct olpc_object o = {.f = f, .out = out, .comma = false};
+	coffer_err err;
+
+	TRY(buf_add(f, out, "{", 1));
+	TRY(doc_each(object, olpc_member, &o));
+	TRY(buf_add(f, out, "}", 1));
+out:
+	return err;
+}
+
+coffer_err
+doc_olpc(struct fault *f, const struct doc *d, struct buf *out)
+{
+	const json_t *j = in(d);
+
+	switch (json_typeof(j)) {
+	case JSON_OBJECT:
+		return olpc_object(f, d, out);
+	case JSON_ARRAY:
+		return olpc_array(f, j, out);
+	case JSON_STRING:
+		return olpc_text(f, json_string_value(j), json_string_length(j), out);
+	case JSON_INTEGER:
+		return buf_printf(f, out, "%" JSON_INTEGER_FORMAT, json_integer_value(j));
+	case JSON_TRUE:
+		return buf_str(f, out, "true");
+	case JSON_FALSE:
+		return buf_str(f, out, "false");
+	case JSON_NULL:
+		return buf_str(f, out, "null");
+	default:
+		return fault_set(f, COFFER_E_FORMAT, "a number that is not whole has no canonical form");
+	}
+}

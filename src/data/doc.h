@@ -44,6 +44,14 @@ void doc_free(struct doc **d);
 /** doc_canonical() - append the canonical form of @d */
 coffer_err doc_canonical(struct fault *f, const struct doc *d, struct buf *out);
 
+/**
+ * doc_olpc() - append the canonical form that TUF signs (wiki.laptop.org/go/Canonical_JSON, as securesystemslib writes it)
+ *
+ * Members in order of code points, no space, control characters as they are.  Of a document of doc_parse_foreign() too;
+ * COFFER_E_FORMAT when it has a number that is not whole.
+ */
+coffer_err doc_olpc(struct fault *f, const struct doc *d, struct buf *out);
+
 /* ---- reading; all of them take NULL and say no ---- */
 
 const struct doc *doc_get(const struct doc *object, const char *member);

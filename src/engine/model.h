@@ -18,6 +18,8 @@
 #define KEYBLOCK_NAME "coffer.json"
 #define PARTIAL_NAME ".coffer.partial" /* a sealing was interrupted */
 #define OPENING_NAME ".coffer.opening" /* an opening was interrupted */
+#define OUTER_NAME "coffer.sig"	       /* the signature over the sealed files of a directory */
+#define INNER_NAME "model.sig"	       /* the signature over its plain files, sealed with them */
 #define SUFFIX ".coffer"
 
 struct coffer_model {

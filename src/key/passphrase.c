@@ -177,6 +177,44 @@ need(struct fault *f, struct passphrase *p, const char *model, bool confirm)
 	return COFFER_OK;
 }
 
+/* What it holds, in memory of its own; @p goes. */
+static coffer_err
+give_away(struct fault *f, struct passphrase *p, struct secret *out)
+{
+	coffer_err err = secret_new(f, out, p->len);
+
+	if (err == COFFER_OK)
+		memcpy(out->p, p->text.p, p->len);
+	free_passphrase(p);
+	return err;
+}
+
+coffer_err
+passphrase_read(struct fault *f, const char *path, struct secret *out)
+{
+	void *p;
+	coffer_err err = passphrase_new_file(f, path, &p);
+
+	return err == COFFER_OK ? give_away(f, p, out) : err;
+}
+
+coffer_err
+passphrase_ask(struct fault *f, coffer_prompt_fn prompt, void *user, const char *what, bool confirm, struct secret *out)
+{
+	struct passphrase *p;
+	void *self = NULL;
+	coffer_err err;
+
+	TRY(passphrase_new_ask(f, prompt, user, &self));
+	p = self;
+	TRY(need(f, p, what, confirm));
+	self = NULL;
+	err = give_away(f, p, out);
+out:
+	free_passphrase(self);
+	return err;
+}
+
 static coffer_err
 derive(struct fault *f, const struct passphrase *p, const struct recipient *r, uint8_t kek[static KEK_LEN])
 {

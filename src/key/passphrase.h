@@ -12,6 +12,7 @@
 #include <coffer/ctx.h>
 
 #include "key/provider.h"
+#include "mem/secret.h"
 
 #define PASSPHRASE_KIND "passphrase"
 #define PASSPHRASE_LOG_N 17 /* of new wraps: 128 MiB and about a third of a second */
@@ -26,5 +27,14 @@ coffer_err passphrase_new_file(struct fault *f, const char *path, void **self_ou
 
 /** passphrase_new_fd() - one with the first line read from @fd, and nothing read after it; @fd stays open */
 coffer_err passphrase_new_fd(struct fault *f, int fd, void **self_out);
+
+/* ---- passphrases of other things than models: key files of other programs ---- */
+
+/** passphrase_read() - the first line of the file at @path */
+coffer_err passphrase_read(struct fault *f, const char *path, struct secret *out);
+
+/** passphrase_ask() - what a person answers to «passphrase for @what», or «new passphrase …» twice when @confirm */
+coffer_err passphrase_ask(struct fault *f, coffer_prompt_fn prompt, void *user, const char *what, bool confirm,
+			  struct secret *out);
 
 #endif

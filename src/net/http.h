@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One HTTP request and its answer (over libcurl).
+ * One HTTP request and its answer (RFC 9110), over libcurl.
  *
- * TLS 1.2 or later, certificates and names checked, no redirect followed unless asked and never from https to http, every size
- * and time bounded.  Credentials go in headers that are wiped.  Any thread.
+ * TLS 1.2 or later, certificates and names checked, no redirect followed unless asked and never to http, every size
+ * and time bounded; no cookies, no netrc, no signals.  Proxies by the usual environment (HTTPS_PROXY, NO_PROXY …), except
+ * to this machine.  Headers that hold a credential are wiped; what libcurl and TLS copy meanwhile is out of reach.
+ *
+ * libcurl is loaded when the first request is made, so that whoever stays offline needs none.  Any thread.
  */
 #ifndef NET_HTTP_H
 #define NET_HTTP_H
@@ -18,15 +21,18 @@
 #include "mem/secret.h"
 
 struct http_request {
-	const char *method;	    /* «GET», «POST», … */
-	const char *url;	    /* https, or http where the caller allows it */
+	const char *method;	    /* «GET», «POST», «PUT» */
+	const char *url;	    /* https, or http where http_check_url() says so */
 	const char *const *headers; /* «Name: value» */
 	size_t n_headers;
 	const struct secret *bearer; /* «Authorization: Bearer …», or NULL */
+	const char *scheme;	     /* in place of «Bearer», or NULL */
 	struct view body;
-	bool allow_http;	 /* plain http to other hosts than this machine, too */
-	bool follow;		 /* up to 5 redirects to https */
-	const char *ca_file;	 /* PEM roots; NULL = the system's */
+	bool allow_http;     /* plain http to other hosts than this machine, too */
+	bool follow;	     /* of a GET without @bearer: up to 5 redirects, to https */
+	bool direct;	     /* around every proxy: for services of the machine's own network */
+	bool secret_reply;   /* the answer holds a credential: its buffer is @max_body from the start, never moved */
+	const char *ca_file; /* PEM roots; NULL = what SSL_CERT_FILE names, else the system's */
 	unsigned int timeout_ms; /* for all of it; 0 = 30 s */
 	size_t max_body;	 /* of the answer; a longer one is COFFER_E_NET */
 };
@@ -36,15 +42,31 @@ struct http_reply {
 	struct buf body;
 	char content_type[128];
 	unsigned int retry_after_s; /* of a 429 or 503; 0 = not said */
+	char host[256];		    /* who answered, for messages */
 };
 
-/** http_call() - COFFER_OK whatever the status; COFFER_E_NET when there was no whole answer, with the reason and the host */
+/** http_check_url() - COFFER_OK for https://HOST…, and for http when @allow_http or HOST is this machine (localhost, 127.*, ::1);
+ *  else, and with a user or password in it, COFFER_E_USAGE */
+coffer_err http_check_url(struct fault *f, const char *url, bool allow_http);
+
+/**
+ * http_call() - send @request, wait for the whole answer
+ * @reply: gets it; free with http_reply_free(), after a failure too
+ *
+ * Return: COFFER_OK whatever the status; COFFER_E_NET when there was no whole answer, with the host and the reason;
+ * COFFER_E_USAGE for a URL, header or credential that cannot be sent.
+ */
 coffer_err http_call(struct fault *f, const struct http_request *request, struct http_reply *reply);
 
-/** http_expect() - COFFER_OK when the status is @status; else COFFER_E_NET (429: COFFER_E_RATE; 401, 403: COFFER_E_PERM) with what the server said */
+/**
+ * http_expect() - COFFER_OK when the status of @reply is @status
+ *
+ * Else COFFER_E_NET (429: COFFER_E_RATE; 401, 403: COFFER_E_PERM) with what the server said; of a secret reply only its «error».
+ */
 coffer_err http_expect(struct fault *f, const struct http_request *request, const struct http_reply *reply,
 		       long status);
 
+/** http_reply_free() - wipe and free; NULL bytes are fine */
 void http_reply_free(struct http_reply *reply);
 
 #endif

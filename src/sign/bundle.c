@@ -536,6 +536,8 @@ bundle_require_oms(struct fault *f, const struct bundle *b)
 	if (b->content != BUNDLE_DSSE || strcmp(b->payload_type, DSSE_IN_TOTO) != 0)
 		return fault_set(f, COFFER_E_UNSUPPORTED,
 				 "a signature of something else: one of a model is over an in-toto statement");
+	if (b->material == BUNDLE_CERTIFICATE && b->n_entries == 0)
+		return fault_set(f, COFFER_E_FORMAT, "a certificate of sigstore without an entry of its log");
 	return COFFER_OK;
 }
 

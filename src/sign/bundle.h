@@ -88,7 +88,7 @@ coffer_err bundle_parse(struct fault *f, const char *what, struct view json, str
 /** bundle_write() - append the JSON of @b: v0.3, as the specification of OMS 1.0 wants it; COFFER_E_USAGE when it is larger than LIMIT_BUNDLE */
 coffer_err bundle_write(struct fault *f, const struct bundle *b, struct buf *out);
 
-/** bundle_require_oms() - COFFER_E_UNSUPPORTED unless it is one of OMS 1.0: v0.3, an envelope, of an in-toto statement */
+/** bundle_require_oms() - COFFER_E_UNSUPPORTED unless it is one of OMS 1.0: v0.3, an envelope, of an in-toto statement; COFFER_E_FORMAT for a single certificate without a log entry */
 coffer_err bundle_require_oms(struct fault *f, const struct bundle *b);
 
 /** bundle_add_entry() - append a log entry, taken over, after a failure too */

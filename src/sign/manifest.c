@@ -384,20 +384,22 @@ judge_serialization(struct fault *f, const struct statement *s, struct manifest 
 	return judge_shard_size(f, &s->shard_size, m);
 }
 
-/* Cut «:start:end» off @name, from the right, for a path may hold colons too. */
+/* Cut «:start:end» off @name, from the right, for a path may hold colons too; @name is as it was when there is no such range. */
 static bool
 cut_range(char *name, uint64_t *start_out, uint64_t *end_out)
 {
-	uint64_t *const out[] = {end_out, start_out};
+	char *last = strrchr(name, ':'), *first;
 
-	for (size_t i = 0; i < 2; i++) {
-		char *colon = strrchr(name, ':');
-
-		if (!colon || !num_parse(colon + 1, 0, SHARD_SIZE_MAX, out[i]))
-			return false;
-		*colon = '\0';
+	if (!last || !num_parse(last + 1, 0, SHARD_SIZE_MAX, end_out))
+		return false;
+	*last = '\0';
+	first = strrchr(name, ':');
+	if (first && num_parse(first + 1, 0, SHARD_SIZE_MAX, start_out) && *start_out < *end_out) {
+		*first = '\0';
+		return true;
 	}
-	return *start_out < *end_out;
+	*last = ':';
+	return false;
 }
 
 /* What «algorithm» of a resource may be: the hash, and for shards what model_signing writes, «sha256-sharded-1000000000». */

@@ -382,6 +382,45 @@ out:
 	return err;
 }
 
+static const struct cert_name *
+first_identity(const struct cert_name *names, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (is_identity(&names[i]))
+			return &names[i];
+	return NULL;
+}
+
+coffer_err
+sigstore_identity(struct fault *f, const struct cert *leaf, char **identity_out, char **issuer_out)
+{
+	struct cert_name *names = NULL;
+	const struct cert_name *name;
+	struct view issuer;
+	size_t n = 0;
+	coffer_err err;
+
+	*identity_out = NULL;
+	*issuer_out = NULL;
+	TRY(cert_names(f, leaf, &names, &n));
+	TRY(find_issuer(f, leaf, &issuer));
+	name = first_identity(names, n);
+	if (!name || !text_check(name->text, strlen(name->text)) || !text_check((const char *)issuer.p, issuer.len))
+		TRY(fault_set(f, COFFER_E_POLICY, "the certificate names nobody who can be shown"));
+	*identity_out = strdup(name->text);
+	*issuer_out = strndup((const char *)issuer.p, issuer.len);
+	if (!*identity_out || !*issuer_out) {
+		free(*identity_out);
+		free(*issuer_out);
+		*identity_out = NULL;
+		*issuer_out = NULL;
+		TRY(fault_nomem(f));
+	}
+out:
+	cert_names_free(&names, n);
+	return err;
+}
+
 /* ---- 15 and 16: what was signed ---- */
 
 static coffer_err

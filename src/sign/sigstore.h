@@ -53,4 +53,11 @@ struct sigstore_policy {
 coffer_err sigstore_verify_bundle(struct fault *f, const struct trusted_root *root, const struct bundle *b,
 				  const struct sigstore_policy *policy, struct signed_by *who);
 
+/**
+ * sigstore_identity() - whom the certificate @leaf names, and who vouched for it: what it says, verified or not
+ *
+ * Both are texts that can be shown; free them with free().  COFFER_E_POLICY when it says neither, COFFER_E_SIGNATURE when malformed.
+ */
+coffer_err sigstore_identity(struct fault *f, const struct cert *leaf, char **identity_out, char **issuer_out);
+
 #endif

@@ -117,6 +117,46 @@ test_bad_b64(void **state)
 	}
 }
 
+static const struct {
+	const char *bytes, *text;
+} url_vectors[] = {
+	{"", ""},
+	{"f", "Zg"},
+	{"fo", "Zm8"},
+	{"foo", "Zm9v"},
+	{"foob", "Zm9vYg"},
+	{"\xfb\xff\xbf", "-_-_"},
+	{"\xff\xef", "_-8"},
+};
+
+static void
+test_b64url(void **state)
+{
+	static const char *const bad[] = {"Z", "Zh", "Zm9", "Zg==", "Zg=", "+_-_", "-/-_", "Zm9vY", "Zg\n"};
+	uint8_t out[16];
+	size_t len;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(url_vectors) / sizeof(url_vectors[0]); i++) {
+		size_t n = strlen(url_vectors[i].bytes);
+		char text[ENC_B64_LEN(4) + 1];
+
+		enc_b64url(url_vectors[i].bytes, n, text);
+		assert_string_equal(text, url_vectors[i].text);
+		assert_true(dec_b64url(text, strlen(text), out, n, &len));
+		assert_int_equal(len, n);
+		assert_memory_equal(out, url_vectors[i].bytes, n);
+		if (n > 0)
+			assert_false(dec_b64url(text, strlen(text), out, n - 1, &len));
+	}
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		len = 99;
+		if (dec_b64url(bad[i], strlen(bad[i]), out, sizeof(out), &len))
+			fail_msg("«%s»", bad[i]);
+		assert_int_equal(len, 0);
+	}
+}
+
 static void
 test_bad_hex(void **state)
 {
@@ -139,7 +179,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_vectors), cmocka_unit_test(test_round_trip), cmocka_unit_test(test_alphabets),
-		cmocka_unit_test(test_bad_b64), cmocka_unit_test(test_bad_hex),
+		cmocka_unit_test(test_bad_b64), cmocka_unit_test(test_bad_hex),	   cmocka_unit_test(test_b64url),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/sign_run.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/path.h"
+#include "cli/library.h"
+#include "cli/out.h"
+#include "cli/sign_options.h"
+#include "cli/term.h"
+#include "cli/verdict_text.h"
+
+/* ---- trust ---- */
+
+/* The last part of the path of @model. */
+static coffer_err
+name_by_path(struct fault *f, const char *model, char **name_out)
+{
+	char *real = realpath(model, NULL);
+
+	*name_out = strdup(path_base(real ? real : model));
+	free(real);
+	return *name_out ? COFFER_OK : fault_nomem(f);
+}
+
+static coffer_err
+name_of(struct fault *f, struct coffer_ctx *ctx, const char *model, char **name_out)
+{
+	struct coffer_inspection *info = NULL;
+	coffer_err err = COFFER_OK;
+
+	if (signing.name) {
+		*name_out = strdup(signing.name);
+		return *name_out ? COFFER_OK : fault_nomem(f);
+	}
+	if (!signing_is_sealed(model))
+		return name_by_path(f, model, name_out);
+	TRY(library_fault(f, ctx, coffer_inspect(ctx, model, &info)));
+	*name_out = strdup(info->name);
+	if (!*name_out)
+		TRY(fault_nomem(f));
+out:
+	coffer_inspection_free(&info);
+	return err;
+}
+
+coffer_err
+trust_by_name(struct fault *f, struct coffer_ctx *ctx, const char *model, struct coffer_trust **trust_out)
+{
+	char *name = NULL;
+	coffer_err err;
+
+	TRY(name_of(f, ctx, model, &name));
+	err = coffer_trust_find(ctx, name, trust_out);
+	if (err == COFFER_E_NOTFOUND)
+		TRY(fault_set(f, err,
+			      "whose signature to believe? The trust store binds nobody to the name %s; give "
+			      "--public-key FILE, --certificate-chain FILE, or --identity NAME and --identity-provider "
+			      "URL, or bind one with «coffer trust add»",
+			      name));
+	TRY(library_fault(f, ctx, err));
+	term_say("%s is bound in the trust store; nobody else may have signed it", name);
+out:
+	free(name);
+	return err;
+}
+
+/* Whose older signature --reuse believes: a key's, a chain's, or that of whom the name is bound to. */
+static coffer_err
+trust_to_reuse(struct fault *f, struct coffer_ctx *ctx, const char *model, struct coffer_trust **trust_out)
+{
+	struct coffer_trust_options options = {
+		.version_1 = 1,
+		.method = signing.reuse_key ? COFFER_METHOD_KEY : COFFER_METHOD_CERTIFICATE,
+		.public_key = signing.reuse_key,
+		.certificate_chain = signing.reuse_chain.v,
+		.n_certificate_chain = signing.reuse_chain.n,
+	};
+
+	*trust_out = NULL;
+	if (!signing.reuse && (signing.reuse_key || signing.reuse_chain.n > 0))
+		return fault_set(f, COFFER_E_USAGE,
+				 "--reuse-key and --reuse-chain go with --reuse OLD, which is missing");
+	if (!signing.reuse)
+		return COFFER_OK;
+	if (signing.reuse_key && signing.reuse_chain.n > 0)
+		return fault_set(f, COFFER_E_USAGE,
+				 "OLD was made by a key or with a certificate; leave --reuse-key or "
+				 "--reuse-chain out");
+	if (signing.reuse_key || signing.reuse_chain.n > 0)
+		return library_fault(f, ctx, coffer_trust_open(ctx, &options, trust_out));
+	return trust_by_name(f, ctx, model, trust_out);
+}
+
+/* ---- sign ---- */
+
+static void
+say(const struct coffer_sign_stats *stats, const char *signature)
+{
+	char size[TERM_AMOUNT_LEN], time[TERM_AMOUNT_LEN], rate[TERM_AMOUNT_LEN], reused[80] = "";
+
+	(void)term_rate(stats->bytes, stats->seconds, rate);
+	/* what was not read would make it look fast */
+	if (stats->n_reused > 0) {
+		rate[0] = '\0';
+		(void)snprintf(reused, sizeof(reused), ", %llu of them not read again",
+			       (unsigned long long)stats->n_reused);
+	}
+	term_say("signed %llu file%s%s, %s in %s%s%s%s → %s", (unsigned long long)stats->n_files,
+		 stats->n_files == 1 ? "" : "s", reused, term_bytes(stats->bytes, size),
+		 term_seconds(stats->seconds, time), *rate ? " (" : "", rate, *rate ? ")" : "", signature);
+}
+
+static coffer_err
+print(struct fault *f, const struct coffer_sign_stats *stats, const char *signature)
+{
+	struct json_out j;
+	coffer_err err;
+
+	json_out_init(&j, f);
+	json_out_begin(&j, NULL, JSON_OBJECT);
+	json_out_str(&j, "signature", signature);
+	json_out_str(&j, "digest", stats->root);
+	json_out_uint(&j, "files", stats->n_files);
+	json_out_uint(&j, "bytes", stats->bytes);
+	json_out_uint(&j, "reused", stats->n_reused);
+	json_out_seconds(&j, "seconds", stats->seconds);
+	json_out_end(&j);
+	err = out_json(f, &j);
+	json_out_free(&j);
+	return err;
+}
+
+coffer_err
+sign_run(struct fault *f, struct coffer_ctx *ctx, const char *model, const struct coffer_signer *signer)
+{
+	struct coffer_sign_options options = signing_sign_options();
+	struct coffer_sign_stats stats = {0};
+	struct coffer_trust *trust = NULL;
+	char *signature = NULL;
+	coffer_err err;
+
+	TRY(signing_path(f, model, SIGNATURE_MAKE, &signature));
+	TRY(trust_to_reuse(f, ctx, model, &trust));
+	options.reuse_trust = trust;
+	TRY(library_fault(f, ctx, coffer_sign(ctx, model, signature, signer, &options, &stats)));
+	say(&stats, signature);
+	if (common.json)
+		TRY(print(f, &stats, signature));
+out:
+	coffer_trust_free(&trust);
+	free(signature);
+	return err;
+}
+
+/* ---- verify ---- */
+
+coffer_err
+verify_run(struct fault *f, struct coffer_ctx *ctx, const char *model, const struct coffer_trust *trust)
+{
+	const struct coffer_verify_options options = signing_verify_options();
+	struct coffer_verdict *verdict = NULL;
+	char *signature = NULL;
+	coffer_err err;
+
+	TRY(signing_path(f, model, SIGNATURE_READ, &signature));
+	err = library_fault(f, ctx, coffer_verify(ctx, model, signature, trust, &options, &verdict));
+	err = verdict_end(f, err, verdict, model);
+out:
+	coffer_verdict_free(&verdict);
+	free(signature);
+	return err;
+}

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Many files, or parts of files, hashed at once on all cores: under coffer_hash_files(), signing and verifying.
+ *
+ * The largest are begun first.  With SHA-256 a thread has several lanes with one item each: a piece is read for every
+ * lane, then all pieces are hashed together; an item that ends makes room for the next one.
+ */
+#ifndef ENGINE_HASHING_H
+#define ENGINE_HASHING_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "crypto/digest.h"
+#include "engine/ctx.h"
+
+#define HASH_TO_THE_END UINT64_MAX
+
+/** struct hash_place - where the bytes of one item come from */
+struct hash_place {
+	int fd;
+	bool stream;  /* it is read from where it stands, and @off only counts */
+	bool waits;   /* a stream, too: a pipe or the like, for which reading may have to wait for another program */
+	uint64_t off; /* the next byte */
+	uint64_t
+		end; /* the first byte that is none of it, or HASH_TO_THE_END; a file that ends before is COFFER_E_CHANGED */
+};
+
+/** struct hashing - what to hash, by index; the functions are called from several threads at once */
+struct hashing {
+	size_t n;
+	enum digest_kind kind;
+
+	/* path: what the progress function is told; valid until hashing_run() ends */
+	const char *(*path)(void *arg, size_t index);
+
+	/* size: bytes, as far as they are known */
+	uint64_t (*size)(void *arg, size_t index);
+
+	/* open: fill @place; its descriptor is closed by the caller, after a failure too.  Sentences are without the path. */
+	coffer_err (*open)(void *arg, struct fault *f, size_t index, struct hash_place *place);
+
+	/*
+	 * end: @digest of digest_len() bytes, before the descriptor is closed; or NULL, with the reason in @f.
+	 * COFFER_OK goes on with the others; anything else ends the run with @f.
+	 */
+	coffer_err (*end)(void *arg, struct fault *f, size_t index, const struct hash_place *place,
+			  const uint8_t *digest);
+
+	void *arg;
+};
+
+/** hashing_run() - hash all; items that were not reached after a failure or a cancellation have no end() */
+coffer_err hashing_run(struct fault *f, struct coffer_ctx *ctx, const struct hashing *h);
+
+#endif

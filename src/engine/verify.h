@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* coffer_verify() inside of other verbs. */
+#ifndef ENGINE_VERIFY_H
+#define ENGINE_VERIFY_H
+
+#include <coffer/sign.h>
+
+#include "engine/ctx.h"
+
+/** verify_model() - coffer_verify() that keeps its fault in @f */
+coffer_err verify_model(struct fault *f, struct coffer_ctx *ctx, const char *model, const char *signature,
+			const struct coffer_trust *trust, const struct coffer_verify_options *options,
+			struct coffer_verdict **verdict_out);
+
+#endif

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "mem/secret_file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/view.h"
+
+static bool
+is_space(uint8_t c)
+{
+	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
+static struct view
+trim(struct view v)
+{
+	while (v.len > 0 && is_space(v.p[v.len - 1]))
+		v.len--;
+	while (v.len > 0 && is_space(v.p[0])) {
+		v.p++;
+		v.len--;
+	}
+	return v;
+}
+
+/* as much as @room has space for, or until the end */
+static coffer_err
+read_all(struct fault *f, int fd, const char *path, struct secret *room, size_t *len_out)
+{
+	while (*len_out < room->len) {
+		ssize_t n = read(fd, room->p + *len_out, room->len - *len_out);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return fault_errno(f, errno, "cannot read %s", path);
+		if (n == 0)
+			break;
+		*len_out += (size_t)n;
+	}
+	return COFFER_OK;
+}
+
+coffer_err
+secret_from_file(struct fault *f, const char *what, const char *path, size_t max, struct secret *out)
+{
+	/* one byte more than may be there, so that more is seen */
+	struct secret room = SECRET_INIT;
+	struct view text;
+	size_t len = 0;
+	coffer_err err;
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+
+	if (fd < 0)
+		return fault_errno(f, errno, "cannot open %s", path);
+	TRY(secret_new(f, &room, max + 1));
+	TRY(read_all(f, fd, path, &room, &len));
+	text = trim(view_of(room.p, len));
+	if (len > max || text.len == 0)
+		TRY(fault_set(f, COFFER_E_KEY, "%s in %s is %s", what, path, len > max ? "too long" : "empty"));
+	TRY(secret_copy(f, out, text.p, text.len));
+out:
+	secret_free(&room);
+	file_close(&fd);
+	return err;
+}

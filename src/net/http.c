@@ -1,0 +1,529 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "net/http.h"
+
+#include <arpa/inet.h>
+#include <curl/curl.h>
+#include <dlfcn.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include <coffer/coffer.h>
+
+#include "base/limits.h"
+#include "base/utf8.h"
+#include "data/doc.h"
+
+#define TIMEOUT_MS 30000
+#define CONNECT_MS 15000
+#define REDIRECTS 5
+#define SAID_MAX 200 /* bytes of a server's own words in a sentence */
+
+/* ---- the library, when it is first needed ---- */
+
+#define FUNCTIONS(with)                                                                                                \
+	with(global_init) with(easy_init) with(easy_cleanup) with(easy_setopt) with(easy_perform) with(easy_getinfo)   \
+		with(easy_strerror) with(slist_append) with(slist_free_all) with(url) with(url_set) with(url_get)      \
+			with(url_cleanup) with(free)
+
+#define MEMBER(name) __typeof__(&curl_##name) name;
+#define SYMBOL(name) {"curl_" #name, offsetof(__typeof__(curl), name)},
+
+static struct {
+	FUNCTIONS(MEMBER)
+} curl;
+
+static const struct {
+	const char *name;
+	size_t offset;
+} symbols[] = {FUNCTIONS(SYMBOL)};
+
+static bool curl_is_ready;
+
+static void
+load(void)
+{
+	void *lib = dlopen("libcurl.so.4", RTLD_NOW | RTLD_LOCAL);
+
+	if (!lib)
+		return;
+	for (size_t i = 0; i < sizeof(symbols) / sizeof(symbols[0]); i++) {
+		void *symbol = dlsym(lib, symbols[i].name);
+
+		if (!symbol)
+			return;
+		memcpy((char *)&curl + symbols[i].offset, &symbol, sizeof(symbol));
+	}
+	curl_is_ready = curl.global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK;
+}
+
+static coffer_err
+need_curl(struct fault *f)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+	(void)pthread_once(&once, load);
+	if (!curl_is_ready)
+		return fault_set(f, COFFER_E_NET,
+				 "the network needs libcurl (libcurl.so.4), which cannot be loaded: apt install "
+				 "libcurl4");
+	return COFFER_OK;
+}
+
+/* ---- where to ---- */
+
+static bool
+is_this_machine(const char *host)
+{
+	struct in_addr v4;
+
+	if (inet_pton(AF_INET, host, &v4) == 1)
+		return ntohl(v4.s_addr) >> 24 == 127;
+	return strcasecmp(host, "localhost") == 0 || strcmp(host, "[::1]") == 0;
+}
+
+/* What stands before the query may be shown; what stands in it may not. */
+static int
+shown_len(const char *url)
+{
+	size_t len = strcspn(url, "?#");
+
+	return (int)(len < SAID_MAX ? len : SAID_MAX);
+}
+
+struct target {
+	CURLU *url;
+	char *scheme, *host;
+	bool here; /* this machine */
+};
+
+static void
+free_target(struct target *t)
+{
+	if (!curl_is_ready)
+		return;
+	curl.free(t->scheme);
+	curl.free(t->host);
+	curl.url_cleanup(t->url);
+}
+
+static coffer_err
+parse_target(struct fault *f, const char *url, bool allow_http, struct target *t)
+{
+	coffer_err err;
+	CURLUcode rc;
+
+	TRY(need_curl(f));
+	t->url = curl.url();
+	if (!t->url)
+		return fault_nomem(f);
+	rc = strlen(url) > LIMIT_URL ? CURLUE_MALFORMED_INPUT
+				     : curl.url_set(t->url, CURLUPART_URL, url, CURLU_DISALLOW_USER);
+	if (rc == CURLUE_USER_NOT_ALLOWED)
+		return fault_set(f, COFFER_E_USAGE, "a URL must not hold a user or a password: take them out of it");
+	if (rc == CURLUE_OK)
+		rc = curl.url_get(t->url, CURLUPART_SCHEME, &t->scheme, 0);
+	if (rc == CURLUE_OK)
+		rc = curl.url_get(t->url, CURLUPART_HOST, &t->host, 0);
+	if (rc == CURLUE_OUT_OF_MEMORY)
+		return fault_nomem(f);
+	if (rc != CURLUE_OK || (strcmp(t->scheme, "https") != 0 && strcmp(t->scheme, "http") != 0))
+		return fault_set(f, COFFER_E_USAGE, "«%.*s» is not a URL of the form https://HOST/…", shown_len(url),
+				 url);
+	t->here = is_this_machine(t->host);
+	if (strcmp(t->scheme, "http") == 0 && !allow_http && !t->here)
+		return fault_set(f, COFFER_E_USAGE,
+				 "%.*s is not protected by TLS: only https is used beyond this machine", shown_len(url),
+				 url);
+out:
+	return err;
+}
+
+coffer_err
+http_check_url(struct fault *f, const char *url, bool allow_http)
+{
+	struct target t = {0};
+	coffer_err err = parse_target(f, url, allow_http, &t);
+
+	free_target(&t);
+	return err;
+}
+
+/* ---- one call ---- */
+
+struct call {
+	const struct http_request *request;
+	struct http_reply *reply;
+	struct target target;
+	CURL *easy;
+	struct curl_slist *headers;
+	char reason[CURL_ERROR_SIZE];
+	size_t header_bytes;
+	bool head_ended; /* by an empty line; libcurl takes the end of the connection for one */
+	bool too_long;	 /* the answer, or its headers */
+	bool no_memory;
+	bool refused; /* an option that this libcurl does not take */
+};
+
+static size_t
+take_body(char *bytes, size_t one, size_t n, void *arg)
+{
+	struct call *c = arg;
+	struct buf *body = &c->reply->body;
+
+	(void)one;
+	c->too_long = c->too_long || n > body->max - body->len;
+	c->no_memory = !c->too_long && buf_add(NULL, body, bytes, n) != COFFER_OK;
+	return c->too_long || c->no_memory ? 0 : n;
+}
+
+static size_t
+take_header(char *bytes, size_t one, size_t n, void *arg)
+{
+	struct call *c = arg;
+
+	(void)one;
+	c->too_long = c->too_long || n > LIMIT_HTTP_HEADERS - c->header_bytes;
+	if (c->too_long)
+		return 0;
+	c->header_bytes += n;
+	if (n >= 5 && memcmp(bytes, "HTTP/", 5) == 0)
+		c->head_ended = false;
+	c->head_ended |= bytes[0] == '\r' || bytes[0] == '\n';
+	return n;
+}
+
+static void
+set_number(struct call *c, CURLoption option, long v)
+{
+	c->refused |= curl.easy_setopt(c->easy, option, v) != CURLE_OK;
+}
+
+static void
+set_pointer(struct call *c, CURLoption option, const void *v)
+{
+	c->refused |= curl.easy_setopt(c->easy, option, v) != CURLE_OK;
+}
+
+/* A line end in a header would begin another one. */
+static bool
+is_one_line(struct view v)
+{
+	for (size_t i = 0; i < v.len; i++)
+		if (v.p[i] < 0x20 || v.p[i] > 0x7e)
+			return false;
+	return true;
+}
+
+static coffer_err
+add_header(struct fault *f, struct call *c, const char *line)
+{
+	struct curl_slist *longer;
+
+	if (!is_one_line(view_str(line)))
+		return fault_set(f, COFFER_E_USAGE, "a header for %s has a character that no header may have",
+				 c->target.host);
+	longer = curl.slist_append(c->headers, line);
+	if (!longer)
+		return fault_nomem(f);
+	c->headers = longer;
+	return COFFER_OK;
+}
+
+static coffer_err
+add_credential(struct fault *f, struct call *c)
+{
+	const char *scheme = c->request->scheme ? c->request->scheme : "Bearer";
+	const struct secret *token = c->request->bearer;
+	struct secret line = SECRET_INIT;
+	coffer_err err;
+	int used;
+
+	if (token->len == 0 || !is_one_line(view_of(token->p, token->len)))
+		return fault_set(f, COFFER_E_USAGE,
+				 "the credential for %s is empty or has a character that no header may have",
+				 c->target.host);
+	TRY(secret_new(f, &line, sizeof("Authorization:  ") + strlen(scheme) + token->len));
+	used = snprintf((char *)line.p, line.len, "Authorization: %s ", scheme);
+	memcpy(line.p + used, token->p, token->len);
+	err = add_header(f, c, (const char *)line.p);
+out:
+	secret_free(&line);
+	return err;
+}
+
+static coffer_err
+set_headers(struct fault *f, struct call *c)
+{
+	coffer_err err = COFFER_OK;
+
+	if (c->request->bearer)
+		TRY(add_credential(f, c));
+	for (size_t i = 0; i < c->request->n_headers; i++)
+		TRY(add_header(f, c, c->request->headers[i]));
+	/* a body is sent at once, not after a server said that it would take it */
+	TRY(add_header(f, c, "Expect:"));
+	set_pointer(c, CURLOPT_HTTPHEADER, c->headers);
+out:
+	return err;
+}
+
+static void
+set_method(struct call *c)
+{
+	const struct http_request *r = c->request;
+
+	if (strcmp(r->method, "GET") == 0) {
+		set_number(c, CURLOPT_HTTPGET, 1);
+		return;
+	}
+	set_number(c, CURLOPT_POST, 1);
+	set_pointer(c, CURLOPT_CUSTOMREQUEST, r->method);
+	set_pointer(c, CURLOPT_POSTFIELDS, r->body.len > 0 ? (const char *)r->body.p : "");
+	c->refused |= curl.easy_setopt(c->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)r->body.len) != CURLE_OK;
+}
+
+static void
+set_redirects(struct call *c)
+{
+	const struct http_request *r = c->request;
+
+	/* parse_target() has said whether it may be http; behind a redirect it never may */
+	set_pointer(c, CURLOPT_PROTOCOLS_STR, "http,https");
+	if (!r->follow || r->bearer || strcmp(r->method, "GET") != 0)
+		return;
+	set_number(c, CURLOPT_FOLLOWLOCATION, 1);
+	set_number(c, CURLOPT_MAXREDIRS, REDIRECTS);
+	set_pointer(c, CURLOPT_REDIR_PROTOCOLS_STR, "https");
+}
+
+static void
+set_tls(struct call *c)
+{
+	const char *ca_file = c->request->ca_file ? c->request->ca_file : secure_getenv("SSL_CERT_FILE");
+
+	set_number(c, CURLOPT_SSLVERSION, CURL_SSLVERSION_TLSv1_2);
+	set_number(c, CURLOPT_SSL_VERIFYPEER, 1);
+	set_number(c, CURLOPT_SSL_VERIFYHOST, 2);
+	if (ca_file && *ca_file) {
+		/* in place of the system's, not beside them */
+		set_pointer(c, CURLOPT_CAINFO, ca_file);
+		set_pointer(c, CURLOPT_CAPATH, NULL);
+	}
+}
+
+static long
+timeout_of(const struct http_request *r)
+{
+	return r->timeout_ms > 0 ? (long)r->timeout_ms : TIMEOUT_MS;
+}
+
+static void
+set_transfer(struct call *c)
+{
+	long timeout = timeout_of(c->request);
+
+	set_pointer(c, CURLOPT_CURLU, c->target.url);
+	set_pointer(c, CURLOPT_USERAGENT, "coffer/" COFFER_VERSION);
+	set_number(c, CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1);
+	set_number(c, CURLOPT_NOSIGNAL, 1);
+	set_number(c, CURLOPT_TIMEOUT_MS, timeout);
+	set_number(c, CURLOPT_CONNECTTIMEOUT_MS, timeout < CONNECT_MS ? timeout : CONNECT_MS);
+	set_pointer(c, CURLOPT_ERRORBUFFER, c->reason);
+	c->refused |= curl.easy_setopt(c->easy, CURLOPT_WRITEFUNCTION, take_body) != CURLE_OK;
+	set_pointer(c, CURLOPT_WRITEDATA, c);
+	c->refused |= curl.easy_setopt(c->easy, CURLOPT_HEADERFUNCTION, take_header) != CURLE_OK;
+	set_pointer(c, CURLOPT_HEADERDATA, c);
+	if (c->request->direct || c->target.here)
+		set_pointer(c, CURLOPT_PROXY, "");
+}
+
+static coffer_err
+prepare(struct fault *f, struct call *c)
+{
+	coffer_err err;
+
+	c->easy = curl.easy_init();
+	if (!c->easy)
+		return fault_nomem(f);
+	set_transfer(c);
+	set_method(c);
+	set_redirects(c);
+	set_tls(c);
+	TRY(set_headers(f, c));
+	if (c->refused)
+		return fault_set(f, COFFER_E_NET,
+				 "the libcurl of this machine lacks what is needed: version 7.85 or later, with TLS");
+	/* grown bit by bit, it would leave copies behind */
+	if (c->request->secret_reply)
+		TRY(buf_reserve(f, &c->reply->body, c->request->max_body));
+out:
+	return err;
+}
+
+static coffer_err
+explain(struct fault *f, const struct call *c, CURLcode rc)
+{
+	const char *host = c->target.host;
+	const char *reason = c->reason[0] ? c->reason : curl.easy_strerror(rc);
+
+	if (c->no_memory || rc == CURLE_OUT_OF_MEMORY)
+		return fault_nomem(f);
+	if (c->too_long)
+		return fault_set(f, COFFER_E_NET,
+				 "%s sent more than the %zu bytes (and %u of headers) that are expected", host,
+				 c->request->max_body, LIMIT_HTTP_HEADERS);
+	if (rc == CURLE_OPERATION_TIMEDOUT)
+		return fault_set(f, COFFER_E_NET, "%s gave no whole answer within %ld ms: try again later", host,
+				 timeout_of(c->request));
+	if (rc == CURLE_COULDNT_RESOLVE_HOST || rc == CURLE_COULDNT_RESOLVE_PROXY)
+		return fault_set(f, COFFER_E_NET, "%s: %s; check the address, the name service and HTTPS_PROXY", host,
+				 reason);
+	if (rc == CURLE_PEER_FAILED_VERIFICATION)
+		return fault_set(f, COFFER_E_NET,
+				 "%s: %s; where it is a private one, name its root certificate with SSL_CERT_FILE",
+				 host, reason);
+	if (rc == CURLE_UNSUPPORTED_PROTOCOL)
+		return fault_set(f, COFFER_E_NET, "%s leads elsewhere than to https, which is not followed", host);
+	return fault_set(f, COFFER_E_NET, "no whole answer of %s: %s", host, reason);
+}
+
+static void
+note_answer(const struct call *c)
+{
+	struct http_reply *reply = c->reply;
+	curl_off_t retry_after = 0;
+	char *type = NULL;
+
+	(void)curl.easy_getinfo(c->easy, CURLINFO_RESPONSE_CODE, &reply->status);
+	if (curl.easy_getinfo(c->easy, CURLINFO_CONTENT_TYPE, &type) == CURLE_OK && type)
+		(void)snprintf(reply->content_type, sizeof(reply->content_type), "%s", type);
+	if (curl.easy_getinfo(c->easy, CURLINFO_RETRY_AFTER, &retry_after) == CURLE_OK && retry_after > 0)
+		reply->retry_after_s = (unsigned int)(retry_after < 86400 ? retry_after : 86400);
+}
+
+static void
+free_call(struct call *c)
+{
+	if (!curl_is_ready)
+		return;
+	for (const struct curl_slist *h = c->headers; h; h = h->next)
+		mem_wipe(h->data, strlen(h->data));
+	curl.easy_cleanup(c->easy);
+	curl.slist_free_all(c->headers);
+	free_target(&c->target);
+}
+
+coffer_err
+http_call(struct fault *f, const struct http_request *request, struct http_reply *reply)
+{
+	struct call c = {.request = request, .reply = reply};
+	coffer_err err;
+	CURLcode rc;
+
+	*reply = (struct http_reply){.body = BUF_INIT(request->max_body)};
+	TRY(parse_target(f, request->url, request->allow_http, &c.target));
+	(void)snprintf(reply->host, sizeof(reply->host), "%s", c.target.host);
+	TRY(prepare(f, &c));
+	rc = curl.easy_perform(c.easy);
+	if (rc != CURLE_OK)
+		TRY(explain(f, &c, rc));
+	if (!c.head_ended)
+		TRY(fault_set(f, COFFER_E_NET, "no whole answer of %s: its headers are cut off", c.target.host));
+	note_answer(&c);
+out:
+	free_call(&c);
+	return err;
+}
+
+void
+http_reply_free(struct http_reply *reply)
+{
+	mem_wipe(reply->body.p, reply->body.cap);
+	buf_free(&reply->body);
+}
+
+/* ---- what a server says when it says no ---- */
+
+/* Where services put it: gRPC gateways and Rekor «message», OAuth «error» and «error_description», Google «error.message» */
+static const char *
+words_of(const struct doc *answer, bool code_only)
+{
+	const struct doc *error = doc_get(answer, "error");
+	const struct doc *const places[] = {doc_get(answer, "error_description"), doc_get(answer, "message"),
+					    doc_get(error, "message"), error};
+	const char *words = NULL;
+
+	if (code_only)
+		return doc_text(error, 1, 64);
+	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]) && !words; i++)
+		words = doc_text(places[i], 1, LIMIT_HTTP_HEADERS);
+	return words;
+}
+
+/* The first line, as far as it is text and short. */
+static void
+quote(struct view text, char out[static SAID_MAX + 1])
+{
+	size_t len = 0;
+
+	while (len < text.len && text.p[len] != '\r' && text.p[len] != '\n') {
+		uint32_t code;
+		size_t one = utf8_char(view_of(text.p + len, text.len - len), &code);
+
+		if (one == 0 || code < 0x20 || (code >= 0x7f && code < 0xa0) || len + one > SAID_MAX)
+			break;
+		len += one;
+	}
+	memcpy(out, text.p, len);
+	out[len] = '\0';
+}
+
+static bool
+holds_credential(const struct http_request *request, struct view text)
+{
+	const struct secret *s = request->bearer;
+
+	return s && s->len > 0 && memmem(text.p, text.len, s->p, s->len) != NULL;
+}
+
+static void
+find_words(const struct http_request *request, const struct http_reply *reply, char out[static SAID_MAX + 1])
+{
+	struct doc *answer = NULL;
+	const char *words = NULL;
+
+	out[0] = '\0';
+	if (reply->body.len == 0 || holds_credential(request, buf_view(&reply->body)))
+		return;
+	if (doc_parse_foreign(NULL, "", buf_view(&reply->body), &answer) == COFFER_OK)
+		words = words_of(answer, request->secret_reply);
+	if (words)
+		quote(view_str(words), out);
+	else if (!answer && !request->secret_reply && strncasecmp(reply->content_type, "text/plain", 10) == 0)
+		quote(buf_view(&reply->body), out);
+	doc_free(&answer);
+}
+
+coffer_err
+http_expect(struct fault *f, const struct http_request *request, const struct http_reply *reply, long status)
+{
+	char words[SAID_MAX + 1];
+	coffer_err err = COFFER_E_NET;
+	char when[32] = "later";
+
+	if (reply->status == status)
+		return COFFER_OK;
+	find_words(request, reply, words);
+	if (reply->status == 401 || reply->status == 403)
+		err = COFFER_E_PERM;
+	if (reply->status != 429)
+		return fault_set(f, err, "%s answered %ld%s%s", reply->host, reply->status, words[0] ? ": " : "",
+				 words);
+	if (reply->retry_after_s > 0)
+		(void)snprintf(when, sizeof(when), "in %u s", reply->retry_after_s);
+	return fault_set(f, COFFER_E_RATE, "%s has too many requests%s%s; try again %s", reply->host,
+			 words[0] ? ": " : "", words, when);
+}
