@@ -20,6 +20,7 @@
 #include <coffer/seal.h>
 #include <coffer/sign.h>
 #include <coffer/tensors.h>
+#include <coffer/trust.h>
 
 #ifdef __cplusplus
 extern "C" {

@@ -101,6 +101,16 @@ home_open(struct fault *f, const char *what, const char *dir, int *fd_out)
 	return err;
 }
 
+static coffer_err
+check_entry(struct fault *f, const char *what, const char *shown, int fd)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) == 0 && S_ISLNK(st.st_mode))
+		return fault_set(f, COFFER_E_FORMAT, "%s %s is a symbolic link; put the file itself there", what, shown);
+	return home_check(f, what, shown, fd);
+}
+
 coffer_err
 home_slurp(struct fault *f, const char *what, int dirfd, const char *name, const char *shown, size_t max,
 	   struct buf *out)
@@ -110,8 +120,8 @@ home_slurp(struct fault *f, const char *what, int dirfd, const char *name, const
 	coffer_err err;
 
 	if (fd < 0)
-		return fault_errno(f, errno, "cannot open %s", shown);
-	err = home_check(f, what, shown, fd);
+		return fault_errno(f, errno, "cannot open %s %s", what, shown);
+	err = check_entry(f, what, shown, fd);
 	file_close(&fd);
 	return err == COFFER_OK ? file_slurp_at(f, dirfd, name, shown, max, out) : err;
 }

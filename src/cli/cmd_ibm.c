@@ -248,6 +248,23 @@ out:
 
 /* ---- encrypt, then sign; verify, then decrypt ---- */
 
+/* An older signature among the files would be sealed with them, and the new one could not take its place. */
+static coffer_err
+refuse_old_signature(struct fault *f, const char *model)
+{
+	char *signature = realpath(signing.signature, NULL), *folder = realpath(model, NULL);
+	size_t len = folder ? strlen(folder) : 0;
+	coffer_err err = COFFER_OK;
+
+	if (signature && folder && strncmp(signature, folder, len) == 0 && signature[len] == '/')
+		err = fault_set(f, COFFER_E_EXISTS,
+				"%s is a file of the model and would be sealed; remove it, or name another signature",
+				signing.signature);
+	free(signature);
+	free(folder);
+	return err;
+}
+
 static coffer_err
 run_encrypt_sign(struct fault *f, struct coffer_ctx *ctx, const struct words *operands)
 {
@@ -258,6 +275,7 @@ run_encrypt_sign(struct fault *f, struct coffer_ctx *ctx, const struct words *op
 
 	TRY(prepare(f, ctx));
 	TRY(refuse_sealed(f, operands->v[0]));
+	TRY(refuse_old_signature(f, operands->v[0]));
 	TRY(signing_signer(f, ctx, common.command->method, &signer));
 	TRY(encrypt(f, ctx, operands->v[0], &done));
 	TRY(find_closed(f, operands->v[0], &sealed));
@@ -279,7 +297,10 @@ run_verify_decrypt(struct fault *f, struct coffer_ctx *ctx, const struct words *
 	TRY(prepare(f, ctx));
 	TRY(signing_trust(f, ctx, common.command->method, &trust));
 	TRY(find_closed(f, operands->v[0], &closed));
-	TRY(verify_run(f, ctx, closed, trust));
+	err = verify_run(f, ctx, closed, trust);
+	if (err && !signing_is_sealed(closed))
+		term_warn("%s is not sealed: coffer verify is for models that are open", closed);
+	TRY(err);
 	TRY(decrypt(f, ctx, closed, &done));
 out:
 	coffer_trust_free(&trust);
@@ -440,7 +461,7 @@ static const struct example dv_examples[] = {
 
 const struct command cmd_sign_encrypt = {
 	.name = "sign+encrypt",
-	.brief = "sign a model, then seal it in place (IBM's command line)",
+	.brief = "sign, then seal in place (IBM's command line)",
 	.operands = "",
 	.about =
 		"Signs the plain files of MODEL, then replaces each by its sealed file; hidden files are left alone. "
@@ -457,7 +478,7 @@ const struct command cmd_sign_encrypt = {
 
 const struct command cmd_decrypt_verify = {
 	.name = "decrypt+verify",
-	.brief = "open a model in place, then verify it (IBM's command line)",
+	.brief = "open in place, then verify (IBM's command line)",
 	.operands = "",
 	.about = "Opens MODEL in place, if it is sealed or has .enc files of IBM's program, then verifies its "
 		 "signature. A "
@@ -472,7 +493,7 @@ const struct command cmd_decrypt_verify = {
 
 const struct command cmd_encrypt_sign = {
 	.name = "encrypt+sign",
-	.brief = "seal a model in place, then sign it (IBM's command line)",
+	.brief = "seal in place, then sign (IBM's command line)",
 	.operands = "",
 	.about = "Replaces each file of MODEL by its sealed file, then signs the sealed files. Without a method it is "
 		 "sigstore.",
@@ -484,7 +505,7 @@ const struct command cmd_encrypt_sign = {
 
 const struct command cmd_verify_decrypt = {
 	.name = "verify+decrypt",
-	.brief = "verify a sealed model, then open it in place (IBM's command line)",
+	.brief = "verify, then open in place (IBM's command line)",
 	.operands = "",
 	.about =
 		"Verifies the signature of the sealed files of MODEL, or of the .enc files of IBM's program, and opens "
@@ -497,7 +518,7 @@ const struct command cmd_verify_decrypt = {
 
 const struct command cmd_encrypt = {
 	.name = "encrypt",
-	.brief = "seal a model in place (IBM's command line)",
+	.brief = "seal in place (IBM's command line)",
 	.operands = "",
 	.about = "As coffer seal --in-place. Its one method is aes-256.",
 	.options = no_options,
@@ -507,7 +528,7 @@ const struct command cmd_encrypt = {
 
 const struct command cmd_decrypt = {
 	.name = "decrypt",
-	.brief = "open a model in place (IBM's command line)",
+	.brief = "open in place (IBM's command line)",
 	.operands = "",
 	.about = "As coffer open --in-place, and for the .enc files of IBM's program. Its one method is aes-256.",
 	.options = no_options,

@@ -202,7 +202,7 @@ add_member(struct fault *f, struct buf *b, const char *name, const struct comman
 {
 	coffer_err err;
 
-	TRY(buf_printf(f, b, ".It Cm %s\n", name));
+	TRY(*name ? buf_printf(f, b, ".It Cm %s\n", name) : buf_str(f, b, ".It without a method\n"));
 	TRY(add_text(f, b, member->about));
 	if (member->options->name) {
 		TRY(buf_str(f, b, ".Bl -tag -width Ds\n"));
@@ -227,7 +227,7 @@ add_group(struct fault *f, struct buf *b, const struct command *group)
 	TRY(add_text(f, b, group->about));
 	TRY(buf_str(f, b, ".Bl -tag -width Ds\n"));
 	if (help_is_apart(group))
-		TRY(add_member(f, b, "(no method)", group->fallback));
+		TRY(add_member(f, b, "", group->fallback));
 	for (const struct command *const *sub = group->subs; *sub; sub++)
 		TRY(add_member(f, b, command_word(*sub), *sub));
 	TRY(buf_str(f, b, ".El\n"));

@@ -26,9 +26,19 @@ static const struct option shared[] = {
 	 .value = "OLD",
 	 .text = &signing.reuse,
 	 .hint = HINT_FILE,
-	 .help = "an older signature of MODEL by the same signer: files that did not change since, by the file "
-		 "system's word, are "
-		 "not read again"},
+	 .help = "an older signature of MODEL: files that did not change since, by the file system's word, are not "
+		 "read again"},
+	{.name = "reuse-key",
+	 .value = "FILE",
+	 .text = &signing.reuse_key,
+	 .hint = HINT_FILE,
+	 .help = "the public key that must have made OLD; without it and --reuse-chain: whom the trust store binds "
+		 "MODEL to"},
+	{.name = "reuse-chain",
+	 .value = "FILE",
+	 .list = &signing.reuse_chain,
+	 .hint = HINT_FILE,
+	 .help = "or the roots that its certificate must lead to; may be repeated"},
 	OPTION_TSA_URL,
 	OPTION_FORCE("replace a signature that exists"),
 	OPTION_JOBS,

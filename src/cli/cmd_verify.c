@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "base/limits.h"
-#include "base/path.h"
 #include "cli/library.h"
 #include "cli/sign_options.h"
 #include "cli/sign_run.h"
@@ -98,59 +97,6 @@ static const struct command sigstore = {
 
 /* ---- a model, by what its name is bound to ---- */
 
-/* The last part of the path of @model. */
-static coffer_err
-name_by_path(struct fault *f, const char *model, char **name_out)
-{
-	char *real = realpath(model, NULL);
-
-	*name_out = strdup(path_base(real ? real : model));
-	free(real);
-	return *name_out ? COFFER_OK : fault_nomem(f);
-}
-
-static coffer_err
-name_of(struct fault *f, struct coffer_ctx *ctx, const char *model, char **name_out)
-{
-	struct coffer_inspection *info = NULL;
-	coffer_err err = COFFER_OK;
-
-	if (signing.name) {
-		*name_out = strdup(signing.name);
-		return *name_out ? COFFER_OK : fault_nomem(f);
-	}
-	if (!signing_is_sealed(model))
-		return name_by_path(f, model, name_out);
-	TRY(library_fault(f, ctx, coffer_inspect(ctx, model, &info)));
-	*name_out = strdup(info->name);
-	if (!*name_out)
-		TRY(fault_nomem(f));
-out:
-	coffer_inspection_free(&info);
-	return err;
-}
-
-static coffer_err
-find_trust(struct fault *f, struct coffer_ctx *ctx, const char *model, struct coffer_trust **trust_out)
-{
-	char *name = NULL;
-	coffer_err err;
-
-	TRY(name_of(f, ctx, model, &name));
-	err = coffer_trust_find(ctx, name, trust_out);
-	if (err == COFFER_E_NOTFOUND)
-		TRY(fault_set(f, err,
-			      "whose signature to believe? The trust store binds nobody to the name %s; give "
-			      "--public-key FILE, --certificate-chain FILE, or --identity NAME and --identity-provider "
-			      "URL, or bind one with «coffer trust add»",
-			      name));
-	TRY(library_fault(f, ctx, err));
-	term_say("%s is bound in the trust store; nobody else may have signed it", name);
-out:
-	free(name);
-	return err;
-}
-
 static coffer_err
 run_any(struct fault *f, struct coffer_ctx *ctx, const struct words *operands)
 {
@@ -163,7 +109,7 @@ run_any(struct fault *f, struct coffer_ctx *ctx, const struct words *operands)
 	if (is_given)
 		TRY(signing_trust(f, ctx, method, &trust));
 	else
-		TRY(find_trust(f, ctx, operands->v[0], &trust));
+		TRY(trust_by_name(f, ctx, operands->v[0], &trust));
 	TRY(verify_run(f, ctx, operands->v[0], trust));
 out:
 	coffer_trust_free(&trust);
@@ -220,7 +166,7 @@ run_detached(struct fault *f, struct coffer_ctx *ctx, const struct words *operan
 	TRY(signing_need(f, "public-key", signing.public_key));
 	TRY(choose_input(f, operands->v[0], ".sig", &signature));
 	err = library_fault(f, ctx, coffer_verify_file(ctx, operands->v[0], signature, signing.public_key));
-	err = verdict_end_file(f, err, operands->v[0], signing.public_key);
+	err = verdict_end_file(f, err, operands->v[0], "the key that was given");
 out:
 	free(signature);
 	return err;

@@ -144,6 +144,8 @@ out:
 coffer_err
 help_usage(struct fault *f, struct buf *b, const struct command *command)
 {
+	if (command->fallback)
+		return buf_printf(f, b, "coffer %s [METHOD] [OPTIONS] %s", command->name, command->fallback->operands);
 	if (command->subs)
 		return buf_printf(f, b, "coffer %s COMMAND [OPTIONS]", command->name);
 	return buf_printf(f, b, "coffer %s [OPTIONS]%s%s", command->name, *command->operands ? " " : "",

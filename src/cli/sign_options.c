@@ -18,6 +18,7 @@ signing_free(void)
 	free(signing.chain.v);
 	free(signing.ignore_paths.v);
 	free(signing.tsa_chain.v);
+	free(signing.reuse_chain.v);
 }
 
 /* ---- the tables ---- */

@@ -42,6 +42,8 @@ struct signing {
 	const char *hash;
 	uint64_t shard_size;
 	const char *reuse;
+	const char *reuse_key;
+	struct words reuse_chain;
 
 	/* whose signature is believed */
 	const char *public_key;

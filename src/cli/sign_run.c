@@ -3,12 +3,98 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
+#include "base/path.h"
 #include "cli/library.h"
 #include "cli/out.h"
 #include "cli/sign_options.h"
 #include "cli/term.h"
 #include "cli/verdict_text.h"
+
+/* ---- trust ---- */
+
+/* The last part of the path of @model. */
+static coffer_err
+name_by_path(struct fault *f, const char *model, char **name_out)
+{
+	char *real = realpath(model, NULL);
+
+	*name_out = strdup(path_base(real ? real : model));
+	free(real);
+	return *name_out ? COFFER_OK : fault_nomem(f);
+}
+
+static coffer_err
+name_of(struct fault *f, struct coffer_ctx *ctx, const char *model, char **name_out)
+{
+	struct coffer_inspection *info = NULL;
+	coffer_err err = COFFER_OK;
+
+	if (signing.name) {
+		*name_out = strdup(signing.name);
+		return *name_out ? COFFER_OK : fault_nomem(f);
+	}
+	if (!signing_is_sealed(model))
+		return name_by_path(f, model, name_out);
+	TRY(library_fault(f, ctx, coffer_inspect(ctx, model, &info)));
+	*name_out = strdup(info->name);
+	if (!*name_out)
+		TRY(fault_nomem(f));
+out:
+	coffer_inspection_free(&info);
+	return err;
+}
+
+coffer_err
+trust_by_name(struct fault *f, struct coffer_ctx *ctx, const char *model, struct coffer_trust **trust_out)
+{
+	char *name = NULL;
+	coffer_err err;
+
+	TRY(name_of(f, ctx, model, &name));
+	err = coffer_trust_find(ctx, name, trust_out);
+	if (err == COFFER_E_NOTFOUND)
+		TRY(fault_set(f, err,
+			      "whose signature to believe? The trust store binds nobody to the name %s; give "
+			      "--public-key FILE, --certificate-chain FILE, or --identity NAME and --identity-provider "
+			      "URL, or bind one with «coffer trust add»",
+			      name));
+	TRY(library_fault(f, ctx, err));
+	term_say("%s is bound in the trust store; nobody else may have signed it", name);
+out:
+	free(name);
+	return err;
+}
+
+/* Whose older signature --reuse believes: a key's, a chain's, or that of whom the name is bound to. */
+static coffer_err
+trust_to_reuse(struct fault *f, struct coffer_ctx *ctx, const char *model, struct coffer_trust **trust_out)
+{
+	struct coffer_trust_options options = {
+		.version_1 = 1,
+		.method = signing.reuse_key ? COFFER_METHOD_KEY : COFFER_METHOD_CERTIFICATE,
+		.public_key = signing.reuse_key,
+		.certificate_chain = signing.reuse_chain.v,
+		.n_certificate_chain = signing.reuse_chain.n,
+	};
+
+	*trust_out = NULL;
+	if (!signing.reuse && (signing.reuse_key || signing.reuse_chain.n > 0))
+		return fault_set(f, COFFER_E_USAGE,
+				 "--reuse-key and --reuse-chain go with --reuse OLD, which is missing");
+	if (!signing.reuse)
+		return COFFER_OK;
+	if (signing.reuse_key && signing.reuse_chain.n > 0)
+		return fault_set(f, COFFER_E_USAGE,
+				 "OLD was made by a key or with a certificate; leave --reuse-key or "
+				 "--reuse-chain out");
+	if (signing.reuse_key || signing.reuse_chain.n > 0)
+		return library_fault(f, ctx, coffer_trust_open(ctx, &options, trust_out));
+	return trust_by_name(f, ctx, model, trust_out);
+}
+
+/* ---- sign ---- */
 
 static void
 say(const struct coffer_sign_stats *stats, const char *signature)
@@ -50,20 +136,26 @@ print(struct fault *f, const struct coffer_sign_stats *stats, const char *signat
 coffer_err
 sign_run(struct fault *f, struct coffer_ctx *ctx, const char *model, const struct coffer_signer *signer)
 {
-	const struct coffer_sign_options options = signing_sign_options();
+	struct coffer_sign_options options = signing_sign_options();
 	struct coffer_sign_stats stats = {0};
+	struct coffer_trust *trust = NULL;
 	char *signature = NULL;
 	coffer_err err;
 
 	TRY(signing_path(f, model, SIGNATURE_MAKE, &signature));
+	TRY(trust_to_reuse(f, ctx, model, &trust));
+	options.reuse_trust = trust;
 	TRY(library_fault(f, ctx, coffer_sign(ctx, model, signature, signer, &options, &stats)));
 	say(&stats, signature);
 	if (common.json)
 		TRY(print(f, &stats, signature));
 out:
+	coffer_trust_free(&trust);
 	free(signature);
 	return err;
 }
+
+/* ---- verify ---- */
 
 coffer_err
 verify_run(struct fault *f, struct coffer_ctx *ctx, const char *model, const struct coffer_trust *trust)

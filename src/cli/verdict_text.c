@@ -60,6 +60,13 @@ say_verified(const char *what, const char *signer)
 	term_say("verified: %s, signed by %s", what, term_clean(signer, clean, sizeof(clean)));
 }
 
+/* Whether the one finding is the sentence that ends the run anyway. */
+static bool
+is_said_anyway(const struct coffer_verdict *v, const struct fault *failed)
+{
+	return v->n_findings == 1 && strcmp(v->findings[0].text, failed->text) == 0;
+}
+
 static void
 list_failures(const struct coffer_verdict *v)
 {
@@ -185,7 +192,7 @@ fail(struct fault *f, coffer_err err, const struct coffer_verdict *v, const char
 	struct fault failed = *f;
 
 	failed.err = err;
-	if (v)
+	if (v && !is_said_anyway(v, &failed))
 		list_failures(v);
 	/* an output that cannot be written is less than what could not be verified */
 	if (common.json && print_json(f, &failed, v, what) != COFFER_OK)

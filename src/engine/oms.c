@@ -34,7 +34,7 @@ out:
 static coffer_err
 check_own(struct fault *f, const struct coffer_signer *signer, struct view json)
 {
-	struct buf pae = BUF_INIT(SIZE_MAX);
+	uint8_t hash[DIGEST_MAX];
 	const struct pubkey *key;
 	struct pubkey *own = NULL;
 	struct bundle b;
@@ -43,15 +43,14 @@ check_own(struct fault *f, const struct coffer_signer *signer, struct view json)
 	bundle_init(&b);
 	TRY(bundle_parse(f, "the new signature", json, &b));
 	TRY(own_key(f, signer, &b, &own, &key));
-	TRY(dsse_pae(f, b.payload_type, buf_view(&b.payload), &pae));
-	err = pubkey_verify(f, key, pkey_digest(pubkey_kind(key)), buf_view(&pae), buf_view(&b.signature));
+	TRY(dsse_digest(f, pkey_digest(pubkey_kind(key)), b.payload_type, buf_view(&b.payload), hash));
+	err = pubkey_verify_digest(f, key, pkey_digest(pubkey_kind(key)), hash, buf_view(&b.signature));
 	if (err == COFFER_E_SIGNATURE)
 		err = fault_set(f, COFFER_E_KEY,
 				"the signer made a signature that its own public key refuses: its key and its "
 				"certificate, or the two halves of its key, do not belong together");
 out:
 	bundle_free(&b);
-	buf_free(&pae);
 	pubkey_free(&own);
 	return err;
 }
@@ -66,7 +65,9 @@ oms_sign(struct fault *f, const struct coffer_signer *signer, const struct manif
 	bundle_init(&b);
 	TRY(manifest_write(f, m, &statement));
 	TRY(sign_payload(f, signer->signer, buf_view(&statement), &b));
+	buf_free(&statement); /* of many files it is large */
 	TRY(bundle_write(f, &b, json));
+	bundle_free(&b);
 	TRY(check_own(f, signer, buf_view(json)));
 out:
 	bundle_free(&b);
@@ -88,8 +89,8 @@ oms_verify(struct fault *f, const struct coffer_trust *trust, const char *what, 
 	memset(who, 0, sizeof(*who));
 	TRY(bundle_parse(f, what, json, &b));
 	if (b.content != BUNDLE_DSSE || strcmp(b.payload_type, DSSE_IN_TOTO) != 0)
-		TRY(fault_set(f, COFFER_E_FORMAT, "%s is a signature, but not of a model: it has no in-toto statement",
-			      what));
+		TRY(fault_set(f, COFFER_E_UNSUPPORTED,
+			      "%s is a signature, but not of a model: it has no in-toto statement", what));
 	TRY(trust->verifier->verify(trust->verifier, f, &b, who));
 	/* from here on somebody who is believed has said it */
 	TRY(manifest_parse(f, buf_view(&b.payload), m));

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -10,6 +11,7 @@
 #include "base/file.h"
 #include "base/limits.h"
 #include "key/passphrase.h"
+#include "sign/sign_token.h"
 
 /* ---- key files ---- */
 
@@ -142,6 +144,41 @@ out:
 	return err;
 }
 
+/* token_pin's ask: a PIN is asked for as a passphrase is */
+static coffer_err
+ask_pin(void *user, struct fault *f, const char *token_label, struct secret *pin_out)
+{
+	const struct coffer_ctx *ctx = user;
+	char what[128];
+
+	(void)snprintf(what, sizeof(what), "token «%s», its PIN", token_label);
+	return passphrase_ask(f, ctx->prompt, ctx->prompt_user, what, false, pin_out);
+}
+
+static coffer_err
+open_token(struct fault *f, struct coffer_ctx *ctx, const struct coffer_signer_options *o, struct coffer_signer *s)
+{
+	const struct token_pin pin = {.ask = ctx->prompt ? ask_pin : NULL, .user = ctx};
+	bool with_chain = o->method == COFFER_METHOD_PKCS11_CERTIFICATE;
+	struct token_key *key = NULL, *given;
+	struct certs chain = {0};
+	coffer_err err;
+
+	TRY(need_option(f, o->pkcs11_uri, "a PKCS#11 URI"));
+	if (with_chain)
+		TRY(read_chain(f, o, &chain));
+	TRY(token_key_open(f, o->pkcs11_uri, o->pkcs11_module, &pin, &key));
+	if (!with_chain)
+		TRY(token_key_public(f, key, &s->public));
+	given = key;
+	key = NULL; /* signer_token() takes it over */
+	TRY(signer_token(f, given, with_chain ? &chain : NULL, &s->signer));
+out:
+	certs_free(&chain);
+	token_key_close(&key);
+	return err;
+}
+
 static coffer_err
 open_method(struct fault *f, struct coffer_ctx *ctx, const struct coffer_signer_options *o, struct coffer_signer *s)
 {
@@ -152,10 +189,11 @@ open_method(struct fault *f, struct coffer_ctx *ctx, const struct coffer_signer_
 		return open_certificate(f, ctx, o, s);
 	case COFFER_METHOD_PKCS11_KEY:
 	case COFFER_METHOD_PKCS11_CERTIFICATE:
+		return open_token(f, ctx, o, s);
 	case COFFER_METHOD_SIGSTORE:
-		break;
+		return fault_set(f, COFFER_E_UNSUPPORTED, "this method of signing is not known to this version");
 	}
-	return fault_set(f, COFFER_E_UNSUPPORTED, "this method of signing is not known");
+	return fault_set(f, COFFER_E_USAGE, "signer options without a method");
 }
 
 coffer_err

@@ -68,10 +68,17 @@ step(void *arg, uint64_t item, struct pool_worker *w)
 	coffer_err err;
 
 	TRY(fetch(t, first, end, len, &w->fault, w->scratch));
+	if (t->hash)
+		TRY(stream_hash_take(&w->fault, t->hash, item, w->scratch, (size_t)len));
 	TRY(store(t, first, end, len, &w->fault, w->scratch));
 	if (t->progress)
 		progress_add(t->progress, len);
 out:
+	/* the others would wait for this one's turn */
+	if (err && t->hash) {
+		w->fault.err = err;
+		stream_hash_fail(t->hash, &w->fault);
+	}
 	return err;
 }
 

@@ -12,6 +12,7 @@
 #include "base/pool.h"
 #include "engine/ctx.h"
 #include "engine/sealed.h"
+#include "engine/stream_hash.h"
 
 /** struct transfer - from where to where; set what the verb needs and leave the rest NULL */
 struct transfer {
@@ -19,6 +20,7 @@ struct transfer {
 	struct sealed *sealed;	    /* or open from here, */
 	const struct sealing *into; /* seal to here, */
 	const struct output *out;   /* or open to here; neither of them: verify alone */
+	struct stream_hash *hash;   /* and hash the plaintext by the way */
 	struct progress *progress;
 };
 

@@ -354,9 +354,8 @@ look_again(struct fault *f, struct verifying *v)
 	if (path) {
 		if (v->verdict->unreadable == COFFER_OK)
 			v->verdict->unreadable = COFFER_E_CHANGED;
-		TRY(verdict_find(
-			f, v->verdict, COFFER_FOUND_UNREADABLE, path,
-			"came, went or changed while the model was verified; try again when nobody writes to it"));
+		TRY(verdict_find(f, v->verdict, COFFER_FOUND_UNREADABLE, path,
+				 "came, went or changed while the model was read; try again when nobody writes to it"));
 	}
 out:
 	sign_walk_free(&now);

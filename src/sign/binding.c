@@ -20,18 +20,19 @@ enum kind { NAME, TEXT }; /* a name can be shown; a text has lines */
 static const struct member {
 	enum binding_method method;
 	const char *name;
-	size_t offset; /* of the char * in struct binding */
+	size_t offset; /* of the char * in struct trust_binding */
 	enum kind kind;
 	enum need need;
 	size_t max;
 } members[] = {
-	{BINDING_KEY, "public_key", offsetof(struct binding, public_key), TEXT, MUST, LIMIT_KEY_FILE},
-	{BINDING_CERTIFICATE, "certificate_chain", offsetof(struct binding, certificate_chain), TEXT, MUST, LIMIT_PEM},
-	{BINDING_CERTIFICATE, "tsa_chain", offsetof(struct binding, tsa_chain), TEXT, MAY, LIMIT_PEM},
-	{BINDING_SIGSTORE, "identity", offsetof(struct binding, identity), NAME, MUST, LIMIT_IDENTITY},
-	{BINDING_SIGSTORE, "identity_provider", offsetof(struct binding, identity_provider), NAME, MUST,
+	{BINDING_KEY, "public_key", offsetof(struct trust_binding, public_key), TEXT, MUST, LIMIT_KEY_PEM},
+	{BINDING_CERTIFICATE, "certificate_chain", offsetof(struct trust_binding, certificate_chain), TEXT, MUST,
+	 LIMIT_PEM},
+	{BINDING_CERTIFICATE, "tsa_chain", offsetof(struct trust_binding, tsa_chain), TEXT, MAY, LIMIT_PEM},
+	{BINDING_SIGSTORE, "identity", offsetof(struct trust_binding, identity), NAME, MUST, LIMIT_IDENTITY},
+	{BINDING_SIGSTORE, "identity_provider", offsetof(struct trust_binding, identity_provider), NAME, MUST,
 	 LIMIT_IDENTITY},
-	{BINDING_SIGSTORE, "trusted_root", offsetof(struct binding, trusted_root), TEXT, MAY, LIMIT_TRUSTED_ROOT},
+	{BINDING_SIGSTORE, "trusted_root", offsetof(struct trust_binding, trusted_root), TEXT, MAY, LIMIT_TRUSTED_ROOT},
 };
 
 #define N_MEMBERS (sizeof(members) / sizeof(members[0]))
@@ -51,13 +52,13 @@ binding_method_name(enum binding_method method)
 }
 
 static char **
-slot(struct binding *b, const struct member *m)
+slot(struct trust_binding *b, const struct member *m)
 {
 	return (char **)(void *)((char *)b + m->offset);
 }
 
 static const char *
-value_of(const struct binding *b, const struct member *m)
+value_of(const struct trust_binding *b, const struct member *m)
 {
 	return *(char *const *)(const void *)((const char *)b + m->offset);
 }
@@ -83,7 +84,7 @@ malformed(struct fault *f, const char *what, const char *member)
 }
 
 static coffer_err
-read_member(struct fault *f, const char *what, const struct doc *d, const struct member *m, struct binding *out)
+read_member(struct fault *f, const char *what, const struct doc *d, const struct member *m, struct trust_binding *out)
 {
 	struct view text;
 
@@ -106,7 +107,7 @@ refuse_unknown(struct fault *f, const char *what, const struct doc *d, size_t n_
 }
 
 static coffer_err
-read_head(struct fault *f, const char *what, const struct doc *d, struct binding *out)
+read_head(struct fault *f, const char *what, const struct doc *d, struct trust_binding *out)
 {
 	const char *model = doc_text(doc_get(d, "model"), 1, LIMIT_TRUST_NAME);
 	const char *method = doc_text(doc_get(d, "method"), 1, 32);
@@ -130,7 +131,7 @@ read_head(struct fault *f, const char *what, const struct doc *d, struct binding
 }
 
 coffer_err
-binding_parse(struct fault *f, const char *what, struct view json, struct binding *out)
+binding_parse(struct fault *f, const char *what, struct view json, struct trust_binding *out)
 {
 	struct doc *d = NULL;
 	size_t n_known = 3;
@@ -155,7 +156,7 @@ out:
 /* ---- writing ---- */
 
 coffer_err
-binding_write(struct fault *f, const struct binding *b, struct buf *out)
+binding_write(struct fault *f, const struct trust_binding *b, struct buf *out)
 {
 	struct json_out j;
 	coffer_err err;
@@ -177,10 +178,10 @@ out:
 }
 
 void
-binding_free(struct binding *b)
+binding_free(struct trust_binding *b)
 {
 	for (const struct member *m = members; m < members + N_MEMBERS; m++)
 		free(*slot(b, m));
 	free(b->model);
-	*b = (struct binding){.model = NULL};
+	*b = (struct trust_binding){.model = NULL};
 }

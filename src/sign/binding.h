@@ -26,8 +26,8 @@
 
 enum binding_method { BINDING_KEY, BINDING_CERTIFICATE, BINDING_SIGSTORE };
 
-/** struct binding - zeroed before; what its method has not is NULL */
-struct binding {
+/** struct trust_binding - zeroed before; what its method has not is NULL */
+struct trust_binding {
 	char *model;
 	enum binding_method method;
 	char *public_key;
@@ -45,12 +45,12 @@ const char *binding_method_name(enum binding_method method);
 coffer_err binding_check_model(struct fault *f, const char *model);
 
 /** binding_parse() - read the file @what; form alone, keys and certificates are not looked at; COFFER_E_FORMAT, COFFER_E_UNSUPPORTED */
-coffer_err binding_parse(struct fault *f, const char *what, struct view json, struct binding *out);
+coffer_err binding_parse(struct fault *f, const char *what, struct view json, struct trust_binding *out);
 
 /** binding_write() - append it as such a file */
-coffer_err binding_write(struct fault *f, const struct binding *b, struct buf *out);
+coffer_err binding_write(struct fault *f, const struct trust_binding *b, struct buf *out);
 
 /** binding_free() - free all; zeroed again */
-void binding_free(struct binding *b);
+void binding_free(struct trust_binding *b);
 
 #endif

@@ -104,7 +104,8 @@ verify(const struct verifier *base, struct fault *f, const struct bundle *b, str
 	TRY(bundle_require_oms(f, b));
 	if (b->material != BUNDLE_PUBLIC_KEY)
 		return fault_set(f, COFFER_E_POLICY,
-				 "signed with a certificate, not with a key: it is verified by that method");
+				 "made with a certificate and not with a key alone: the methods certificate and "
+				 "sigstore are for that");
 	if (is_of_other_key(self, b))
 		return fault_set(f, COFFER_E_SIGNATURE, "signed with another key%s%.64s; the one given is %s",
 				 b->key_hint ? ", " : "", b->key_hint ? b->key_hint : "", self->hint);

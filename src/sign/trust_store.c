@@ -97,7 +97,10 @@ add_file(struct fault *f, struct folder *d, const char *name)
 
 	if (d->n == LIMIT_TRUST_BINDINGS)
 		return fault_set(f, COFFER_E_POLICY, "%s has more than %u bindings", d->dir, LIMIT_TRUST_BINDINGS);
-	TRY(read_file(f, d, name, &s));
+	err = read_file(f, d, name, &s);
+	if (err == COFFER_E_NOTFOUND) /* to the caller that would mean that nothing is bound */
+		err = fault_set(f, COFFER_E_CHANGED, "%s changed while it was read; try again", d->dir);
+	TRY(err);
 	other = find_model(d, s.binding.model);
 	if (other)
 		TRY(fault_set(f, COFFER_E_POLICY, "%s and %s both bind the model %s; remove one", other->path, s.path,
@@ -333,7 +336,7 @@ out:
 }
 
 coffer_err
-trust_store_add(struct fault *f, const struct trust_dirs *dirs, const struct binding *b)
+trust_store_add(struct fault *f, const struct trust_dirs *dirs, const struct trust_binding *b)
 {
 	struct folder d = FOLDER_INIT;
 	struct buf json = BUF_INIT((size_t)2 * LIMIT_TRUST_BINDING);

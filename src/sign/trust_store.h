@@ -25,7 +25,7 @@ struct trust_dirs {
 
 /** struct stored - a binding and where it is from; zeroed before, free with stored_free() */
 struct stored {
-	struct binding binding;
+	struct trust_binding binding;
 	char *path;
 	bool is_system;	   /* the administrator's */
 	bool is_overruled; /* the user's, and the administrator's folder speaks about its model */
@@ -43,7 +43,7 @@ coffer_err trust_store_each(struct fault *f, const struct trust_dirs *dirs,
  *
  * COFFER_E_EXISTS when its model is bound there already; COFFER_E_POLICY when the administrator has spoken about it.
  */
-coffer_err trust_store_add(struct fault *f, const struct trust_dirs *dirs, const struct binding *b);
+coffer_err trust_store_add(struct fault *f, const struct trust_dirs *dirs, const struct trust_binding *b);
 
 /** trust_store_remove() - remove what the user's folder binds to @model; COFFER_E_NOTFOUND, COFFER_E_PERM when it is the administrator's */
 coffer_err trust_store_remove(struct fault *f, const struct trust_dirs *dirs, const char *model);

@@ -13,7 +13,7 @@ ok coffer keygen -o file.key
 cp file.key before
 expect_err EXISTS coffer keygen -o file.key
 same file.key before
-expect_err USAGE coffer keygen --kind rsa
+expect_err USAGE coffer keygen --kind des
 says 'aes x25519'
 expect_err USAGE coffer keygen name -o file2
 expect_err USAGE coffer keygen ../escape

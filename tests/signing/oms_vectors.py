@@ -94,7 +94,8 @@ def real(coffer, count, work):
         expect(count, name + ' with a byte changed', False, verify())
         with open(os.path.join(model, 'signme-1'), 'r+b') as file:
             file.write(first)
-            file.truncate(None if first else 0)
+            if not first:
+                file.truncate(0)
         if single:
             continue
         os.rename(os.path.join(model, 'signme-2'), os.path.join(work, 'away'))
