@@ -10,6 +10,7 @@ No program may show a token, and after a refusal there is no signature.
 """
 import base64
 import contextlib
+import datetime
 import http.server
 import json
 import os
@@ -29,6 +30,7 @@ import peers  # noqa: E402
 peers.need_cryptography()
 
 import pki  # noqa: E402
+from cryptography import x509  # noqa: E402
 from world import World  # noqa: E402
 
 DIGEST = '00' * 32
@@ -457,6 +459,25 @@ def test_command_with_timestamps(bench):
     peers.expect('stamps', len(stamps), 1)
     bench.command('sign', 'key', model, '--private-key', key, '--signature', bundle, '--force', '--tsa-url',
                   'http://127.0.0.1:1/', code=NET, words='127.0.0.1')
+
+
+def test_a_certificate_that_expires(bench):
+    """With a timestamp that is believed, the signature goes on holding; without one it does not."""
+    model, bundle, key = bench.at('short'), bench.at('short.sig'), pki.ec_key()
+    peers.write(os.path.join(model, 'a.bin'), b'a')
+    ca, now = pki.Authority('a root', curve=pki.ec.SECP256R1), datetime.datetime.now(pki.UTC).replace(microsecond=0)
+    leaf = ca.issue(key.public_key(), now - datetime.timedelta(hours=1), now + datetime.timedelta(seconds=3),
+                    [(x509.KeyUsage(True, *[False] * 8), True),
+                     (x509.ExtendedKeyUsage([x509.ExtendedKeyUsageOID.CODE_SIGNING]), False)])
+    peers.write(bench.at('leaf.pem'), pki.pem(leaf).encode())
+    peers.write(bench.at('root.pem'), pki.pem(ca.certificate).encode())
+    peers.write(bench.at('leaf.key'), pki.key_pem(key).encode())
+    bench.command('sign', 'certificate', model, '--private-key', bench.at('leaf.key'), '--signing-certificate',
+                  bench.at('leaf.pem'), '--signature', bundle, '--tsa-url', bench.world.tsa.stamp_url)
+    time.sleep(4)
+    verify = ['verify', 'certificate', model, '--signature', bundle, '--certificate-chain', bench.at('root.pem')]
+    bench.command(*verify, code=SIGNATURE, words='expired')
+    bench.command(*verify, '--tsa-chain', bench.world.at('tsa_chain.pem'), words='timestamp')
 
 
 def tests_over_tls(build, python, failed):
