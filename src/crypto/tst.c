@@ -18,6 +18,7 @@
 #include "crypto/ossl.h"
 #include "crypto/pki_ossl.h"
 #include "crypto/rand.h"
+#include "mem/secret.h"
 
 /* ---- the request, RFC 3161 section 2.4.1 ---- */
 
@@ -340,7 +341,7 @@ check_imprint(struct fault *f, const TS_TST_INFO *info, struct view message)
 				 "the timestamp is over a hash that is not safe; SHA-256, 384 and 512 are known");
 	TRY(digest_of(f, digest, message, ours));
 	if ((size_t)ASN1_STRING_length(theirs) != digest_len(digest) ||
-	    memcmp(ASN1_STRING_get0_data(theirs), ours, digest_len(digest)) != 0)
+	    !mem_equal(ASN1_STRING_get0_data(theirs), ours, digest_len(digest)))
 		TRY(fault_set(f, COFFER_E_SIGNATURE, "the timestamp is over something else"));
 out:
 	return err;

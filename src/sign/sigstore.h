@@ -28,7 +28,7 @@ struct sigstore_policy {
 
 /**
  * sigstore_verify_bundle() - whether all that @b says holds, as @policy wants it
- * @who: zeroed; gets who signed and when; free with signed_by_free(), after a failure too
+ * @who: zeroed; gets who signed and when; free with signed_by_free()
  *
  * An envelope must be of an in-toto statement; what the statement says is the caller's to judge.  COFFER_E_SIGNATURE with the one reason;
  * COFFER_E_POLICY when it holds but is somebody else's; COFFER_E_FORMAT, COFFER_E_UNSUPPORTED.
