@@ -70,7 +70,9 @@ UNIT_STEPS = $(foreach t,$(UNIT_BIN),'unit $(notdir $t): $(RUN_WITH) $t')
 REPLAY_STEPS = $(foreach t,$(REPLAY_BIN),'replay $(notdir $t): $(RUN_WITH) $t tests/fuzz/seeds/$(notdir $t)')
 VECTOR_STEPS = 'vectors: python3 tests/vectors/run.py $(BUILD)/coffer'
 SIGNING_STEPS = 'sigstore universe: python3 tests/signing/sigstore_universe.py $(BUILD)/adapters/sigstore' \
-	'sigstore vectors: python3 tests/signing/sigstore_vectors.py $(BUILD)/adapters/sigstore'
+	'sigstore vectors: python3 tests/signing/sigstore_vectors.py $(BUILD)/adapters/sigstore' \
+	'oms faults: python3 tests/signing/oms_faults.py $(BUILD)/coffer' \
+	'oms vectors: python3 tests/signing/oms_vectors.py $(BUILD)/coffer'
 CLI_STEPS = 'cli: BUILD=$(BUILD) tests/cli/run.sh $(BUILD)/coffer'
 EXAMPLE_STEPS = 'examples: RUN_WITH="$(RUN_WITH)" examples/run $(BUILD)'
 # these run the command by its name, as a reader would, so it must be one for this machine
@@ -83,7 +85,7 @@ FAULT_STEPS = \
 	'fault inject: python3 tests/fault/inject.py $(BUILD)/coffer $(BUILD)/shortio.so' \
 	'fault alloc: python3 tests/fault/alloc.py $(BUILD)/coffer $(BUILD)/failalloc.so' \
 	'fault world: python3 tests/fault/world.py $(BUILD)/coffer'
-INTEROP_STEPS = 'interop: python3 tests/interop/reader_test.py $(BUILD)/coffer' 'vectors with the second reader: python3 tests/vectors/run.py --reader'
+INTEROP_STEPS = 'interop: python3 tests/interop/reader_test.py $(BUILD)/coffer' 'interop trust: python3 tests/interop/trust_test.py $(BUILD)/coffer' 'vectors with the second reader: python3 tests/vectors/run.py --reader'
 LINT_STEPS = 'lint: BUILD=$(BUILD) tests/lint/run' 'install: MAKE=$(firstword $(MAKE)) BUILD=$(BUILD) tests/lint/install'
 
 # `make steps-FAULT` runs one group of the steps over what is built

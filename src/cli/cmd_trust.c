@@ -118,9 +118,9 @@ say_root(const struct coffer_trusted_root *r)
 			"no trusted root of Sigstore was imported; «coffer trust update» and «coffer trust import» do");
 		return;
 	}
-	term_say("Sigstore: %zu authorities, %zu logs, %zu timestamp authorities are believed by %s, %s%s",
-		 r->n_authorities, r->n_logs, r->n_timestamp_authorities, r->path,
-		 r->mirror ? "fetched from " : "a file that was imported", r->mirror ? r->mirror : "");
+	term_say("Sigstore is believed as %s says (authorities: %zu, logs: %zu, timestamp authorities: %zu), %s%s",
+		 r->path, r->n_authorities, r->n_logs, r->n_timestamp_authorities,
+		 r->mirror ? "fetched from " : "imported from a file", r->mirror ? r->mirror : "");
 }
 
 /* NULL when there is none */

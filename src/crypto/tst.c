@@ -18,6 +18,7 @@
 #include "crypto/ossl.h"
 #include "crypto/pki_ossl.h"
 #include "crypto/rand.h"
+#include "mem/secret.h"
 
 /* ---- the request, RFC 3161 section 2.4.1 ---- */
 
@@ -340,7 +341,7 @@ check_imprint(struct fault *f, const TS_TST_INFO *info, struct view message)
 				 "the timestamp is over a hash that is not safe; SHA-256, 384 and 512 are known");
 	TRY(digest_of(f, digest, message, ours));
 	if ((size_t)ASN1_STRING_length(theirs) != digest_len(digest) ||
-	    memcmp(ASN1_STRING_get0_data(theirs), ours, digest_len(digest)) != 0)
+	    !mem_equal(ASN1_STRING_get0_data(theirs), ours, digest_len(digest)))
 		TRY(fault_set(f, COFFER_E_SIGNATURE, "the timestamp is over something else"));
 out:
 	return err;
@@ -419,6 +420,36 @@ out:
 	return err;
 }
 
+/* ---- both together ---- */
+
+/* all but who signed it */
+static coffer_err
+open_token(struct fault *f, struct view response, struct view message, const uint64_t *nonce, struct token *t,
+	   int64_t *at_out)
+{
+	coffer_err err;
+
+	TRY(read_response(f, response, &t->cms));
+	TRY(add_embedded(f, t));
+	TRY(check_signer_info(f, t));
+	TRY(find_signer(f, t));
+	TRY(verify_signature(f, t));
+	TRY(check_info(f, t->info, message, nonce, at_out));
+out:
+	return err;
+}
+
+static void
+free_token(struct token *t)
+{
+	/* what CMS tried before it succeeded */
+	ERR_clear_error();
+	TS_TST_INFO_free(t->info);
+	cert_free(&t->signer);
+	certs_free(&t->intermediates);
+	CMS_ContentInfo_free(t->cms);
+}
+
 coffer_err
 tst_verify(struct fault *f, struct view response, struct view message, const struct tst_trust *trust,
 	   const uint64_t *nonce, int64_t *time_out)
@@ -430,22 +461,26 @@ tst_verify(struct fault *f, struct view response, struct view message, const str
 	*time_out = 0;
 	if (!ossl_ready())
 		return fault_nomem(f);
-	TRY(read_response(f, response, &t.cms));
 	TRY(add_all(f, &t.intermediates, trust->leaves));
 	TRY(add_all(f, &t.intermediates, trust->intermediates));
-	TRY(add_embedded(f, &t));
-	TRY(check_signer_info(f, &t));
-	TRY(find_signer(f, &t));
-	TRY(verify_signature(f, &t));
-	TRY(check_info(f, t.info, message, nonce, &at));
+	TRY(open_token(f, response, message, nonce, &t, &at));
 	TRY(check_trust(f, &t, trust, at));
 	*time_out = at;
 out:
-	/* what CMS tried before it succeeded */
-	ERR_clear_error();
-	TS_TST_INFO_free(t.info);
-	cert_free(&t.signer);
-	certs_free(&t.intermediates);
-	CMS_ContentInfo_free(t.cms);
+	free_token(&t);
+	return err;
+}
+
+coffer_err
+tst_check_answer(struct fault *f, struct view response, struct view message, uint64_t nonce)
+{
+	struct token t = {.cms = NULL};
+	int64_t at;
+	coffer_err err;
+
+	if (!ossl_ready())
+		return fault_nomem(f);
+	err = open_token(f, response, message, &nonce, &t, &at);
+	free_token(&t);
 	return err;
 }

@@ -29,4 +29,12 @@ struct tst_trust {
 coffer_err tst_verify(struct fault *f, struct view response, struct view message, const struct tst_trust *trust,
 		      const uint64_t *nonce, int64_t *time_out);
 
+/**
+ * tst_check_answer() - whether @response answers the request for @message that had @nonce
+ *
+ * For whoever asked, and will keep the answer: it is what was asked for, and signed by the certificate in it.  Whether that is an
+ * authority to believe is tst_verify()'s to say.  Errors as there.
+ */
+coffer_err tst_check_answer(struct fault *f, struct view response, struct view message, uint64_t nonce);
+
 #endif

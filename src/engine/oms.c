@@ -89,8 +89,8 @@ oms_verify(struct fault *f, const struct coffer_trust *trust, const char *what, 
 	memset(who, 0, sizeof(*who));
 	TRY(bundle_parse(f, what, json, &b));
 	if (b.content != BUNDLE_DSSE || strcmp(b.payload_type, DSSE_IN_TOTO) != 0)
-		TRY(fault_set(f, COFFER_E_FORMAT, "%s is a signature, but not of a model: it has no in-toto statement",
-			      what));
+		TRY(fault_set(f, COFFER_E_UNSUPPORTED,
+			      "%s is a signature, but not of a model: it has no in-toto statement", what));
 	TRY(trust->verifier->verify(trust->verifier, f, &b, who));
 	/* from here on somebody who is believed has said it */
 	TRY(manifest_parse(f, buf_view(&b.payload), m));

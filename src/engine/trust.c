@@ -7,6 +7,7 @@
 #include "base/enc.h"
 #include "base/file.h"
 #include "base/limits.h"
+#include "base/num.h"
 #include "crypto/digest.h"
 #include "engine/ctx.h"
 #include "sign/sign_sigstore.h"
@@ -35,31 +36,68 @@ to_text(struct fault *f, const char *path, const struct buf *bytes, char **out)
 	return *out ? COFFER_OK : fault_nomem(f);
 }
 
-/* One text of all @paths, so that it holds what each of them does; none of none. */
-static coffer_err
-read_texts(struct fault *f, const char *const *paths, size_t n, size_t max, char **out)
-{
-	struct buf all = BUF_INIT(max);
-	coffer_err err = COFFER_OK;
-
-	for (size_t i = 0; i < n; i++) {
-		if (i > 0)
-			TRY(buf_str(f, &all, "\n"));
-		TRY(file_slurp(f, paths[i], max - all.len, &all, NULL));
-	}
-	if (n > 0)
-		TRY(to_text(f, paths[0], &all, out));
-out:
-	buf_free(&all);
-	return err;
-}
+/* What a binding keeps is the key and the certificates alone: files may have other things around them, a private key even. */
 
 static coffer_err
 read_key(struct fault *f, const struct coffer_trust_options *o, struct trust_binding *out)
 {
+	struct buf pem = BUF_INIT(LIMIT_KEY_PEM), clean = BUF_INIT(LIMIT_KEY_PEM);
+	struct pubkey *key = NULL;
+	coffer_err err;
+
 	if (!o->public_key)
 		return fault_set(f, COFFER_E_USAGE, "name the public key that is believed");
-	return read_texts(f, &o->public_key, 1, LIMIT_KEY_PEM, &out->public_key);
+	TRY(file_slurp(f, o->public_key, LIMIT_KEY_PEM, &pem, NULL));
+	TRY(pubkey_from_pem(f, o->public_key, buf_view(&pem), &key));
+	TRY(pubkey_pem(f, key, &clean));
+	TRY(to_text(f, o->public_key, &clean, &out->public_key));
+out:
+	pubkey_free(&key);
+	buf_free(&pem);
+	buf_free(&clean);
+	return err;
+}
+
+static coffer_err
+put_certificate(struct fault *f, const struct cert *c, struct buf *out)
+{
+	struct view der = cert_der(c), line;
+	char text[64 + 1];
+	coffer_err err;
+
+	TRY(buf_str(f, out, "-----BEGIN CERTIFICATE-----\n"));
+	while (view_take(&der, (size_t)num_min(der.len, 48), &line) && line.len > 0) {
+		enc_b64(line.p, line.len, text);
+		TRY(buf_str(f, out, text));
+		TRY(buf_str(f, out, "\n"));
+	}
+	TRY(buf_str(f, out, "-----END CERTIFICATE-----\n"));
+out:
+	return err;
+}
+
+/* One text of the certificates of all @paths; none of none. */
+static coffer_err
+read_chain(struct fault *f, const char *const *paths, size_t n, char **out)
+{
+	struct buf pem = BUF_INIT(LIMIT_PEM), clean = BUF_INIT(LIMIT_PEM);
+	struct certs certs = {NULL, 0};
+	coffer_err err = COFFER_OK;
+
+	for (size_t i = 0; i < n; i++) {
+		buf_free(&pem);
+		TRY(file_slurp(f, paths[i], LIMIT_PEM, &pem, NULL));
+		TRY(certs_from_pem(f, paths[i], buf_view(&pem), &certs));
+	}
+	for (size_t i = 0; i < certs.n; i++)
+		TRY(put_certificate(f, certs.v[i], &clean));
+	if (n > 0)
+		TRY(to_text(f, paths[0], &clean, out));
+out:
+	certs_free(&certs);
+	buf_free(&pem);
+	buf_free(&clean);
+	return err;
 }
 
 static coffer_err
@@ -67,9 +105,22 @@ read_certificates(struct fault *f, const struct coffer_trust_options *o, struct 
 {
 	coffer_err err;
 
-	TRY(read_texts(f, o->certificate_chain, o->n_certificate_chain, LIMIT_PEM, &out->certificate_chain));
-	TRY(read_texts(f, o->tsa_chain, o->n_tsa_chain, LIMIT_PEM, &out->tsa_chain));
+	TRY(read_chain(f, o->certificate_chain, o->n_certificate_chain, &out->certificate_chain));
+	TRY(read_chain(f, o->tsa_chain, o->n_tsa_chain, &out->tsa_chain));
 out:
+	return err;
+}
+
+static coffer_err
+read_root_file(struct fault *f, const char *path, char **out)
+{
+	struct buf json = BUF_INIT(LIMIT_TRUSTED_ROOT);
+	coffer_err err;
+
+	TRY(file_slurp(f, path, LIMIT_TRUSTED_ROOT, &json, NULL));
+	TRY(to_text(f, path, &json, out));
+out:
+	buf_free(&json);
 	return err;
 }
 
@@ -86,7 +137,7 @@ read_identity(struct fault *f, const struct coffer_trust_options *o, struct trus
 	out->identity_provider = strdup(o->issuer);
 	if (!out->identity || !out->identity_provider)
 		return fault_nomem(f);
-	return read_texts(f, &root, root ? 1 : 0, LIMIT_TRUSTED_ROOT, &out->trusted_root);
+	return root ? read_root_file(f, root, &out->trusted_root) : COFFER_OK;
 }
 
 coffer_err

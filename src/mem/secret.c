@@ -46,6 +46,16 @@ secret_new(struct fault *f, struct secret *s, size_t len)
 	return COFFER_OK;
 }
 
+coffer_err
+secret_copy(struct fault *f, struct secret *s, const void *bytes, size_t len)
+{
+	coffer_err err = secret_new(f, s, len);
+
+	if (err == COFFER_OK && len > 0)
+		memcpy(s->p, bytes, len);
+	return err;
+}
+
 void
 secret_free(struct secret *s)
 {

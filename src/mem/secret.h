@@ -31,6 +31,9 @@ struct secret {
 /** secret_new() - @len zero bytes; @s must be SECRET_INIT or freed */
 coffer_err secret_new(struct fault *f, struct secret *s, size_t len);
 
+/** secret_copy() - a copy of the @len bytes at @bytes; @s as for secret_new() */
+coffer_err secret_copy(struct fault *f, struct secret *s, const void *bytes, size_t len);
+
 /** secret_free() - wipe and free; @s is SECRET_INIT again */
 void secret_free(struct secret *s);
 

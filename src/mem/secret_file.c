@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "base/file.h"
@@ -62,20 +61,9 @@ secret_from_file(struct fault *f, const char *what, const char *path, size_t max
 	text = trim(view_of(room.p, len));
 	if (len > max || text.len == 0)
 		TRY(fault_set(f, COFFER_E_KEY, "%s in %s is %s", what, path, len > max ? "too long" : "empty"));
-	TRY(secret_new(f, out, text.len));
-	memcpy(out->p, text.p, text.len);
+	TRY(secret_copy(f, out, text.p, text.len));
 out:
 	secret_free(&room);
 	file_close(&fd);
-	return err;
-}
-
-coffer_err
-secret_from_text(struct fault *f, const char *text, struct secret *out)
-{
-	coffer_err err = secret_new(f, out, strlen(text));
-
-	if (err == COFFER_OK)
-		memcpy(out->p, text, out->len);
 	return err;
 }

@@ -15,7 +15,4 @@
  */
 coffer_err secret_from_file(struct fault *f, const char *what, const char *path, size_t max, struct secret *out);
 
-/** secret_from_text() - a copy of @text */
-coffer_err secret_from_text(struct fault *f, const char *text, struct secret *out);
-
 #endif

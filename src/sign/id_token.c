@@ -233,8 +233,7 @@ keep(struct fault *f, struct view text, const struct claims *c, struct id_token 
 {
 	coffer_err err;
 
-	TRY(secret_new(f, &out->text, text.len));
-	memcpy(out->text.p, text.p, text.len);
+	TRY(secret_copy(f, &out->text, text.p, text.len));
 	out->issuer = strndup((const char *)c->iss.p, c->iss.len);
 	out->subject = strndup((const char *)c->sub.p, c->sub.len);
 	out->email = c->email.len > 0 ? strndup((const char *)c->email.p, c->email.len) : NULL;

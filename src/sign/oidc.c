@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "sign/oidc.h"
 
+#include <string.h>
 #include <time.h>
 
 #include "base/home.h"
@@ -24,7 +25,7 @@ take_variable(struct fault *f, const char *name, struct secret *out)
 	if (!value)
 		return fault_set(f, COFFER_E_KEY, "the variable %s, which should hold an identity token, is not set",
 				 name);
-	return secret_from_text(f, value, out);
+	return secret_copy(f, out, value, strlen(value));
 }
 
 static coffer_err

@@ -10,7 +10,6 @@
 #include "base/home.h"
 #include "base/json_out.h"
 #include "base/limits.h"
-#include "mem/secret_file.h"
 #include "net/http.h"
 #include "net/url.h"
 #include "sign/oidc_answer.h"
@@ -18,6 +17,14 @@
 #define PRODUCT_NAME "/sys/class/dmi/id/product_name"
 #define GOOGLE_PATH "computeMetadata/v1/instance/service-accounts/default/identity"
 #define BUILDKITE_API "https://agent.buildkite.com/v3"
+
+static coffer_err
+copy_setting(struct fault *f, const char *name, struct secret *out)
+{
+	const char *value = home_setting(name);
+
+	return secret_copy(f, out, value, strlen(value));
+}
 
 /* ---- a variable ---- */
 
@@ -41,7 +48,7 @@ static coffer_err
 take_given(struct fault *f, const char *audience, struct secret *out)
 {
 	(void)audience;
-	return secret_from_text(f, home_setting("SIGSTORE_ID_TOKEN"), out);
+	return copy_setting(f, "SIGSTORE_ID_TOKEN", out);
 }
 
 /* ---- GitHub Actions ---- */
@@ -91,7 +98,7 @@ take_github(struct fault *f, const char *audience, struct secret *out)
 	coffer_err err;
 
 	TRY(with_audience(f, home_setting("ACTIONS_ID_TOKEN_REQUEST_URL"), audience, "", &url));
-	TRY(secret_from_text(f, home_setting("ACTIONS_ID_TOKEN_REQUEST_TOKEN"), &bearer));
+	TRY(copy_setting(f, "ACTIONS_ID_TOKEN_REQUEST_TOKEN", &bearer));
 	r.url = url;
 	TRY(oidc_take(f, &r, "value", out));
 out:
@@ -143,7 +150,7 @@ take_buildkite(struct fault *f, const char *audience, struct secret *out)
 	json_out_end(&body);
 	TRY(json_out_done(&body));
 	TRY(url_join(f, api ? api : BUILDKITE_API, path, &url));
-	TRY(secret_from_text(f, home_setting("BUILDKITE_AGENT_ACCESS_TOKEN"), &bearer));
+	TRY(copy_setting(f, "BUILDKITE_AGENT_ACCESS_TOKEN", &bearer));
 	r.url = url;
 	r.body = buf_view(&body.text);
 	TRY(oidc_take(f, &r, "token", out));
@@ -199,7 +206,7 @@ take_google(struct fault *f, const char *audience, struct secret *out)
 	r.url = url;
 	TRY(http_call(f, &r, &reply));
 	TRY(http_expect(f, &r, &reply, 200));
-	TRY(oidc_keep(f, buf_view(&reply.body), out));
+	TRY(secret_copy(f, out, reply.body.p, reply.body.len));
 out:
 	http_reply_free(&reply);
 	free(url);

@@ -2,7 +2,6 @@
 #include "sign/oidc_answer.h"
 
 #include <stdbool.h>
-#include <string.h>
 
 #include "data/scan.h"
 
@@ -62,16 +61,6 @@ oidc_members(struct fault *f, struct http_reply *reply, struct oidc_member *want
 }
 
 coffer_err
-oidc_keep(struct fault *f, struct view text, struct secret *out)
-{
-	coffer_err err = secret_new(f, out, text.len);
-
-	if (err == COFFER_OK && text.len > 0)
-		memcpy(out->p, text.p, text.len);
-	return err;
-}
-
-coffer_err
 oidc_take(struct fault *f, const struct http_request *request, const char *name, struct secret *out)
 {
 	struct oidc_member wanted = {.name = name};
@@ -83,7 +72,7 @@ oidc_take(struct fault *f, const struct http_request *request, const char *name,
 	TRY(oidc_members(f, &reply, &wanted, 1));
 	if (wanted.text.len == 0)
 		TRY(fault_set(f, COFFER_E_NET, "the answer of %s has no «%s»", reply.host, name));
-	TRY(oidc_keep(f, wanted.text, out));
+	TRY(secret_copy(f, out, wanted.text.p, wanted.text.len));
 out:
 	http_reply_free(&reply);
 	return err;

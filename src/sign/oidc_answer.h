@@ -28,7 +28,4 @@ coffer_err oidc_members(struct fault *f, struct http_reply *reply, struct oidc_m
 /** oidc_take() - send @request for a secret answer of status 200, and take the text of its member @name out of it */
 coffer_err oidc_take(struct fault *f, const struct http_request *request, const char *name, struct secret *out);
 
-/** oidc_keep() - a secret copy of @text */
-coffer_err oidc_keep(struct fault *f, struct view text, struct secret *out);
-
 #endif

@@ -91,7 +91,9 @@ read_discovered(struct fault *f, const struct http_reply *reply, struct flow *w)
 	struct doc *d = NULL;
 	coffer_err err;
 
-	TRY(doc_parse_foreign(f, "the configuration of the identity provider", buf_view(&reply->body), &d));
+	if (doc_parse_foreign(f, "", buf_view(&reply->body), &d) != COFFER_OK)
+		return fault_set(f, COFFER_E_NET, "the configuration of the identity provider at %s is no JSON",
+				 reply->host);
 	TRY(copy_text(f, d, "issuer", &w->issuer));
 	TRY(copy_text(f, d, "authorization_endpoint", &w->authorization));
 	TRY(copy_text(f, d, "token_endpoint", &w->token));
@@ -235,6 +237,8 @@ explain_error(struct fault *f, const struct http_request *r, const struct http_r
 	}
 	if (strcmp(error, "access_denied") == 0)
 		return fault_set(f, COFFER_E_PERM, "the identity provider says that signing in was refused");
+	if (strcmp(error, "invalid_grant") == 0)
+		return fault_set(f, COFFER_E_PERM, "the identity provider does not take the code: sign in again");
 	if (strcmp(error, "expired_token") == 0)
 		return fault_set(f, COFFER_E_PERM, "nobody signed in before the code expired: try again");
 	return http_expect(f, r, reply, 200);
@@ -346,7 +350,7 @@ read_redirect(struct fault *f, struct flow *w, struct view query)
 	TRY(secret_new(f, &mem, query.len + 1));
 	if (!query_get(query, "code", (char *)mem.p, mem.len) || mem.p[0] == '\0')
 		TRY(fault_set(f, COFFER_E_NET, "the identity provider sent the browser back without a code"));
-	TRY(oidc_keep(f, view_str((const char *)mem.p), &w->code));
+	TRY(secret_copy(f, &w->code, mem.p, strlen((const char *)mem.p)));
 out:
 	secret_free(&mem);
 	return err;
@@ -439,7 +443,7 @@ fill_device(struct fault *f, struct flow *w, struct http_reply *reply, struct de
 	if (!d->url)
 		TRY(fault_nomem(f));
 	TRY(http_check_url(f, d->url, false));
-	TRY(oidc_keep(f, wanted[0].text, &w->code));
+	TRY(secret_copy(f, &w->code, wanted[0].text.p, wanted[0].text.len));
 	d->interval_s = wanted[4].number == 0 ? 5 : wanted[4].number > 60 ? 60 : (unsigned int)wanted[4].number;
 	if (wanted[5].number > 0 && wanted[5].number < patience_ms(w) / 1000)
 		d->deadline = time(NULL) + (time_t)wanted[5].number;

@@ -6,12 +6,12 @@
 #include <string.h>
 
 #include "base/der.h"
-#include "base/enc.h"
 #include "base/limits.h"
 #include "base/path.h"
 #include "base/utc.h"
 #include "crypto/tst.h"
 #include "sign/sct.h"
+#include "sign/signing_key.h"
 #include "sign/tlog.h"
 #include "sign/tlog_body.h"
 
@@ -54,8 +54,8 @@ static coffer_err
 check_key_material(struct fault *f, const struct run *r)
 {
 	if (r->b->material != BUNDLE_PUBLIC_KEY)
-		return refuse(f, "the signature was made with a certificate, not with the key that was given; give "
-				 "identity and issuer");
+		return fault_set(f, COFFER_E_POLICY,
+				 "signed by a certificate, not by the key that was given; give identity and issuer");
 	return COFFER_OK;
 }
 
@@ -63,10 +63,11 @@ static coffer_err
 check_certificate_material(struct fault *f, struct run *r)
 {
 	const struct bundle *b = r->b;
+	coffer_err err;
 
 	if (b->material == BUNDLE_PUBLIC_KEY)
-		return refuse(
-			f, "the signature was made with a key that no certificate binds to an identity; give that key");
+		return fault_set(f, COFFER_E_POLICY,
+				 "signed by a key that no certificate binds to an identity; give that key");
 	if (b->version >= 3 && b->material != BUNDLE_CERTIFICATE)
 		return refuse(f, "the bundle has a chain of certificates where version 0.3 has the signer's alone");
 	if (b->version < 3 && b->material != BUNDLE_CHAIN)
@@ -78,7 +79,8 @@ check_certificate_material(struct fault *f, struct run *r)
 			return refuse(f,
 				      "the bundle brings a root certificate; roots come from the trusted root alone");
 	r->leaf = b->certs.v[0];
-	return cert_public(f, r->leaf, &r->key);
+	err = cert_public(f, r->leaf, &r->key);
+	return err == COFFER_E_KEY ? refuse(f, "the certificate has a key of a kind that is not known") : err;
 }
 
 static coffer_err
@@ -379,6 +381,45 @@ out:
 	return err;
 }
 
+static const struct cert_name *
+first_identity(const struct cert_name *names, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (is_identity(&names[i]))
+			return &names[i];
+	return NULL;
+}
+
+coffer_err
+sigstore_identity(struct fault *f, const struct cert *leaf, char **identity_out, char **issuer_out)
+{
+	struct cert_name *names = NULL;
+	const struct cert_name *name;
+	struct view issuer;
+	size_t n = 0;
+	coffer_err err;
+
+	*identity_out = NULL;
+	*issuer_out = NULL;
+	TRY(cert_names(f, leaf, &names, &n));
+	TRY(find_issuer(f, leaf, &issuer));
+	name = first_identity(names, n);
+	if (!name || !text_check(name->text, strlen(name->text)) || !text_check((const char *)issuer.p, issuer.len))
+		TRY(fault_set(f, COFFER_E_POLICY, "the certificate names nobody who can be shown"));
+	*identity_out = strdup(name->text);
+	*issuer_out = strndup((const char *)issuer.p, issuer.len);
+	if (!*identity_out || !*issuer_out) {
+		free(*identity_out);
+		free(*issuer_out);
+		*identity_out = NULL;
+		*issuer_out = NULL;
+		TRY(fault_nomem(f));
+	}
+out:
+	cert_names_free(&names, n);
+	return err;
+}
+
 /* ---- 15 and 16: what was signed ---- */
 
 static coffer_err
@@ -423,25 +464,13 @@ read_subject(struct fault *f, const struct run *r, struct tlog_subject *s)
 }
 
 static coffer_err
-check_key_kind(struct fault *f, const struct pubkey *key)
-{
-	enum pkey_kind kind = pubkey_kind(key);
-
-	if (kind == PKEY_P256 || kind == PKEY_P384 || kind == PKEY_P521)
-		return COFFER_OK;
-	return fault_set(f, COFFER_E_SIGNATURE,
-			 "the signer's key is of the kind %s; P-256, P-384 and P-521 are accepted",
-			 pkey_kind_name(kind));
-}
-
-static coffer_err
 check_signature(struct fault *f, const struct run *r)
 {
 	struct tlog_subject s;
 	coffer_err err = COFFER_OK;
 
 	TRY(check_content(f, r));
-	TRY(check_key_kind(f, signing_key(r)));
+	TRY(signing_key_check(f, signing_key(r), COFFER_E_SIGNATURE));
 	TRY(read_subject(f, r, &s));
 	TRY(tlog_body_check(f, r->entry, r->kind, &s));
 	err = pubkey_verify_digest(f, s.key, s.digest_kind, s.digest, s.signature);
@@ -455,28 +484,13 @@ out:
 /* ---- the answer ---- */
 
 static coffer_err
-read_key_hint(struct fault *f, const struct pubkey *key, char out[static 65])
-{
-	struct buf pem = BUF_INIT(2 * LIMIT_CERT);
-	uint8_t hash[DIGEST_MAX];
-	coffer_err err = COFFER_OK;
-
-	TRY(pubkey_pem(f, key, &pem));
-	TRY(digest_of(f, DIGEST_SHA256, buf_view(&pem), hash));
-	enc_hex(hash, digest_len(DIGEST_SHA256), out);
-out:
-	buf_free(&pem);
-	return err;
-}
-
-static coffer_err
 name_signer(struct fault *f, const struct run *r, struct signed_by *who)
 {
 	const struct sigstore_policy *p = r->policy;
 	int rc;
 
 	if (!r->leaf)
-		rc = asprintf(&who->who, "key %.16s…", who->key_hint);
+		rc = asprintf(&who->who, "key %s", who->key_hint);
 	else
 		rc = asprintf(&who->who, "%s (issuer %s)", p->identity, p->issuer);
 	if (rc < 0) {
@@ -495,7 +509,7 @@ tell(struct fault *f, struct run *r, struct signed_by *who)
 {
 	coffer_err err = COFFER_OK;
 
-	TRY(read_key_hint(f, signing_key(r), who->key_hint));
+	TRY(signing_key_hint(f, signing_key(r), who->key_hint));
 	TRY(name_signer(f, r, who));
 	who->chain = r->chain;
 	r->chain = (struct certs){.n = 0};
@@ -539,5 +553,7 @@ sigstore_verify_bundle(struct fault *f, const struct trusted_root *root, const s
 out:
 	pubkey_free(&r.key);
 	certs_free(&r.chain);
+	if (err != COFFER_OK)
+		signed_by_free(who);
 	return err;
 }

@@ -28,12 +28,19 @@ struct sigstore_policy {
 
 /**
  * sigstore_verify_bundle() - whether all that @b says holds, as @policy wants it
- * @who: zeroed; gets who signed and when; free with signed_by_free(), after a failure too
+ * @who: zeroed; gets who signed and when; free with signed_by_free()
  *
  * An envelope must be of an in-toto statement; what the statement says is the caller's to judge.  COFFER_E_SIGNATURE with the one reason;
  * COFFER_E_POLICY when it holds but is somebody else's; COFFER_E_FORMAT, COFFER_E_UNSUPPORTED.
  */
 coffer_err sigstore_verify_bundle(struct fault *f, const struct trusted_root *root, const struct bundle *b,
 				  const struct sigstore_policy *policy, struct signed_by *who);
+
+/**
+ * sigstore_identity() - whom the certificate @leaf names, and who vouched for it: what it says, verified or not
+ *
+ * Both are texts that can be shown; free them with free().  COFFER_E_POLICY when it says neither, COFFER_E_SIGNATURE when malformed.
+ */
+coffer_err sigstore_identity(struct fault *f, const struct cert *leaf, char **identity_out, char **issuer_out);
 
 #endif

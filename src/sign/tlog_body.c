@@ -101,9 +101,14 @@ other_signer(struct fault *f, const struct tlog_subject *s)
 			 s->cert ? "certificate" : "key");
 }
 
+/* @err is of reading the key: one that cannot be used here is not the signer's, either */
 static coffer_err
-check_key(struct fault *f, const struct pubkey *got, const struct tlog_subject *s)
+check_key(struct fault *f, coffer_err err, const struct pubkey *got, const struct tlog_subject *s)
 {
+	if (err == COFFER_E_KEY)
+		return other_signer(f, s);
+	if (err != COFFER_OK)
+		return err;
 	return pubkey_equal(got, s->key) ? COFFER_OK : other_signer(f, s);
 }
 
@@ -118,8 +123,8 @@ check_pem_signer(struct fault *f, struct view pem, const struct tlog_subject *s)
 		TRY(certs_from_pem(f, "the certificate in the log entry", pem, &certs));
 		err = certs.n == 1 && cert_equal(certs.v[0], s->cert) ? COFFER_OK : other_signer(f, s);
 	} else {
-		TRY(pubkey_from_pem(f, "the key in the log entry", pem, &key));
-		err = check_key(f, key, s);
+		err = pubkey_from_pem(f, "the key in the log entry", pem, &key);
+		err = check_key(f, err, key, s);
 	}
 out:
 	certs_free(&certs);
@@ -158,8 +163,8 @@ check_v2_signer(struct fault *f, const struct doc *d, const struct tlog_subject 
 
 		err = der.len == want.len && memcmp(der.p, want.p, want.len) == 0 ? COFFER_OK : other_signer(f, s);
 	} else {
-		TRY(pubkey_from_der(f, "the key in the log entry", buf_view(&der), &key));
-		err = check_key(f, key, s);
+		err = pubkey_from_der(f, "the key in the log entry", buf_view(&der), &key);
+		err = check_key(f, err, key, s);
 	}
 out:
 	buf_free(&der);

@@ -118,7 +118,10 @@ read_key(struct fault *f, const struct doc *d, struct pubkey **out)
 	if (!details || !find_key_kind(details, &kind))
 		return COFFER_OK;
 	TRY(read_b64(f, doc_get(d, "rawBytes"), "its key", &der));
-	TRY(pubkey_from_der(f, "its key", buf_view(&der), out));
+	err = pubkey_from_der(f, "its key", buf_view(&der), out);
+	if (err == COFFER_E_KEY)
+		err = fault_set(f, COFFER_E_FORMAT, "its key is none of the kind %s", details);
+	TRY(err);
 	if (pubkey_kind(*out) != kind)
 		err = fault_set(f, COFFER_E_FORMAT, "its key is of the kind %s, not %s as it says",
 				pkey_kind_name(pubkey_kind(*out)), details);

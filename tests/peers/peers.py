@@ -78,8 +78,8 @@ def plain_environment(home, world=None):
 class Client:
     """A helper under another interpreter that answers lines of JSON with lines of JSON."""
 
-    def __init__(self, interpreter, script, home, world=None):
-        self.environment = plain_environment(home, world)
+    def __init__(self, interpreter, script, home, world=None, **more):
+        self.environment = {**plain_environment(home, world), **more}
         self.process = subprocess.Popen([interpreter, script], env=self.environment, stdin=subprocess.PIPE,
                                         stdout=subprocess.PIPE, text=True)
 

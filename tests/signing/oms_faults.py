@@ -334,7 +334,14 @@ statement_case(DAMAGED, 'allow_symlinks is a text', edit(('predicate', 'serializ
 for what, path in (('.', '.'), ('empty', ''), ('/', '/'), ('..', '..'), ('up', 'sub/../..'), ('absolute', '/etc')):
     statement_case(DAMAGED, 'ignored path ' + what, edit(('predicate', 'serialization', 'ignore_paths'), [path]))
 statement_case(DAMAGED, 'ignored path is a number', edit(('predicate', 'serialization', 'ignore_paths'), [1]))
-statement_case(DAMAGED, 'a listed file that is ignored too', edit(('predicate', 'serialization', 'ignore_paths'), ['config.json']))
+statement_case(ACCEPT, 'good, a listed file that is ignored too', edit(('predicate', 'serialization', 'ignore_paths'), ['config.json']))
+
+
+@case(DAMAGED)
+def a_listed_file_that_is_ignored_too_changed(world):
+    statement = statement_of(resources_of(FILES))
+    statement['predicate']['serialization']['ignore_paths'] = ['config.json']
+    return {'statement': statement, 'files': {**FILES, 'config.json': b'other'}}
 
 
 def shards(change, size=1000):
@@ -386,7 +393,7 @@ bundle_case(DAMAGED, 'no material', edit(('verificationMaterial',), MISSING))
 bundle_case(DAMAGED, 'two materials', lambda b, w: b['verificationMaterial'].update(certificate={'rawBytes': 'AA=='}))
 bundle_case(DAMAGED, 'bundle v0.1', edit(('mediaType',), 'application/vnd.dev.sigstore.bundle+json;version=0.1'))
 bundle_case(DAMAGED, 'media type of something else', edit(('mediaType',), 'application/json'))
-bundle_case(None, 'unknown member', lambda b, w: b.update(more=1))
+bundle_case(ACCEPT, 'good, unknown member', lambda b, w: b.update(more=1))
 
 
 @case(REFUSED)

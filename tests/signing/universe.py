@@ -640,7 +640,7 @@ def form_faults(u):
     yield fault(3, "root-in-chain", "brings a root certificate", "v1-0.2", chain=[u.ca, u.ca_root])
     yield fault(3, "empty-chain", "has no certificate", "v1-0.2", bundle=put([], *MATERIAL, "x509CertificateChain", "certificates"))
     yield fault(3, "key-where-identity-is-asked", "no certificate binds", "v1-key", policy__identity=IDENTITY, policy__issuer=ISSUER, ask_key=False)
-    yield fault(3, "certificate-where-key-is-asked", "not with the key that was given", policy__identity=None, policy__issuer=None, ask_key=True)
+    yield fault(3, "certificate-where-key-is-asked", "not by the key that was given", policy__identity=None, policy__issuer=None, ask_key=True)
 
     yield fault(4, "no-entry", "has 0 log entries", bundle=put([], *MATERIAL, "tlogEntries"))
     yield fault(4, "two-entries", "has 2 log entries", bundle=put(lambda v: v * 2, *MATERIAL, "tlogEntries"))
@@ -865,7 +865,7 @@ def content_faults(u):
     yield fault(16, "signature-trailing", false, signature=lambda v, m: sign(v.keys["signer"], m) + b"\0")
     yield fault(16, "signature-empty", "«sig» is missing or empty", signature=lambda v, m: b"")
     yield fault(16, "p384-with-sha256", false, key="signer384", signature=lambda v, m: sign(v.keys["signer384"], m, "sha256"))
-    yield fault(16, "key-of-rsa", "of the kind RSA", key="rsa", signature=lambda v, m: v.keys["rsa"].sign(m, padding.PKCS1v15(), hashes.SHA256()))
+    yield fault(16, "key-of-rsa", "a key for RSA", key="rsa", signature=lambda v, m: v.keys["rsa"].sign(m, padding.PKCS1v15(), hashes.SHA256()))
     yield fault(16, "payload-type", "is no in-toto statement", payload_type="application/json")
     yield fault(16, "named-digest", "the hash that it names differs", "v1-message",
                 bundle=put(b64(b"\0" * 32), "messageSignature", "messageDigest", "digest"))

@@ -64,6 +64,7 @@ struct pki_spec {
 	const struct pki *rekey; /* take its key */
 	int64_t from;		 /* PKI_2020 when 0 */
 	int64_t to;		 /* PKI_2040 when 0 */
+	long serial;		 /* the next one when 0 */
 	const char *md;		 /* "SHA256" when NULL */
 	bool no_key_ids;	 /* leave out subjectKeyIdentifier and authorityKeyIdentifier */
 	struct pki_ext ext[8];
@@ -131,7 +132,7 @@ pki_make(const struct pki_spec *spec, const struct pki *issuer)
 						    -1, 0) == 1,
 			 spec->name);
 	pki_must(X509_set_version(p.x, X509_VERSION_3) == 1 &&
-			 ASN1_INTEGER_set(X509_get_serialNumber(p.x), serial++) == 1 &&
+			 ASN1_INTEGER_set(X509_get_serialNumber(p.x), spec->serial ? spec->serial : serial++) == 1 &&
 			 X509_set_subject_name(p.x, name) == 1 &&
 			 X509_set_issuer_name(p.x, X509_get_subject_name(issuer->x)) == 1 &&
 			 X509_set_pubkey(p.x, p.key) == 1 &&

@@ -277,6 +277,34 @@ nonces(void **state)
 	buf_free(&without);
 }
 
+/* who asked has a nonce, and trusts nobody yet */
+static void
+answers(void **state)
+{
+	const struct tsa_spec good = {.signer = &pki[TSA], .at = AT, .message = view_str("message"), .nonce = &nonce};
+	struct tsa_spec bare = good, changed = good;
+	struct buf response = BUF_INIT(1 << 16);
+
+	(void)state;
+	tsa_respond(&good, &response);
+	assert_int_equal(tst_check_answer(NULL, buf_view(&response), view_str("message"), nonce), COFFER_OK);
+	assert_int_equal(tst_check_answer(NULL, buf_view(&response), view_str("message"), nonce + 1),
+			 COFFER_E_SIGNATURE);
+	assert_int_equal(tst_check_answer(NULL, buf_view(&response), view_str("other"), nonce), COFFER_E_SIGNATURE);
+	assert_int_equal(tst_check_answer(NULL, view_str("hello"), view_str("message"), nonce), COFFER_E_FORMAT);
+	response.p[response.len - 1] ^= 1;
+	assert_int_equal(tst_check_answer(NULL, buf_view(&response), view_str("message"), nonce), COFFER_E_SIGNATURE);
+	response.len = 0;
+	bare.no_cert = true;
+	tsa_respond(&bare, &response);
+	assert_int_equal(tst_check_answer(NULL, buf_view(&response), view_str("message"), nonce), COFFER_E_SIGNATURE);
+	response.len = 0;
+	changed.nonce = NULL;
+	tsa_respond(&changed, &response);
+	assert_int_equal(tst_check_answer(NULL, buf_view(&response), view_str("message"), nonce), COFFER_E_SIGNATURE);
+	buf_free(&response);
+}
+
 /* cut short, one bit of each byte changed, or something put behind */
 static void
 damaged(void **state)
@@ -356,8 +384,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(each_row),	cmocka_unit_test(nonces),  cmocka_unit_test(damaged),
-		cmocka_unit_test(changed_time), cmocka_unit_test(request),
+		cmocka_unit_test(each_row), cmocka_unit_test(nonces),	    cmocka_unit_test(answers),
+		cmocka_unit_test(damaged),  cmocka_unit_test(changed_time), cmocka_unit_test(request),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);
