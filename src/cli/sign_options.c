@@ -29,9 +29,10 @@ signing_free(void)
 #define OPTION_PKCS11_URI                                                                                              \
 	{                                                                                                              \
 		.name = "pkcs11-uri", .value = "URI", .text = &signing.pkcs11_uri,                                     \
-		.help = "the key, as pkcs11:token=T;object=O?module-path=M&pin-source=file:PIN (RFC 7512); without "   \
-			"pin-source coffer asks for the PIN"                                                           \
-	}
+		.help = "the key, as pkcs11:token=T;object=O?module-path=M (RFC 7512); pin-source=file:PATH in it "    \
+			"reads the PIN, "
+"without it coffer asks",
+}
 #define OPTION_PKCS11_MODULE                                                                                           \
 	{                                                                                                              \
 		.name = "pkcs11-module", .value = "FILE", .text = &signing.pkcs11_module, .hint = HINT_FILE,           \

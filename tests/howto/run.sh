@@ -10,7 +10,8 @@ set -eu
 root=$(realpath "$(dirname "$0")/../..")
 page=$(realpath "$1")
 build=$(realpath "$2")
-for program in $(sed -n 's/^<!-- needs: \(.*\) -->$/\1/p' "$page"); do
+needs=$(sed -n 's/^<!-- needs: \(.*\) -->$/\1/p' "$page")
+for program in $needs; do
     command -v "$program" >/dev/null || {
         echo "$program is not installed"
         exit 77
