@@ -17,6 +17,9 @@
 extern "C" {
 #endif
 
+struct coffer_signer;
+struct coffer_sign_options;
+
 /** struct coffer_pair - one public key=value of a model's context */
 struct coffer_pair {
 	const char *key;
@@ -68,6 +71,15 @@ struct coffer_seal_options {
 
 	/** @dry_run: find out all that would be refused, write nothing */
 	bool dry_run;
+
+	/**
+	 * @signer: sign, too (coffer/sign.h); NULL = no.  The plain files are read once for both.  Two signatures are made:
+	 * one over the plain files, which is sealed with them and opens to model.sig (of a file F: F.sig); and coffer.sig (of a
+	 * sealed file S: S.sig) over the sealed files, which anybody can verify without a key.
+	 * @sign: how; NULL = all defaults.  Its paths to leave out are left out of the signature of the plain files; it reuses nothing.
+	 */
+	const struct coffer_signer *signer;
+	const struct coffer_sign_options *sign;
 
 	/** @reserved: must be zero */
 	uint64_t reserved[8];

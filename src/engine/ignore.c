@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/limits.h"
+#include "base/path.h"
 
 /* Where @path is, or where it would be. */
 static size_t
@@ -70,6 +71,25 @@ ignore_add_git(struct fault *f, struct ignore *set)
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		TRY(ignore_add(f, set, names[i]));
 out:
+	return err;
+}
+
+coffer_err
+ignore_add_beside(struct fault *f, struct ignore *set, const char *path)
+{
+	char *part = strdup(path);
+	coffer_err err;
+
+	if (!part)
+		return fault_nomem(f);
+	for (char *slash = strchr(part, '/'); slash; slash = strchr(slash + 1, '/')) {
+		*slash = '\0';
+		if (path_base(part)[0] == '.')
+			break;
+		*slash = '/';
+	}
+	err = ignore_add(f, set, part);
+	free(part);
 	return err;
 }
 

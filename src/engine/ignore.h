@@ -23,6 +23,9 @@ coffer_err ignore_add(struct fault *f, struct ignore *set, const char *path);
 /** ignore_add_git() - add .git, .gitattributes, .github and .gitignore at the top of the model */
 coffer_err ignore_add_git(struct fault *f, struct ignore *set);
 
+/** ignore_add_beside() - add what lies beside a model and is none of it: @path, or the outermost hidden folder that it is in */
+coffer_err ignore_add_beside(struct fault *f, struct ignore *set, const char *path);
+
 /** ignore_has() - whether @path itself is in the set */
 bool ignore_has(const struct ignore *set, const char *path);
 

@@ -111,6 +111,34 @@ model_lock_folder(struct fault *f, int fd, const char *shown)
 	return fault_errno(f, errno, "cannot lock %s", shown);
 }
 
+/* ---- the places of signatures ---- */
+
+coffer_err
+model_outer_path(struct fault *f, const char *path, bool directory, char **out)
+{
+	size_t len = strlen(path);
+
+	while (directory && len > 1 && path[len - 1] == '/')
+		len--;
+	if (asprintf(out, directory ? "%.*s/" OUTER_NAME : "%.*s.sig", (int)len, path) >= 0)
+		return COFFER_OK;
+	*out = NULL;
+	return fault_nomem(f);
+}
+
+coffer_err
+model_inner_path(struct fault *f, const char *path, char **out)
+{
+	size_t len = strlen(path), suffix = sizeof(SUFFIX) - 1;
+
+	if (len > suffix && strcmp(path + len - suffix, SUFFIX) == 0 && path[len - suffix - 1] != '/')
+		len -= suffix;
+	if (asprintf(out, "%.*s.sig%s", (int)len, path, SUFFIX) >= 0)
+		return COFFER_OK;
+	*out = NULL;
+	return fault_nomem(f);
+}
+
 /* ---- the file set of a directory [F-17] ---- */
 
 static coffer_err

@@ -73,6 +73,12 @@ coffer_err model_sealed_matches(struct fault *f, const struct keyblock *k, size_
 /** model_lock_folder() - hold the folder for this process until @fd is closed, or COFFER_E_BUSY */
 coffer_err model_lock_folder(struct fault *f, int fd, const char *shown);
 
+/** model_outer_path() - where the signature over the sealed model at @path is: coffer.sig in a directory, PATH.sig of a file */
+coffer_err model_outer_path(struct fault *f, const char *path, bool directory, char **out);
+
+/** model_inner_path() - where the sealed signature over the plain file of the sealed file @path is: of X.coffer, or of X, X.sig.coffer */
+coffer_err model_inner_path(struct fault *f, const char *path, char **out);
+
 /** model_has_entry() - whether the folder @dirfd has an entry called @name */
 bool model_has_entry(int dirfd, const char *name);
 

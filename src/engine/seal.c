@@ -141,7 +141,7 @@ static void
 fill_stats(const struct seal_run *r, uint64_t start, struct coffer_stats *out)
 {
 	*out = (struct coffer_stats){
-		.n_files = r->walk.n,
+		.n_files = r->walk.n - (r->sign.inner != SIZE_MAX && r->sign.on),
 		.bytes = r->walk.bytes,
 		.n_skipped = atomic_load(&r->n_skipped),
 		.seconds = (double)(now_ns() - start) / 1e9,
@@ -157,6 +157,7 @@ run_seal(struct fault *f, struct seal_run *r)
 	coffer_err err;
 
 	TRY(check_options(f, &r->opt, r->out));
+	TRY(seal_sign_begin(f, r));
 	fd = open(r->in, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 	if (fd < 0 || fstat(fd, &st) != 0)
 		TRY(fault_errno(f, errno, "cannot open %s", r->in));
@@ -199,6 +200,7 @@ coffer_seal(struct coffer_ctx *ctx, const char *in, const char *out, const struc
 	err = run_seal(ctx_begin(ctx), &r);
 	if (err == COFFER_OK && stats_out)
 		fill_stats(&r, start, stats_out);
+	seal_sign_end(&r);
 	secret_free(&r.dek);
 	keyblock_free(&r.kb);
 	walk_free(&r.walk);
@@ -220,6 +222,9 @@ seal_source(struct fault *f, struct seal_run *r, const struct coffer_source *in,
 	coffer_err err;
 
 	TRY(check_options(f, &r->opt, path));
+	if (r->opt.signer || r->opt.sign)
+		TRY(fault_set(f, COFFER_E_USAGE,
+			      "what comes from a source is not signed by the way; sign the sealed file"));
 	TRY(path_check(f, path, strlen(path)));
 	if (in->size > LIMIT_SIZE)
 		TRY(fault_set(f, COFFER_E_USAGE, "%s is too large", path));

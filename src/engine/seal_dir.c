@@ -45,7 +45,8 @@ has_time(int fd, const struct timespec *mtime)
 /*
  * Whether @in is what an interrupted run has made of file @index.  It was durable before it had
  * its name; its time is the plain file's, @mtime, so that a plain file that was changed since is
- * sealed again (NULL: the plain file has gone).  Before a plain file goes, all records are opened.
+ * sealed again (NULL: the plain file has gone).  Before a plain file goes, all records are opened; and where it is to be signed,
+ * for its hash.
  */
 static bool
 is_done(struct fault *f, struct seal_run *r, size_t index, struct input *in, const struct timespec *mtime,
@@ -53,16 +54,24 @@ is_done(struct fault *f, struct seal_run *r, size_t index, struct input *in, con
 {
 	struct keyblock_file *file = &r->kb.files[index];
 	struct sealed s = {0};
-	const struct transfer t = {.sealed = &s};
+	struct stream_hash hash = {.ctx = NULL};
+	struct transfer t = {.sealed = &s};
 	bool done = !mtime || has_time(in->fd, mtime);
 
 	done = done && sealed_open(f, &s, in, r->dek.p) == COFFER_OK && is_head_of(r, index, &s);
-	if (done && mtime && r->opt.in_place)
+	if (done && r->sign.on) {
+		done = seal_sign_hash(f, r, index, &hash) == COFFER_OK;
+		t.hash = &hash;
+	}
+	if (done && ((mtime && r->opt.in_place) || t.hash))
 		done = transfer_file(f, r->ctx, &t, w) == COFFER_OK;
+	if (done && t.hash)
+		done = seal_sign_hashed(f, r, index, &hash) == COFFER_OK;
 	if (done) {
 		memcpy(file->head, s.a_hash, SHA256_LEN);
 		file->sealed = true;
 	}
+	stream_hash_free(&hash);
 	sealed_close(&s);
 	return done;
 }
@@ -147,6 +156,8 @@ seal_entry(void *arg, struct fault *f, size_t index, struct pool_worker *w)
 	int fd = -1;
 	coffer_err err;
 
+	if (r->sign.on && index == r->sign.inner)
+		return COFFER_OK; /* the last one: seal_signature() */
 	atomic_store(&r->progress.path, plain->path);
 	if (asprintf(&shown, "%s/%s", r->in, plain->path) < 0)
 		return fault_nomem(f);
@@ -262,6 +273,14 @@ is_interrupted(int dirfd, const char *shown)
 	return same;
 }
 
+static bool
+was_signed(const struct keyblock *old)
+{
+	size_t i = keyblock_find(old, INNER_NAME);
+
+	return i != SIZE_MAX && old->files[i].size == SEAL_SIZE_UNKNOWN;
+}
+
 /* In place the files that are plain still are only a part: the list of the interrupted run is the whole. */
 static coffer_err
 restore_walk(struct fault *f, struct seal_run *r, const struct keyblock *old)
@@ -272,6 +291,9 @@ restore_walk(struct fault *f, struct seal_run *r, const struct keyblock *old)
 
 	if (!whole.files)
 		return fault_nomem(f);
+	if (was_signed(old) != r->sign.on)
+		TRY(fault_set(f, COFFER_E_USAGE, "the interrupted sealing of %s was %s; it goes on only as it began",
+			      r->in, r->sign.on ? "not to be signed" : "to be signed"));
 	for (size_t i = 0; i < old->n_files; i++) {
 		struct walk_file *file = &whole.files[i];
 
@@ -280,6 +302,8 @@ restore_walk(struct fault *f, struct seal_run *r, const struct keyblock *old)
 		if (!file->path)
 			TRY(fault_nomem(f));
 		file->size = old->files[i].size;
+		if (file->size == SEAL_SIZE_UNKNOWN)
+			file->size = 0;
 		if (next < r->walk.n && strcmp(r->walk.files[next].path, file->path) == 0) {
 			file->size = r->walk.files[next].size;
 			file->mtime = r->walk.files[next++].mtime;
@@ -452,12 +476,52 @@ out:
 	return err;
 }
 
+/* The signature over the plain files: all of them are hashed now, and it becomes the last sealed file. */
+static coffer_err
+seal_signature(struct fault *f, struct seal_run *r)
+{
+	size_t index = r->sign.inner;
+	struct buf json = BUF_INIT(LIMIT_BUNDLE);
+	struct coffer_source source;
+	struct input in;
+	coffer_err err;
+
+	TRY(seal_sign_inner(f, r, &json));
+	source = seal_sign_source(&json);
+	input_from_source(&in, &source, INNER_NAME);
+	in.mode = 0666;
+	r->kb.files[index].size = json.len;
+	r->walk.files[index].size = json.len;
+	(void)clock_gettime(CLOCK_REALTIME, &r->walk.files[index].mtime);
+	TRY(write_sealed(f, r, index, &in, NULL));
+	if (r->opt.in_place && r->sign.replaces)
+		TRY(remove_entry(f, r, INNER_NAME));
+out:
+	buf_free(&json);
+	return err;
+}
+
+static coffer_err
+sign_outside(struct fault *f, struct seal_run *r)
+{
+	char *path = NULL;
+	coffer_err err;
+
+	TRY(model_outer_path(f, r->out, true, &path));
+	TRY(seal_sign_outer(f, r, r->out, path, r->staging));
+out:
+	free(path);
+	return err;
+}
+
 static coffer_err
 finish_directory(struct fault *f, struct seal_run *r)
 {
 	coffer_err err;
 
 	TRY(write_keyblock(f, r, KEYBLOCK_NAME));
+	if (r->sign.on)
+		TRY(sign_outside(f, r));
 	if (unlinkat(r->out_fd, PARTIAL_NAME, 0) != 0 && errno != ENOENT)
 		TRY(fault_errno(f, errno, "cannot remove %s/%s", r->out, PARTIAL_NAME));
 	TRY(file_sync_dir(f, r->out_fd, r->out));
@@ -476,10 +540,13 @@ fill_directory(struct fault *f, struct seal_run *r)
 	else
 		TRY(open_output(f, r));
 	TRY(plan_files(f, r));
+	TRY(seal_sign_ready(f, r));
 	TRY(seal_new_keys(f, r));
 	TRY(write_keyblock(f, r, PARTIAL_NAME));
 	progress_begin(&r->progress, r->ctx, r->walk.bytes);
 	err = seal_entries(f, r);
+	if (err == COFFER_OK && r->sign.on)
+		err = seal_signature(f, r);
 	progress_end(&r->progress);
 	TRY(err);
 	TRY(finish_directory(f, r));
@@ -513,6 +580,7 @@ seal_directory(struct fault *f, struct seal_run *r)
 	if (out)
 		TRY(check_not_inside(f, r->in, out));
 	TRY(list_files(f, r));
+	TRY(seal_sign_plan(f, r));
 	if (r->opt.in_place)
 		r->out = r->in;
 	if (r->opt.dry_run) {
@@ -522,12 +590,14 @@ seal_directory(struct fault *f, struct seal_run *r)
 	/* to replace a sealed model, the new one is made beside it and then they change places */
 	if (r->opt.force && out)
 		TRY(staging_begin(f, &staging, out));
+	r->staging = &staging;
 	if (staging.active)
 		r->out = staging.path;
 	TRY(fill_directory(f, r));
 	if (staging.active)
 		TRY(staging_exchange(f, &staging));
 out:
+	r->staging = NULL;
 	staging_end(&staging);
 	return err;
 }

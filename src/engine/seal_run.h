@@ -11,6 +11,7 @@
 
 #include "base/file.h"
 #include "engine/model.h"
+#include "engine/seal_sign.h"
 #include "engine/walk.h"
 
 struct seal_run {
@@ -25,6 +26,8 @@ struct seal_run {
 	struct progress progress;
 	atomic_uint_fast64_t n_skipped;
 	bool resuming;
+	struct seal_sign sign;
+	const struct staging *staging; /* what the new directory will replace, or NULL */
 };
 
 /** seal_new_keys() - a DEK and model id, unless an interrupted run is continued, and a wrap for every key */

@@ -24,16 +24,16 @@
 
 /* ---- options, places ---- */
 
-static enum digest_kind
-digest_kind(enum coffer_file_hash hash)
+enum digest_kind
+sign_digest_kind(enum coffer_file_hash hash)
 {
 	return hash == COFFER_HASH_BLAKE2B  ? DIGEST_BLAKE2B
 	       : hash == COFFER_HASH_BLAKE3 ? DIGEST_BLAKE3
 					    : DIGEST_SHA256;
 }
 
-static coffer_err
-check_options(struct fault *f, struct coffer_sign_options *opt)
+coffer_err
+sign_check_options(struct fault *f, struct coffer_sign_options *opt)
 {
 	if (opt->version_1 != 1 || !view_zero(view_of(opt->reserved, sizeof(opt->reserved))))
 		return fault_set(f, COFFER_E_USAGE, "sign options of another version");
@@ -63,7 +63,7 @@ sign_run_begin(struct fault *f, struct sign_run *r, struct coffer_ctx *ctx, cons
 	manifest_init(&r->manifest);
 	if (options)
 		r->opt = *options;
-	TRY(check_options(f, &r->opt));
+	TRY(sign_check_options(f, &r->opt));
 	TRY(sign_model_open(f, model, &r->model));
 	if (!r->model.folder)
 		goto out;
@@ -149,26 +149,6 @@ is_listed(const struct keyblock *k, const char *sealed_path)
 	return listed;
 }
 
-/* What lies beside the sealed files: a hidden folder as a whole, anything else by its name. */
-static coffer_err
-leave_beside(struct fault *f, struct sign_run *r, const char *path)
-{
-	char *part = strdup(path);
-	coffer_err err;
-
-	if (!part)
-		return fault_nomem(f);
-	for (char *slash = strchr(part, '/'); slash; slash = strchr(slash + 1, '/')) {
-		*slash = '\0';
-		if (path_base(part)[0] == '.')
-			break;
-		*slash = '/';
-	}
-	err = ignore_add(f, &r->ignore, part);
-	free(part);
-	return err;
-}
-
 static coffer_err
 check_beside(struct fault *f, const struct sign_run *r, const struct keyblock *k, const char *path)
 {
@@ -210,8 +190,13 @@ keep_sealed(struct fault *f, struct sign_run *r, const struct keyblock *k)
 			w->files[i].path = NULL; /* it went along */
 			continue;
 		}
+		if (r->sealing && strcmp(w->files[i].path, PARTIAL_NAME) == 0) {
+			free(w->files[i].path);
+			w->files[i].path = NULL;
+			continue;
+		}
 		TRY(check_beside(f, r, k, w->files[i].path));
-		TRY(leave_beside(f, r, w->files[i].path));
+		TRY(ignore_add_beside(f, &r->ignore, w->files[i].path));
 	}
 	if (kept.n != k->n_files)
 		TRY(fault_set(f, COFFER_E_FILESET, "%s has %zu of its %zu sealed files; a sealed model is signed whole",
@@ -249,7 +234,7 @@ list_files(struct fault *f, struct sign_run *r)
 	};
 	coffer_err err;
 
-	if (r->model.folder &&
+	if (r->model.folder && !r->sealing &&
 	    (model_has_entry(r->model.fd, PARTIAL_NAME) || model_has_entry(r->model.fd, OPENING_NAME)))
 		return fault_set(f, COFFER_E_FILESET,
 				 "%s: its sealing or opening was interrupted; give that command again first",
@@ -318,7 +303,7 @@ plan_manifest(struct fault *f, struct sign_run *r)
 	if (!m->subject)
 		return fault_nomem(f);
 	m->method = r->opt.serialization == COFFER_SERIALIZE_SHARDS ? MANIFEST_SHARDS : MANIFEST_FILES;
-	m->hash = digest_kind(r->opt.hash);
+	m->hash = sign_digest_kind(r->opt.hash);
 	m->shard_size = r->opt.shard_size;
 	m->allow_symlinks = r->opt.allow_symlinks;
 	for (size_t i = 0; i < r->ignore.n; i++)

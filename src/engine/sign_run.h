@@ -16,6 +16,7 @@
 struct sign_run {
 	struct coffer_ctx *ctx;
 	struct coffer_sign_options opt;
+	bool sealing; /* it is being sealed: the mark of that goes when the signature is there */
 	struct sign_model model;
 	struct ignore ignore;
 	bool has_signature;    /* there is an older signature file, */
@@ -25,6 +26,12 @@ struct sign_run {
 	bool *reused;	   /* for each resource: its hash came from the older signature; NULL = none did */
 	uint64_t n_reused; /* files */
 };
+
+/** sign_check_options() - COFFER_E_USAGE for what cannot be meant; fills in the default of the shard size */
+coffer_err sign_check_options(struct fault *f, struct coffer_sign_options *opt);
+
+/** sign_digest_kind() - the hash that options name */
+enum digest_kind sign_digest_kind(enum coffer_file_hash hash);
 
 /** sign_run_begin() - take @options, which may be NULL, and find the model; end with sign_run_end(), after a failure too */
 coffer_err sign_run_begin(struct fault *f, struct sign_run *r, struct coffer_ctx *ctx, const char *model,

@@ -24,10 +24,11 @@ is_sealed_name(const char *name)
 	return len >= sizeof(SUFFIX) && strcmp(name + len - (sizeof(SUFFIX) - 1), SUFFIX) == 0;
 }
 
-static bool
-is_mark(const char *path)
+bool
+staging_is_mark(const char *path)
 {
-	return strcmp(path, KEYBLOCK_NAME) == 0 || strcmp(path, PARTIAL_NAME) == 0 || strcmp(path, OPENING_NAME) == 0;
+	return strcmp(path, KEYBLOCK_NAME) == 0 || strcmp(path, OUTER_NAME) == 0 || strcmp(path, PARTIAL_NAME) == 0 ||
+	       strcmp(path, OPENING_NAME) == 0;
 }
 
 struct counting {
@@ -83,9 +84,10 @@ static coffer_err
 clear_entry(void *arg, struct fault *f, const struct tree_entry *e)
 {
 	struct clearing *c = arg;
-	bool ours = is_sealed_name(e->name) || (!c->keep && is_mark(e->path));
+	/* a signature over what is to be made anew is worth nothing, even where marks stay */
+	bool ours = is_sealed_name(e->name) || (c->keep ? strcmp(e->path, OUTER_NAME) == 0 : staging_is_mark(e->path));
 
-	if (!ours || (c->keep && is_kept(c->keep, e->path)))
+	if (!ours || (c->keep && is_sealed_name(e->name) && is_kept(c->keep, e->path)))
 		return COFFER_OK;
 	if (unlinkat(e->dirfd, e->name, 0) != 0)
 		return fault_errno(f, errno, "cannot remove %s/%s", c->shown, e->path);
@@ -125,8 +127,8 @@ is_of_model(const struct keyblock *k, const struct tree_entry *e)
 	char *path;
 	bool listed;
 
-	if (is_mark(e->path) || !is_sealed_name(e->name) || !path_is_hidden(e->path))
-		return is_mark(e->path) || is_sealed_name(e->name);
+	if (staging_is_mark(e->path) || !is_sealed_name(e->name) || !path_is_hidden(e->path))
+		return staging_is_mark(e->path) || is_sealed_name(e->name);
 	path = strndup(e->path, strlen(e->path) - (sizeof(SUFFIX) - 1));
 	listed = path && keyblock_find(k, path) != SIZE_MAX;
 	free(path);
@@ -241,6 +243,35 @@ check_what_stays(struct fault *f, const struct staging *s)
 out:
 	file_close(&fd);
 	end_moving(&m);
+	return err;
+}
+
+struct listing {
+	struct moving moving;
+	struct ignore *set;
+};
+
+static coffer_err
+list_entry(void *arg, struct fault *f, const struct tree_entry *e)
+{
+	struct listing *l = arg;
+
+	return is_of_model(&l->moving.old, e) ? COFFER_OK : ignore_add_beside(f, l->set, e->path);
+}
+
+coffer_err
+staging_list_others(struct fault *f, const struct staging *s, struct ignore *set)
+{
+	struct listing l = {.set = set};
+	const struct tree_visitor visitor = {.entry = list_entry, .arg = &l};
+	int fd;
+	coffer_err err;
+
+	TRY(begin_moving(f, &l.moving, s->target, s->path, &fd));
+	TRY(tree_walk(f, fd, s->target, &visitor));
+out:
+	file_close(&fd);
+	end_moving(&l.moving);
 	return err;
 }
 

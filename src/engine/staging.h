@@ -9,6 +9,7 @@
 #include <stdbool.h>
 
 #include "base/fault.h"
+#include "engine/ignore.h"
 #include "engine/walk.h"
 
 struct staging {
@@ -33,6 +34,12 @@ bool staging_is_replaceable(const char *target);
  */
 coffer_err staging_begin(struct fault *f, struct staging *s, const char *target);
 
+/** staging_list_others() - add to @set what staging_exchange() will take along: files of the old folder that are none of its model's */
+coffer_err staging_list_others(struct fault *f, const struct staging *s, struct ignore *set);
+
+/** staging_is_mark() - whether @path is a file that a sealed directory has for itself: its key block, its signature, the mark of a run */
+bool staging_is_mark(const char *path);
+
 /** staging_exchange() - put the new model into place; files of the old folder that are none of the model's go along */
 coffer_err staging_exchange(struct fault *f, struct staging *s);
 
@@ -42,7 +49,7 @@ void staging_end(struct staging *s);
 /** staging_clear() - remove every sealed file and mark of a run from the folder @dirfd */
 coffer_err staging_clear(struct fault *f, int dirfd, const char *shown);
 
-/** staging_clear_others() - remove the sealed files whose plain file is not in @keep */
+/** staging_clear_others() - remove the sealed files whose plain file is not in @keep, and a signature over them */
 coffer_err staging_clear_others(struct fault *f, int dirfd, const char *shown, const struct walk *keep);
 
 /** staging_remove_folders() - remove the empty folders below @path, and @path itself too unless @keep_top; best effort */

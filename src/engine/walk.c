@@ -50,7 +50,8 @@ leave_out(void *arg, const char *path, const char *name)
 		return true;
 	if (name[0] == '.' && strstr(name, ".coffer-tmp"))
 		return true;
-	if (w->options->resuming && (ends_in_suffix(name) || strcmp(path, "coffer.json") == 0))
+	if (w->options->resuming &&
+	    (ends_in_suffix(name) || strcmp(path, "coffer.json") == 0 || strcmp(path, "coffer.sig") == 0))
 		return true;
 	return name[0] == '.' && !w->options->filter.hidden;
 }
