@@ -30,9 +30,8 @@ signing_free(void)
 	{                                                                                                              \
 		.name = "pkcs11-uri", .value = "URI", .text = &signing.pkcs11_uri,                                     \
 		.help = "the key, as pkcs11:token=T;object=O?module-path=M (RFC 7512); pin-source=file:PATH in it "    \
-			"reads the PIN, "
-"without it coffer asks",
-}
+			"reads the PIN, without it coffer asks"                                                        \
+	}
 #define OPTION_PKCS11_MODULE                                                                                           \
 	{                                                                                                              \
 		.name = "pkcs11-module", .value = "FILE", .text = &signing.pkcs11_module, .hint = HINT_FILE,           \
