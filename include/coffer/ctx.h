@@ -63,7 +63,7 @@ typedef void (*coffer_notice_fn)(void *user, const char *text);
 COFFER_API void coffer_ctx_set_notice(struct coffer_ctx *ctx, coffer_notice_fn fn, void *user);
 
 /**
- * coffer_prompt_fn - ask a person for a passphrase
+ * coffer_prompt_fn - ask a person for a passphrase, or for a code that somebody else showed
  * @user: as given to coffer_ctx_set_prompt()
  * @what: what it is for, as «passphrase for model.coffer»
  * @confirm: ask twice, for it is a new one
@@ -75,6 +75,20 @@ COFFER_API void coffer_ctx_set_notice(struct coffer_ctx *ctx, coffer_notice_fn f
  */
 typedef coffer_err (*coffer_prompt_fn)(void *user, const char *what, bool confirm, char *out, size_t cap,
 				       size_t *len_out);
+
+/**
+ * coffer_browse_fn - have a person open an address, to sign in there
+ * @user: as given to coffer_ctx_set_browse()
+ * @url: https, or on this machine
+ * @code: what to type or compare there, or NULL
+ *
+ * Returns at once: show it, start a browser.  Return: COFFER_OK, or the error to give up with.
+ */
+typedef coffer_err (*coffer_browse_fn)(void *user, const char *url, const char *code);
+
+/** coffer_ctx_set_browse() - have people sign in through @fn; without one that is COFFER_E_USAGE.  A code that is to be typed in is asked for
+ *  through coffer_ctx_set_prompt() */
+COFFER_API void coffer_ctx_set_browse(struct coffer_ctx *ctx, coffer_browse_fn fn, void *user);
 
 /** coffer_ctx_set_prompt() - ask through @fn; without one «passphrase:» alone is COFFER_E_KEY */
 COFFER_API void coffer_ctx_set_prompt(struct coffer_ctx *ctx, coffer_prompt_fn fn, void *user);

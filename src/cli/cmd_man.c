@@ -20,7 +20,7 @@ static const struct option options[] = {OPTION_END};
 static const char about_coffer[] =
 	"Keeps model weights secret: seals a file or a folder for one or more keys, and opens it, or any byte range or "
 	"tensor of "
-	"it, at the speed of memory.\n\n"
+	"it, at the speed of memory. Signs models, and verifies who made them.\n\n"
 	"Records are AES-256-GCM under a fresh data key, which is wrapped for each key that shall open the model. "
 	"Whoever changes, "
 	"swaps, cuts or leaves out a part of a sealed model is noticed. The ciphertext keeps the offsets of the "

@@ -7,10 +7,11 @@
 #include "base/limits.h"
 #include "cli/args.h"
 #include "cli/library.h"
+#include "cli/sign_options.h"
 #include "cli/stats_text.h"
 #include "cli/term.h"
 
-static const char *name, *model_version;
+static const char *name, *model_version, *sign_with;
 static struct words context;
 static bool hidden, follow_symlinks;
 static uint64_t record_size;
@@ -53,12 +54,34 @@ static const struct option options[] = {
 	OPTION_END,
 };
 
+static const struct option signing_options[] = {
+	{.name = "sign",
+	 .value = "SIGNER",
+	 .text = &sign_with,
+	 .hint = HINT_FILE,
+	 .help = "sign, too, in the same pass: SIGNER is a private key in PEM, a pkcs11: URI, or sigstore"},
+	OPTION_SIGNING_CERTIFICATE,
+	OPTION_CERTIFICATE_CHAIN("what stands between it and the root, to go into the signature; may be repeated"),
+	OPTION_PASSPHRASE_FILE,
+	OPTION_IDENTITY_TOKEN,
+	OPTION_AMBIENT,
+	OPTION_IDENTITY_PROVIDER("of sigstore: sign in there; the default is what the signing config says"),
+	OPTION_TRUST_CONFIG,
+	OPTION_TSA_URL,
+	OPTION_SERIALIZATION,
+	OPTION_SHARD_SIZE,
+	OPTION_HASH,
+	OPTION_END,
+};
+
 static const struct example examples[] = {
 	{"seal a folder for the default key of the keyring", "coffer seal llama/ -o llama.sealed"},
 	{"one file, for a key file: makes model.safetensors.coffer",
 	 "coffer seal model.safetensors --kek file:model.key"},
 	{"for a passphrase and for a colleague's public key",
 	 "coffer seal llama/ -o out --kek passphrase: --kek recipient:coffer1..."},
+	{"signed by a key: whoever has its public half can check the sealed model, too",
+	 "coffer seal llama/ -o out --sign sign.key"},
 	{"only the weights, with a version", "coffer seal llama/ -o out --include '*.safetensors' --version 2.1"},
 	{NULL, NULL},
 };
@@ -124,6 +147,51 @@ choose_out(struct fault *f, const char *in, char **out_out)
 	return COFFER_OK;
 }
 
+/* --sign says which method it is; the rest of it is where sign has it. */
+static coffer_err
+choose_signer(struct fault *f, enum coffer_method *method_out)
+{
+	bool certified = signing.certificate;
+
+	if (strcmp(sign_with, "sigstore") == 0) {
+		*method_out = COFFER_METHOD_SIGSTORE;
+	} else if (strncmp(sign_with, "pkcs11:", 7) == 0) {
+		signing.pkcs11_uri = sign_with;
+		*method_out = certified ? COFFER_METHOD_PKCS11_CERTIFICATE : COFFER_METHOD_PKCS11_KEY;
+	} else {
+		signing.private_key = strncmp(sign_with, "file:", 5) == 0 ? sign_with + 5 : sign_with;
+		*method_out = certified ? COFFER_METHOD_CERTIFICATE : COFFER_METHOD_KEY;
+	}
+	if (signing.chain.n > 0 && !certified)
+		return fault_set(f, COFFER_E_USAGE,
+				 "--certificate-chain belongs to a certificate, which --signing-certificate names");
+	return COFFER_OK;
+}
+
+static bool
+speaks_of_signing(void)
+{
+	return signing.certificate || signing.chain.n > 0 || signing.passphrase_file || signing.identity_token ||
+	       signing.ambient || signing.identity_provider || signing.trust_config || signing.tsa_url ||
+	       signing.serialization || signing.shard_size || signing.hash;
+}
+
+static coffer_err
+open_signer(struct fault *f, struct coffer_ctx *ctx, struct coffer_signer **signer_out)
+{
+	enum coffer_method method;
+	coffer_err err;
+
+	if (!sign_with && speaks_of_signing())
+		return fault_set(f, COFFER_E_USAGE, "there are options for signing and nobody who signs; add --sign");
+	if (!sign_with)
+		return COFFER_OK;
+	TRY(choose_signer(f, &method));
+	TRY(signing_signer(f, ctx, method, signer_out));
+out:
+	return err;
+}
+
 static struct coffer_seal_options
 collect_options(const struct coffer_pair *pairs)
 {
@@ -154,19 +222,28 @@ run(struct fault *f, struct coffer_ctx *ctx, const struct words *operands)
 	struct coffer_seal_options opt;
 	struct coffer_pair *pairs = NULL;
 	struct coffer_stats stats = {0};
+	const struct coffer_sign_options sign = signing_sign_options();
+	struct coffer_signer *signer = NULL;
 	char **copies = NULL, *out_path = NULL;
 	coffer_err err;
 
 	TRY(refuse_streams(f, in));
 	TRY(choose_out(f, in, &out_path));
 	TRY(split_context(f, &pairs, &copies));
+	TRY(open_signer(f, ctx, &signer));
 	TRY(library_keys_to_seal(f, ctx, &keys));
 	opt = collect_options(pairs);
+	opt.signer = signer;
+	opt.sign = signer ? &sign : NULL;
 	TRY(library_fault(f, ctx, coffer_seal(ctx, in, out_path, keys, &opt, &stats)));
-	stats_say(common.dry_run ? "dry run, nothing written: would seal" : "sealed", &stats, out_path ? out_path : in);
+	stats_say(common.dry_run ? "dry run, nothing written: would seal"
+		  : signer	 ? "signed and sealed"
+				 : "sealed",
+		  &stats, out_path ? out_path : in);
 	TRY(stats_print(f, &stats, out_path ? out_path : in));
 out:
 	coffer_keyring_free(&keys);
+	coffer_signer_free(&signer);
 	for (size_t i = 0; copies && i < context.n; i++)
 		free(copies[i]);
 	free(copies);
@@ -192,8 +269,12 @@ const struct command cmd_seal = {
 		 "noticed.\n\n"
 		 "A sealed file appears under its name only when it is whole. After an interruption the same command "
 		 "goes on where "
-		 "it stopped. Hidden files are left out unless --hidden is given.",
+		 "it stopped. Hidden files are left out unless --hidden is given.\n\n"
+		 "With --sign the plain files are signed, and the signature is sealed with them as model.sig; the "
+		 "sealed "
+		 "files are signed, too, in coffer.sig, which coffer verify checks without a key to open.",
 	.options = options,
+	.shared = signing_options,
 	.examples = examples,
 	.run = run,
 	.library = true,

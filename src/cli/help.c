@@ -40,6 +40,9 @@ static const struct example overview_examples[] = {
 	{"seal a model for it", "coffer seal llama/ -o llama.sealed"},
 	{"verify every byte, write nothing", "coffer check llama.sealed"},
 	{"open it again", "coffer open llama.sealed -o llama"},
+	{"sign a model with a key of coffer keygen --kind p256 -o sign.key",
+	 "coffer sign key --private-key sign.key llama/"},
+	{"and verify it", "coffer verify key --public-key sign.key.pub llama/"},
 	{NULL, NULL},
 };
 
@@ -171,7 +174,8 @@ help_overview(struct fault *f, struct buf *b)
 
 	TRY(buf_str(f, b,
 		    "coffer keeps model weights secret: it seals a file or a folder for one or more\n"
-		    "keys, and opens it, or any tensor of it, at the speed of memory.\n\n"
+		    "keys, and opens it, or any tensor of it, at the speed of memory. It signs models,\n"
+		    "and verifies who made them.\n\n"
 		    "Usage: coffer COMMAND [OPTIONS] ...\n\n"
 		    "The five that you need:\n"));
 	TRY(add_briefs(f, b, commands, N_FIRST_COMMANDS));

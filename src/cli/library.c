@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 
 #include "cli/args.h"
+#include "cli/browse.h"
 #include "cli/interrupt.h"
 #include "cli/term.h"
 
@@ -22,6 +23,7 @@ library_start(struct fault *f, struct coffer_ctx **ctx_out)
 		coffer_ctx_set_progress(*ctx_out, term_progress, NULL);
 	coffer_ctx_set_notice(*ctx_out, term_notice, NULL);
 	coffer_ctx_set_prompt(*ctx_out, term_prompt, &prompt_fault);
+	coffer_ctx_set_browse(*ctx_out, browse, NULL);
 	coffer_ctx_set_jobs(*ctx_out, (unsigned int)common.jobs);
 	interrupt_catch(*ctx_out);
 	return COFFER_OK;

@@ -29,8 +29,8 @@ signing_free(void)
 #define OPTION_PKCS11_URI                                                                                              \
 	{                                                                                                              \
 		.name = "pkcs11-uri", .value = "URI", .text = &signing.pkcs11_uri,                                     \
-		.help = "the key, as pkcs11:token=T;object=O?module-path=M&pin-source=file:PIN (RFC 7512); without "   \
-			"pin-source coffer asks for the PIN"                                                           \
+		.help = "the key, as pkcs11:token=T;object=O?module-path=M (RFC 7512); pin-source=file:PATH in it "    \
+			"reads the PIN, without it coffer asks"                                                        \
 	}
 #define OPTION_PKCS11_MODULE                                                                                           \
 	{                                                                                                              \
@@ -420,7 +420,7 @@ join(const char *folder, const char *name)
 }
 
 static char *
-default_path(const char *model, enum signature_use use)
+default_path(const char *model)
 {
 	struct stat st;
 	bool folder = stat(model, &st) == 0 && S_ISDIR(st.st_mode), sealed = signing_is_sealed(model);
@@ -430,14 +430,46 @@ default_path(const char *model, enum signature_use use)
 		return join(model, "coffer.sig");
 	if (sealed)
 		return asprintf(&path, "%s.sig", model) < 0 ? NULL : path;
-	if (use == SIGNATURE_READ && folder && !exists(".", "model.sig") && exists(model, "model.sig"))
-		return join(model, "model.sig");
 	return strdup("model.sig");
+}
+
+static bool
+is_here(const char *model)
+{
+	struct stat here, there;
+
+	return stat(".", &here) == 0 && stat(model, &there) == 0 && here.st_dev == there.st_dev &&
+	       here.st_ino == there.st_ino;
+}
+
+/* A signature that came with the model lies in it; with one here, too, it is not for us to choose. */
+static coffer_err
+find_within(struct fault *f, const char *model, char **path)
+{
+	if (signing_is_sealed(model) || is_here(model) || !exists(model, "model.sig"))
+		return COFFER_OK;
+	if (exists(".", "model.sig"))
+		return fault_set(f, COFFER_E_USAGE,
+				 "there is a model.sig here and one in %s; say which with --signature FILE", model);
+	free(*path);
+	*path = join(model, "model.sig");
+	return *path ? COFFER_OK : fault_nomem(f);
 }
 
 coffer_err
 signing_path(struct fault *f, const char *model, enum signature_use use, char **path_out)
 {
-	*path_out = signing.signature ? strdup(signing.signature) : default_path(model, use);
-	return *path_out ? COFFER_OK : fault_nomem(f);
+	coffer_err err = COFFER_OK;
+
+	*path_out = signing.signature ? strdup(signing.signature) : default_path(model);
+	if (!*path_out)
+		TRY(fault_nomem(f));
+	if (!signing.signature && use == SIGNATURE_READ)
+		TRY(find_within(f, model, path_out));
+out:
+	if (err) {
+		free(*path_out);
+		*path_out = NULL;
+	}
+	return err;
 }

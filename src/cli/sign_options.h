@@ -231,7 +231,7 @@ enum signature_use { SIGNATURE_MAKE, SIGNATURE_READ };
 
 /**
  * signing_path() - where the signature of @model is: --signature, else «coffer.sig» in a sealed folder, «MODEL.sig» beside a
- * sealed file, else «model.sig» here (or, to read, in the model).  Free it with free().
+ * sealed file, else «model.sig» here or, to read, in the model, but not in both.  Free it with free().
  */
 coffer_err signing_path(struct fault *f, const char *model, enum signature_use use, char **path_out);
 

@@ -70,6 +70,13 @@ coffer_ctx_set_prompt(struct coffer_ctx *ctx, coffer_prompt_fn fn, void *user)
 }
 
 void
+coffer_ctx_set_browse(struct coffer_ctx *ctx, coffer_browse_fn fn, void *user)
+{
+	ctx->browse = fn;
+	ctx->browse_user = user;
+}
+
+void
 coffer_ctx_set_jobs(struct coffer_ctx *ctx, unsigned int n)
 {
 	pool_free(&ctx->pool);

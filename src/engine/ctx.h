@@ -24,6 +24,8 @@ struct coffer_ctx {
 	void *notice_user;
 	coffer_prompt_fn prompt;
 	void *prompt_user;
+	coffer_browse_fn browse;
+	void *browse_user;
 	struct pool *pool; /* made when first needed */
 };
 

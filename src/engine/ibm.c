@@ -135,12 +135,15 @@ static coffer_err
 find(struct fault *f, struct ibm_run *r, const char *path, char **folder_out)
 {
 	const char *slash = strrchr(path, '/');
+	size_t len = strlen(path);
 	struct stat st;
 
 	if (stat(path, &st) != 0)
 		return fault_errno(f, errno, "cannot open %s", path);
+	while (len > 1 && path[len - 1] == '/')
+		len--;
 	if (S_ISDIR(st.st_mode))
-		*folder_out = strdup(path);
+		*folder_out = strndup(path, len);
 	else
 		*folder_out = slash ? strndup(path, (size_t)(slash - path) + (slash == path)) : strdup(".");
 	if (!*folder_out)

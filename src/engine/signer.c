@@ -10,8 +10,10 @@
 
 #include "base/file.h"
 #include "base/limits.h"
+#include "engine/signer_services.h"
 #include "key/passphrase.h"
 #include "sign/sign_token.h"
+#include "sign/tsa.h"
 
 /* ---- key files ---- */
 
@@ -191,9 +193,21 @@ open_method(struct fault *f, struct coffer_ctx *ctx, const struct coffer_signer_
 	case COFFER_METHOD_PKCS11_CERTIFICATE:
 		return open_token(f, ctx, o, s);
 	case COFFER_METHOD_SIGSTORE:
-		return fault_set(f, COFFER_E_UNSUPPORTED, "this method of signing is not known to this version");
+		return signer_open_sigstore(f, ctx, o, &s->signer);
 	}
 	return fault_set(f, COFFER_E_USAGE, "signer options without a method");
+}
+
+/* Sigstore has timestamps of its own. */
+static coffer_err
+add_timestamps(struct fault *f, const struct coffer_signer_options *o, struct coffer_signer *s)
+{
+	struct signer *plain = s->signer;
+
+	if (!o->tsa_url || o->method == COFFER_METHOD_SIGSTORE)
+		return COFFER_OK;
+	s->signer = NULL; /* signer_with_tsa() takes it over */
+	return signer_with_tsa(f, plain, o->tsa_url, &s->signer);
 }
 
 coffer_err
@@ -211,6 +225,7 @@ coffer_signer_open(struct coffer_ctx *ctx, const struct coffer_signer_options *o
 	if (!s)
 		return fault_nomem(f);
 	TRY(open_method(f, ctx, options, s));
+	TRY(add_timestamps(f, options, s));
 	*signer_out = s;
 	s = NULL;
 out:

@@ -18,6 +18,7 @@
 #define CALLERS 8	  /* at once; browsers open connections ahead of need */
 #define REQUEST_MAX 16384 /* bytes of a request's head */
 #define STATE_MAX 256
+#define SLICE_MS 250 /* between two looks at whether it was stopped */
 
 static coffer_err
 listen_on(struct fault *f, struct loopback *l)
@@ -64,7 +65,7 @@ struct caller {
 
 struct waiting {
 	struct loopback *l;
-	const char *state;
+	const struct loopback_wait *wait;
 	struct secret mem; /* CALLERS of them: they may hold the code */
 	struct caller *callers;
 	struct secret *query; /* set when the redirect has come */
@@ -130,8 +131,8 @@ has_state(const struct waiting *w, struct view query)
 {
 	char got[STATE_MAX];
 
-	return query_get(query, "state", got, sizeof(got)) && strlen(got) == strlen(w->state) &&
-	       mem_equal(got, w->state, strlen(got));
+	return query_get(query, "state", got, sizeof(got)) && strlen(got) == strlen(w->wait->state) &&
+	       mem_equal(got, w->wait->state, strlen(got));
 }
 
 /* «GET /auth/callback?QUERY HTTP/1.1», once the head is complete */
@@ -233,6 +234,8 @@ serve(struct fault *f, struct waiting *w, int64_t deadline)
 		struct pollfd polled[CALLERS + 1];
 		int64_t left = deadline - now_ms();
 
+		if (w->wait->stopped && w->wait->stopped(w->wait->arg))
+			return fault_set(f, COFFER_E_INTERRUPTED, "interrupted while waiting for the browser");
 		if (left <= 0)
 			return fault_set(f, COFFER_E_NET,
 					 "the browser did not come back with an answer in time: sign in sooner, or "
@@ -240,7 +243,7 @@ serve(struct fault *f, struct waiting *w, int64_t deadline)
 		for (size_t i = 0; i < CALLERS; i++)
 			polled[i] = (struct pollfd){.fd = w->callers[i].fd, .events = POLLIN};
 		polled[CALLERS] = (struct pollfd){.fd = w->l->fd, .events = POLLIN};
-		if (poll(polled, CALLERS + 1, (int)left) < 0 && errno != EINTR)
+		if (poll(polled, CALLERS + 1, (int)(left < SLICE_MS ? left : SLICE_MS)) < 0 && errno != EINTR)
 			return fault_errno(f, errno, "cannot wait for the browser");
 		for (size_t i = 0; i < CALLERS && !done; i++)
 			if (polled[i].fd >= 0 && polled[i].revents)
@@ -253,9 +256,9 @@ out:
 }
 
 coffer_err
-loopback_wait(struct fault *f, struct loopback *l, const char *state, unsigned int timeout_ms, struct secret *query_out)
+loopback_wait(struct fault *f, struct loopback *l, const struct loopback_wait *wait, struct secret *query_out)
 {
-	struct waiting w = {.l = l, .state = state, .mem = SECRET_INIT, .query = query_out};
+	struct waiting w = {.l = l, .wait = wait, .mem = SECRET_INIT, .query = query_out};
 	coffer_err err;
 
 	*query_out = (struct secret)SECRET_INIT;
@@ -263,7 +266,7 @@ loopback_wait(struct fault *f, struct loopback *l, const char *state, unsigned i
 	w.callers = (struct caller *)(void *)w.mem.p;
 	for (size_t i = 0; i < CALLERS; i++)
 		w.callers[i].fd = -1;
-	TRY(serve(f, &w, now_ms() + timeout_ms));
+	TRY(serve(f, &w, now_ms() + wait->timeout_ms));
 out:
 	for (size_t i = 0; w.callers && i < CALLERS; i++)
 		hang_up(&w.callers[i]);

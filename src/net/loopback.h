@@ -8,6 +8,8 @@
 #ifndef NET_LOOPBACK_H
 #define NET_LOOPBACK_H
 
+#include <stdbool.h>
+
 #include "base/fault.h"
 #include "mem/secret.h"
 
@@ -24,15 +26,21 @@ struct loopback {
 /** loopback_open() - listen on 127.0.0.1, a port of the kernel's choice; COFFER_E_NET */
 coffer_err loopback_open(struct fault *f, struct loopback *l);
 
+/** struct loopback_wait - for what, and for how long */
+struct loopback_wait {
+	const char *state;	    /* what the query must hold as «state» */
+	unsigned int timeout_ms;    /* for all of it */
+	bool (*stopped)(void *arg); /* asked a few times a second; NULL: nobody can */
+	void *arg;
+};
+
 /**
  * loopback_wait() - wait for the redirect
- * @state: what its query must hold as «state»
- * @timeout_ms: for all of it
  * @query_out: gets the query, without «?»; the caller frees it
  *
- * COFFER_E_NET when none came in time.  One thread.
+ * COFFER_E_NET when none came in time, COFFER_E_INTERRUPTED when it was stopped.  One thread.
  */
-coffer_err loopback_wait(struct fault *f, struct loopback *l, const char *state, unsigned int timeout_ms,
+coffer_err loopback_wait(struct fault *f, struct loopback *l, const struct loopback_wait *wait,
 			 struct secret *query_out);
 
 /** loopback_close() - listen no more */

@@ -137,9 +137,9 @@ query_get(struct view query, const char *name, char *out, size_t cap)
 		memset(out, 0, cap);
 	while (query.len > 0 && sound) {
 		struct view value = take_until(&query, '&');
-		struct view key = take_until(&value, '=');
+		struct view label = take_until(&value, '=');
 
-		if (key.len != strlen(name) || memcmp(key.p, name, key.len) != 0)
+		if (label.len != strlen(name) || memcmp(label.p, name, label.len) != 0)
 			continue;
 		found++;
 		sound = found == 1 && decode(value, out, cap);

@@ -29,6 +29,9 @@ struct oidc_ui {
 
 	/** read_code: ask for the code that the provider showed; @out is empty */
 	coffer_err (*read_code)(void *user, struct fault *f, struct secret *out);
+
+	/** stopped: whether to wait no longer; may be NULL */
+	bool (*stopped)(void *user);
 };
 
 enum oidc_way {

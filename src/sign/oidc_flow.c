@@ -359,6 +359,9 @@ out:
 static coffer_err
 get_code_by_browser(struct fault *f, struct flow *w, struct loopback *l)
 {
+	const struct oidc_ui *ui = w->source->ui;
+	const struct loopback_wait wait = {
+		.state = w->state, .timeout_ms = patience_ms(w), .stopped = ui->stopped, .arg = ui->user};
 	struct secret query = SECRET_INIT;
 	char *url = NULL;
 	coffer_err err;
@@ -366,7 +369,7 @@ get_code_by_browser(struct fault *f, struct flow *w, struct loopback *l)
 	w->redirect_uri = l->url;
 	TRY(authorization_url(f, w, &url));
 	TRY(show(f, w, url, NULL));
-	TRY(loopback_wait(f, l, w->state, patience_ms(w), &query));
+	TRY(loopback_wait(f, l, &wait, &query));
 	TRY(read_redirect(f, w, view_of(query.p, query.len)));
 out:
 	secret_free(&query);
@@ -479,6 +482,7 @@ out:
 static coffer_err
 poll_device(struct fault *f, struct flow *w, struct device *d, struct id_token *out)
 {
+	const struct oidc_ui *ui = w->source->ui;
 	enum outcome outcome = OUTCOME_PENDING;
 	coffer_err err = COFFER_OK;
 
@@ -487,7 +491,9 @@ poll_device(struct fault *f, struct flow *w, struct device *d, struct id_token *
 
 		if (time(NULL) + (time_t)d->interval_s > d->deadline)
 			return fault_set(f, COFFER_E_PERM, "nobody signed in before the code expired: try again");
-		(void)nanosleep(&pause, NULL);
+		(void)nanosleep(&pause, NULL); /* a signal ends it early */
+		if (ui->stopped && ui->stopped(ui->user))
+			return fault_set(f, COFFER_E_INTERRUPTED, "interrupted while waiting for somebody to sign in");
 		TRY(ask_for_token(f, w, &outcome, out));
 		if (outcome == OUTCOME_SLOW_DOWN)
 			d->interval_s += 5;

@@ -17,7 +17,8 @@ struct sigstore_signer {
 	struct signing_config config;
 	struct trusted_root *root; /* or NULL */
 
-	struct oidc_source source; /* its texts are these: */
+	struct oidc_source source; /* what it points to is here: */
+	struct oidc_ui ui;
 	char *issuer, *client_id;
 	struct secret client_secret;
 	struct id_token token; /* that was given; empty otherwise */
@@ -164,8 +165,11 @@ copy_source(struct fault *f, const struct oidc_source *from, struct sigstore_sig
 	const struct services *providers = &s->config.oidc;
 	coffer_err err;
 
-	s->source = (struct oidc_source){
-		.ambient = from->ambient, .way = from->way, .ui = from->ui, .patience_s = from->patience_s};
+	s->source = (struct oidc_source){.ambient = from->ambient, .way = from->way, .patience_s = from->patience_s};
+	if (from->ui) {
+		s->ui = *from->ui;
+		s->source.ui = &s->ui;
+	}
 	TRY(copy_text(f, from->issuer || providers->n == 0 ? from->issuer : providers->v[0].url, &s->issuer));
 	TRY(copy_text(f, from->client_id, &s->client_id));
 	s->source.issuer = s->issuer;

@@ -18,7 +18,7 @@
 struct sigstore_signing {
 	struct signing_config config; /* taken over */
 
-	/** @source: where the identity comes from.  Copied, but for @source.ui, which must live as long as the signer; no @source.issuer is
+	/** @source: where the identity comes from.  Copied, but for the user of its ui, who must live as long as the signer; no issuer is
 	 *  that of the config.  A token that is given is taken at once, any other for each signature, for it may live a minute. */
 	const struct oidc_source *source;
 

@@ -377,8 +377,8 @@ def signatures(place, page, args):
         noise(os.path.join(model, f'model-{i + 1:05d}-of-00008.safetensors'), place.size // 8)
     names = [os.path.join(model, name) for name in sorted(os.listdir(model))]
     verbs = {
-        'sign': ['sign', 'key', '-q', model, '--signature', signature, '--private-key', key],
-        'verify': ['verify', 'key', '-q', model, '--signature', signature, '--public-key', key + '.pub'],
+        'sign': ['sign', 'key', model, '--signature', signature, '--private-key', key],
+        'verify': ['verify', 'key', model, '--signature', signature, '--public-key', key + '.pub'],
     }
     try:
         coffer_plain(place, ['keygen', '--kind', 'p256', '-o', key])
@@ -387,7 +387,7 @@ def signatures(place, page, args):
             target = signature if verb == 'sign' else None
             one_core = ['taskset', '-c', '0']
             own, beside = compete(place, args.rounds, [
-                Run(f'coffer {verb}', [*one_core, place.coffer, *words], target),
+                Run(f'coffer {verb}', [*one_core, place.coffer, *words, '-q'], target),
                 Run('sha256sum', [*one_core, 'sha256sum', *names])])
             page.row(f'{verb} 8 shards, one core', 'sha256sum', ratios(beside, own), 2.5)
             page.figure(f'coffer {verb}, 8 shards, one core', own, place.size)
@@ -419,7 +419,7 @@ def model_signing(place, page, args, verbs, key, theirs):
         if verb == 'verify':
             coffer_plain(place, [*verbs['sign']])
             subprocess.run(theirs_do['sign'], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        own, beside = compete(place, args.peer_rounds, [Run(f'coffer {verb}', [place.coffer, *words], target),
+        own, beside = compete(place, args.peer_rounds, [Run(f'coffer {verb}', [place.coffer, *words, '-q'], target),
                                                         Run(f'model_signing {verb}', theirs_do[verb], other)])
         page.row(f'{verb} 8 shards, all cores', "model_signing's command", ratios(beside, own), 3)
         page.figure(f'coffer {verb}, 8 shards, all cores', own, place.size)
@@ -510,7 +510,7 @@ def coffer_run(place, args):
 
 
 def coffer_plain(place, args):
-    done = subprocess.run([place.coffer, args[0], '-q', *args[1:]], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, check=False)
+    done = subprocess.run([place.coffer, *args, '-q'], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, check=False)
     if done.returncode:
         raise Skip(done.stderr.decode().strip())
 

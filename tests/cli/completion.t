@@ -38,3 +38,13 @@ offers 'coffer key show ' team
 offers 'coffer key list --js' --json
 offers 'coffer completion f' fish
 offers 'coffer help in' inspect
+# groups that do something by default offer it, too
+offers 'coffer sign ' pkcs11-key
+offers 'coffer sign --sig' --signature
+offers 'coffer sign in' in.bin
+offers 'coffer sign key --priv' --private-key
+offers 'coffer sign key --sig' --signature
+offers 'coffer verify --pub' --public-key
+offers 'coffer sign key --hash ' blake3
+offers 'coffer sign+encrypt k' key
+offers 'coffer sign+encrypt key --enc' --encryption-key

@@ -53,6 +53,9 @@ done
 ok coffer sign key --private-key key --signature model/model.sig model
 mkdir elsewhere
 (cd elsewhere && ok coffer verify key --public-key ../key.pub ../model)
+expect_err USAGE coffer verify key --public-key key.pub model
+says 'say which with --signature'
+(cd model && ok coffer verify key --public-key ../key.pub .)
 rm model/model.sig
 ok coffer sign key --private-key key --signature one.sig model/weights.bin
 ok coffer verify key --public-key key.pub --signature one.sig model/weights.bin

@@ -2,14 +2,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """Signs with an identity against tests/peers/sigstore, as it should be and with every fault that it knows.
 
-usage: sign_sigstore.py ADAPTERS [WORD…]    ADAPTERS is the folder of the programs sign_sigstore and sigstore; runs the tests whose
-names have one of the words
+usage: sign_sigstore.py BUILD [WORD…]    BUILD has coffer, adapters/sign_sigstore and adapters/sigstore; runs the tests whose names
+have one of the words
 
 What is signed is verified by coffer, and by the real client where COFFER_PEERS_PYTHON names one (tests/peers/setup).
 No program may show a token, and after a refusal there is no signature.
 """
 import base64
 import contextlib
+import datetime
 import http.server
 import json
 import os
@@ -29,6 +30,7 @@ import peers  # noqa: E402
 peers.need_cryptography()
 
 import pki  # noqa: E402
+from cryptography import x509  # noqa: E402
 from world import World  # noqa: E402
 
 DIGEST = '00' * 32
@@ -95,8 +97,9 @@ def get(url):
 
 
 class Bench:
-    def __init__(self, adapters, folder, world, client):
-        self.adapters, self.folder, self.world, self.client = adapters, folder, world, client
+    def __init__(self, build, folder, world, client):
+        self.coffer, self.adapters = os.path.join(build, 'coffer'), os.path.join(build, 'adapters')
+        self.folder, self.world, self.client = folder, world, client
         self.environment = peers.plain_environment(folder, world)
         self.statement = peers.write(self.at('statement.json'), STATEMENT.encode())
         self.bundle = self.at('model.sig')
@@ -131,6 +134,19 @@ class Bench:
         if (child.returncode == 0) != os.path.exists(self.bundle) or (child.returncode == 0) != (said == ''):
             raise peers.Failed(f'exit code {child.returncode}, a bundle: {os.path.exists(self.bundle)}: {said}')
         return child.returncode, said
+
+    def command(self, *arguments, code=0, words='', person=None):
+        """Run coffer itself; what it says."""
+        child = subprocess.Popen([self.coffer, *arguments], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                 stderr=subprocess.PIPE, text=True, env=self.environment)
+        shown = child.stderr.readline() if person else ''
+        if person:
+            person(*re.search(r'open (\S+)(?: and enter the code (\S+))?$', shown).groups())
+        out, said = child.communicate(timeout=90)
+        if re.search(r'eyJ[A-Za-z0-9_-]{20}', shown + out + said):
+            raise peers.Failed(f'a token was shown: {shown}{out}{said}')
+        self.expect(f"coffer {' '.join(arguments)}", (child.returncode, shown + out + said), code, words)
+        return out + said
 
     def expect(self, what, answer, code, words=''):
         if answer[0] != code or words not in answer[1]:
@@ -392,11 +408,83 @@ def test_timestamps_of_keys(bench):
     bench.expect('no URL', bench.run('--key', key, '--tsa-url', 'ftp://x'), USAGE, 'not a URL')
 
 
-def tests_over_tls(adapters, python, failed):
+def test_command(bench):
+    """The same by coffer itself: a model is signed and verified, and the real client agrees about the bundle."""
+    model, bundle = bench.at('model'), bench.at('of-model.sig')
+    for name in ('a.bin', 'd/b.bin'):
+        peers.write(os.path.join(model, name), name.encode())
+    peers.write(bench.at('of-model.jwt'), bench.world.token().encode())
+    token = ['--identity-token', 'file:' + bench.at('of-model.jwt')]
+    sign = ['sign', 'sigstore', model, '--signature', bundle, '--force']
+    verify = ['verify', 'sigstore', model, '--signature', bundle]
+    root = ['--trusted-root', bench.world.at('trusted_root.json')]
+    who = ['--identity', bench.world.email, '--identity-provider', bench.world.oidc.url]
+
+    def check():
+        bench.command(*verify, *root, *who, words=bench.world.email)
+        if bench.client:
+            answer = bench.client.ask(do='verify', config=bench.world.at('trust_config.json'), identity=bench.world.email,
+                                      issuer=bench.world.oidc.url, bundle=peers.read(bundle).decode())
+            names = [r['name'] for r in json.loads(answer.get('payload', '{}')).get('predicate', {}).get('resources', [])]
+            peers.expect(answer, names, ['a.bin', 'd/b.bin'])
+
+    for config in ('trust_config.json', 'trust_config_rekor_v2.json'):
+        trust = ['--trust-config', bench.world.at(config)]
+        bench.command(*sign, *trust, *token)
+        check()
+    bench.command(*verify, *root, '--identity', 'x@example.com', *who[2:], code=SIGNATURE, words=bench.world.email)
+    bench.command(*sign, '--signing-config', bench.world.at(CONFIGS[1]), *token, words='will not be verified')
+    check()
+    bench.command(*sign, *trust, '--quiet', person=agree)
+    check()
+    bench.command(*sign, *trust, '--device', person=visit)
+    check()
+    bench.command(*sign, *trust, '--oauth-force-oob', person=lambda *_: None, code=KEY, words='terminal')
+    bench.command(*sign, *token, code=NOTFOUND, words='trust')
+    bench.command('trust', 'import', bench.world.at('trust_config.json'))
+    bench.command(*sign, *token)
+    bench.command(*verify, *who, words=bench.world.email)
+    bench.world.fault('rekor1:wrong-set')
+    os.unlink(bundle)
+    bench.command(*sign, *token, code=SIGNATURE, words='trusted root')
+    peers.expect('a signature after a refusal', os.path.exists(bundle), False)
+
+
+def test_command_with_timestamps(bench):
+    model, bundle = bench.at('small'), bench.at('small.sig')
+    peers.write(os.path.join(model, 'a.bin'), b'a')
+    key = peers.write(bench.at('small.pem'), pki.key_pem(pki.ec_key()).encode())
+    bench.command('sign', 'key', model, '--private-key', key, '--signature', bundle, '--tsa-url', bench.world.tsa.stamp_url)
+    stamps = json.loads(peers.read(bundle))['verificationMaterial']['timestampVerificationData']['rfc3161Timestamps']
+    peers.expect('stamps', len(stamps), 1)
+    bench.command('sign', 'key', model, '--private-key', key, '--signature', bundle, '--force', '--tsa-url',
+                  'http://127.0.0.1:1/', code=NET, words='127.0.0.1')
+
+
+def test_a_certificate_that_expires(bench):
+    """With a timestamp that is believed, the signature goes on holding; without one it does not."""
+    model, bundle, key = bench.at('short'), bench.at('short.sig'), pki.ec_key()
+    peers.write(os.path.join(model, 'a.bin'), b'a')
+    ca, now = pki.Authority('a root', curve=pki.ec.SECP256R1), datetime.datetime.now(pki.UTC).replace(microsecond=0)
+    leaf = ca.issue(key.public_key(), now - datetime.timedelta(hours=1), now + datetime.timedelta(seconds=3),
+                    [(x509.KeyUsage(True, *[False] * 8), True),
+                     (x509.ExtendedKeyUsage([x509.ExtendedKeyUsageOID.CODE_SIGNING]), False)])
+    peers.write(bench.at('leaf.pem'), pki.pem(leaf).encode())
+    peers.write(bench.at('root.pem'), pki.pem(ca.certificate).encode())
+    peers.write(bench.at('leaf.key'), pki.key_pem(key).encode())
+    bench.command('sign', 'certificate', model, '--private-key', bench.at('leaf.key'), '--signing-certificate',
+                  bench.at('leaf.pem'), '--signature', bundle, '--tsa-url', bench.world.tsa.stamp_url)
+    time.sleep(4)
+    verify = ['verify', 'certificate', model, '--signature', bundle, '--certificate-chain', bench.at('root.pem')]
+    bench.command(*verify, code=SIGNATURE, words='expired')
+    bench.command(*verify, '--tsa-chain', bench.world.at('tsa_chain.pem'), words='timestamp')
+
+
+def tests_over_tls(build, python, failed):
     """A world behind https, whose CA comes by SSL_CERT_FILE; without it nobody is believed."""
     with tempfile.TemporaryDirectory() as folder, World(os.path.join(folder, 'world'), tls=True) as world:
         client = peers.Client(python, os.path.join(PEERS, 'sigstore', 'client.py'), folder, world) if python else None
-        bench = Bench(adapters, folder, world, client)
+        bench = Bench(build, folder, world, client)
 
         def test_over_https(bench):
             bench.expect('https', bench.run('--token-file', bench.token(), log=2), OK)
@@ -410,7 +498,7 @@ def tests_over_tls(adapters, python, failed):
     return failed or status
 
 
-def main(adapters, *words):
+def main(build, *words):
     python = os.environ.get('COFFER_PEERS_PYTHON')
     if python and not peers.has(python, 'sigstore'):
         python = None
@@ -419,11 +507,11 @@ def main(adapters, *words):
     tests = {name: value for name, value in globals().items() if name.startswith('test_')}
     with tempfile.TemporaryDirectory() as folder, World(os.path.join(folder, 'world')) as world:
         client = peers.Client(python, os.path.join(PEERS, 'sigstore', 'client.py'), folder, world) if python else None
-        bench = Bench(os.path.abspath(adapters), folder, world, client)
+        bench = Bench(os.path.abspath(build), folder, world, client)
         status = peers.run_tests(tests, bench, words, world.calm)
         if client:
             client.close()
-    return status if words else tests_over_tls(os.path.abspath(adapters), python, status)
+    return status if words else tests_over_tls(os.path.abspath(build), python, status)
 
 
 if __name__ == '__main__':

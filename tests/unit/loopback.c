@@ -58,6 +58,12 @@ ask(unsigned int port, const char *request, size_t piece)
 	return status;
 }
 
+static coffer_err
+wait_on(struct fault *f, struct loopback *l, unsigned int timeout_ms, struct secret *query)
+{
+	return loopback_wait(f, l, &(struct loopback_wait){.state = "s1", .timeout_ms = timeout_ms}, query);
+}
+
 static pid_t
 fork_browser(void)
 {
@@ -118,7 +124,7 @@ one_redirect_is_taken(void **state)
 				_exit((int)i + 1);
 		_exit(ask(port_of(&l), GOOD, 1000) == 200 ? 0 : 99);
 	}
-	assert_int_equal(loopback_wait(NULL, &l, "s1", 15000, &query), COFFER_OK);
+	assert_int_equal(wait_on(NULL, &l, 15000, &query), COFFER_OK);
 	assert_int_equal(query.len, strlen("code=c1&state=s1"));
 	assert_memory_equal(query.p, "code=c1&state=s1", query.len);
 	secret_free(&query);
@@ -143,7 +149,7 @@ a_redirect_may_come_in_pieces(void **state)
 	child = fork_browser();
 	if (child == 0)
 		_exit(ask(port_of(&l), GOOD, 1) == 200 ? 0 : 1);
-	assert_int_equal(loopback_wait(NULL, &l, "s1", 15000, &query), COFFER_OK);
+	assert_int_equal(wait_on(NULL, &l, 15000, &query), COFFER_OK);
 	assert_memory_equal(query.p, "code=c1&state=s1", query.len);
 	assert_int_equal(wait_for(child), 0);
 	secret_free(&query);
@@ -167,7 +173,7 @@ silence_blocks_nobody(void **state)
 		(void)send(dial(port_of(&l)), "GET /auth", 9, MSG_NOSIGNAL);
 		_exit(ask(port_of(&l), GOOD, 1000) == 200 ? 0 : 1);
 	}
-	assert_int_equal(loopback_wait(NULL, &l, "s1", 15000, &query), COFFER_OK);
+	assert_int_equal(wait_on(NULL, &l, 15000, &query), COFFER_OK);
 	assert_int_equal(wait_for(child), 0);
 	secret_free(&query);
 	loopback_close(&l);
@@ -192,7 +198,7 @@ a_request_is_bounded(void **state)
 			_exit(1);
 		_exit(ask(port_of(&l), GOOD, 1000) == 200 ? 0 : 2);
 	}
-	assert_int_equal(loopback_wait(NULL, &l, "s1", 15000, &query), COFFER_OK);
+	assert_int_equal(wait_on(NULL, &l, 15000, &query), COFFER_OK);
 	assert_int_equal(wait_for(child), 0);
 	secret_free(&query);
 	loopback_close(&l);
@@ -213,7 +219,7 @@ it_ends_at_the_deadline(void **state)
 	if (child == 0)
 		_exit(ask(port_of(&l), refused[0].request, 1000) == refused[0].status ? 0 : 1);
 	(void)clock_gettime(CLOCK_MONOTONIC, &from);
-	assert_int_equal(loopback_wait(&f, &l, "s1", 300, &query), COFFER_E_NET);
+	assert_int_equal(wait_on(&f, &l, 300, &query), COFFER_E_NET);
 	(void)clock_gettime(CLOCK_MONOTONIC, &to);
 	assert_true(to.tv_sec - from.tv_sec < 3);
 	assert_non_null(strstr(f.text, "in time"));
@@ -221,6 +227,36 @@ it_ends_at_the_deadline(void **state)
 	assert_int_equal(wait_for(child), 0);
 	loopback_close(&l);
 	assert_int_equal(l.fd, -1);
+}
+
+static bool
+at_the_third_time(void *arg)
+{
+	int *asked = arg;
+
+	return ++*asked == 3;
+}
+
+static void
+it_can_be_stopped(void **state)
+{
+	struct secret query = SECRET_INIT;
+	struct fault f = {.text = ""};
+	struct loopback l;
+	int asked = 0;
+
+	(void)state;
+	assert_int_equal(loopback_open(&f, &l), COFFER_OK);
+	assert_int_equal(
+		loopback_wait(&f, &l,
+			      &(struct loopback_wait){
+				      .state = "s1", .timeout_ms = 15000, .stopped = at_the_third_time, .arg = &asked},
+			      &query),
+		COFFER_E_INTERRUPTED);
+	assert_int_equal(asked, 3);
+	assert_true(f.text[0] != '\0');
+	assert_null(query.p);
+	loopback_close(&l);
 }
 
 /* nobody beyond this machine can call */
@@ -243,9 +279,13 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(one_redirect_is_taken),   cmocka_unit_test(a_redirect_may_come_in_pieces),
-		cmocka_unit_test(silence_blocks_nobody),   cmocka_unit_test(a_request_is_bounded),
-		cmocka_unit_test(it_ends_at_the_deadline), cmocka_unit_test(it_listens_on_this_machine_alone),
+		cmocka_unit_test(one_redirect_is_taken),
+		cmocka_unit_test(a_redirect_may_come_in_pieces),
+		cmocka_unit_test(silence_blocks_nobody),
+		cmocka_unit_test(a_request_is_bounded),
+		cmocka_unit_test(it_ends_at_the_deadline),
+		cmocka_unit_test(it_can_be_stopped),
+		cmocka_unit_test(it_listens_on_this_machine_alone),
 	};
 
 	return cmocka_run_group_tests_name("loopback", tests, NULL, NULL);

@@ -119,36 +119,35 @@ services_are_chosen(void **state)
 }
 
 /* the production config of 2025, in one line */
-static const char
-	production[] =
-		"{" TYPE ",\"caUrls\":[" LOG("https://fulcio.sigstore.dev", "1", "sigstore.dev") "],\"oidcUrls\":[" LOG(
-			"https://oauth2.sigstore.dev/auth", "1",
-			"sigstore.dev") "],\"rekorTlogUrls\":[" LOG("https://rekor.sigstore.dev", "1",
-								    "sigstore.dev") "],\"tsaUrls\":[" LOG("https://"
-													  "timestamp."
-													  "sigstore."
-													  "dev/api/v1/"
-													  "timestamp",
-													  "1",
-													  "sigstore."
-													  "dev") "],"
-														 "\"rek"
-														 "orTlo"
-														 "gConf"
-														 "ig\":"
-														 "{\"se"
-														 "lecto"
-														 "r\":"
-														 "\"ANY"
-														 "\"},"
-														 "\"tsa"
-														 "Confi"
-														 "g\":{"
-														 "\"sel"
-														 "ector"
-														 "\":"
-														 "\"ANY"
-														 "\"}}";
+static const char production[] =
+	"{" TYPE ",\"caUrls\":[" LOG("https://fulcio.sigstore.dev", "1", "sigstore.dev") "],\"oidcUrls\":[" LOG(
+		"https://oauth2.sigstore.dev/auth", "1",
+		"sigstore.dev") "],\"rekorTlogUrls\":[" LOG("https://rekor.sigstore.dev", "1",
+							    "sigstore.dev") "],\"tsaUrls\":[" LOG("https://"
+												  "timestamp."
+												  "sigstore."
+												  "dev/api/v1/"
+												  "timestamp",
+												  "1",
+												  "sigstore."
+												  "dev") "],"
+													 "\"rek"
+													 "orTlo"
+													 "gConf"
+													 "ig\":"
+													 "{\"se"
+													 "lecto"
+													 "r\":"
+													 "\"ANY"
+													 "\"},"
+													 "\"tsa"
+													 "Confi"
+													 "g\":{"
+													 "\"sel"
+													 "ector"
+													 "\":"
+													 "\"ANY"
+													 "\"}}";
 
 static void
 assert_production(const char *json)
