@@ -41,6 +41,7 @@ struct verifying {
 	struct verdict *verdict;
 	struct sign_model model;
 	struct stat signature;
+	char *signature_path; /* relative to the model; NULL when it is outside */
 	struct manifest manifest;
 	size_t *order; /* resources by path, then start */
 	struct listed *listed;
@@ -166,6 +167,9 @@ ignored(void *arg, struct fault *f, const char *path)
 {
 	struct verifying *v = arg;
 
+	/* the signature names itself among what it leaves out; nobody would miss it */
+	if (v->signature_path && strcmp(v->signature_path, path) == 0)
+		return COFFER_OK;
 	return verdict_find(f, v->verdict, COFFER_FOUND_IGNORED, path,
 			    "is left out, as the signature or the caller says");
 }
@@ -392,6 +396,7 @@ verify_signature(struct fault *f, struct verifying *v, const char *signature)
 	coffer_err err;
 
 	TRY(oms_read(f, signature, &json, &v->signature));
+	TRY(sign_model_within(f, &v->model, signature, &v->signature_path));
 	TRY(oms_verify(f, v->trust, signature, buf_view(&json), &v->manifest, &who));
 	verdict_signed(v->verdict, method_of(v->trust->verifier), &who);
 out:
@@ -438,6 +443,7 @@ end_verifying(struct verifying *v)
 	for (size_t i = 0; v->outcomes && i < v->manifest.n; i++)
 		free(v->outcomes[i].why);
 	free(v->outcomes);
+	free(v->signature_path);
 	free(v->order);
 	free(v->listed);
 	free(v->which);
