@@ -273,6 +273,7 @@ in_place(void **state)
 	o.in_place = true;
 	assert_ok(coffer_seal(kit.ctx, "m", NULL, kit.keys, &o, NULL));
 	assert_sealed("m", 3);
+	assert_refused(coffer_seal(kit.ctx, "m", NULL, kit.keys, &o, NULL), COFFER_E_SEALED);
 	assert_ok(coffer_open(kit.ctx, "m", NULL, kit.keys, &back, NULL));
 	assert_files("m");
 	assert_int_equal(kit_count("m"), N + 4);
