@@ -87,6 +87,17 @@ home_check(struct fault *f, const char *what, const char *shown, int fd)
 	return COFFER_OK;
 }
 
+/* Why @dir could not be opened.  Something else in its place, a link to nowhere too, is not the same as nothing. */
+static coffer_err
+cannot_open(struct fault *f, const char *what, const char *dir, int errnum)
+{
+	struct stat st;
+
+	if (errnum == ENOTDIR || (errnum == ENOENT && lstat(dir, &st) == 0))
+		return fault_set(f, COFFER_E_IO, "%s %s must be a folder, and something else is there", what, dir);
+	return fault_errno(f, errnum, "cannot open %s %s", what, dir);
+}
+
 coffer_err
 home_open(struct fault *f, const char *what, const char *dir, int *fd_out)
 {
@@ -94,7 +105,7 @@ home_open(struct fault *f, const char *what, const char *dir, int *fd_out)
 
 	*fd_out = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (*fd_out < 0)
-		return fault_errno(f, errno, "cannot open %s %s", what, dir);
+		return cannot_open(f, what, dir, errno);
 	err = home_check(f, what, dir, *fd_out);
 	if (err != COFFER_OK)
 		file_close(fd_out);
@@ -107,7 +118,8 @@ check_entry(struct fault *f, const char *what, const char *shown, int fd)
 	struct stat st;
 
 	if (fstat(fd, &st) == 0 && S_ISLNK(st.st_mode))
-		return fault_set(f, COFFER_E_FORMAT, "%s %s is a symbolic link; put the file itself there", what, shown);
+		return fault_set(f, COFFER_E_FORMAT, "%s %s is a symbolic link; put the file itself there", what,
+				 shown);
 	return home_check(f, what, shown, fd);
 }
 

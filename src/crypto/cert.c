@@ -64,16 +64,15 @@ cert_from_der(struct fault *f, const char *what, struct view der, struct cert **
 	coffer_err err;
 
 	*out = NULL;
-	if (!ossl_ready())
-		return fault_nomem(f);
+	TRY(ossl_begin(f));
 	if (der.len == 0 || der.len > LIMIT_CERT)
-		return fault_set(f, COFFER_E_FORMAT, "%s is %zu bytes; a certificate has at most %u", what, der.len,
-				 LIMIT_CERT);
+		TRY(fault_set(f, COFFER_E_FORMAT, "%s is %zu bytes; a certificate has at most %u", what, der.len,
+			      LIMIT_CERT));
 	x = d2i_X509(NULL, &end, (long)der.len);
 	if (!x)
-		return ossl_refusal(f, COFFER_E_FORMAT, "%s is not a certificate", what);
-	ERR_clear_error();
+		TRY(ossl_refusal(f, COFFER_E_FORMAT, "%s is not a certificate", what));
 	TRY(cert_of_x509(f, what, x, &c));
+	TRY(ossl_end(f));
 	/* one certificate has one encoding, or it would have several fingerprints */
 	if (c->len != der.len || memcmp(c->der, der.p, der.len) != 0)
 		TRY(fault_set(f, COFFER_E_FORMAT, "%s is a certificate with bytes behind it, or not in DER", what));
@@ -113,17 +112,35 @@ certs_add(struct fault *f, struct certs *list, struct cert *c)
 }
 
 coffer_err
-certs_add_ref(struct fault *f, struct certs *list, const struct cert *c)
+certs_add_x509(struct fault *f, struct certs *list, X509 *x)
 {
-	struct cert *ref = NULL;
+	struct cert *c = NULL;
 	coffer_err err;
 
-	if (X509_up_ref(c->x) != 1)
+	if (X509_up_ref(x) != 1)
 		return ossl_fault(f, "sharing a certificate");
-	TRY(cert_of_x509(f, "a certificate", c->x, &ref));
-	TRY(certs_add(f, list, ref));
+	TRY(cert_of_x509(f, "a certificate", x, &c));
+	TRY(certs_add(f, list, c));
 out:
 	return err;
+}
+
+coffer_err
+certs_add_ref(struct fault *f, struct certs *list, const struct cert *c)
+{
+	return certs_add_x509(f, list, c->x);
+}
+
+STACK_OF(X509) * certs_stack(const struct certs *list)
+{
+	STACK_OF(X509) *stack = sk_X509_new_null();
+
+	for (size_t i = 0; stack && list && i < list->n; i++)
+		if (sk_X509_push(stack, list->v[i]->x) == 0) {
+			sk_X509_free(stack);
+			return NULL;
+		}
+	return stack;
 }
 
 static void
@@ -146,17 +163,18 @@ static coffer_err
 next_pem(struct fault *f, const char *what, BIO *bio, unsigned char **der_out, long *len_out)
 {
 	unsigned long why;
+	coffer_err err;
 
 	*der_out = NULL;
-	if (PEM_bytes_read_bio(der_out, len_out, NULL, PEM_STRING_X509, bio, ossl_no_passphrase, NULL) == 1) {
-		ERR_clear_error();
-		return COFFER_OK;
+	TRY(ossl_begin(f));
+	if (PEM_bytes_read_bio(der_out, len_out, NULL, PEM_STRING_X509, bio, ossl_no_passphrase, NULL) != 1) {
+		why = ERR_peek_last_error();
+		if (ERR_GET_LIB(why) != ERR_LIB_PEM || ERR_GET_REASON(why) != PEM_R_NO_START_LINE)
+			TRY(ossl_refusal(f, COFFER_E_FORMAT, "%s holds a damaged PEM block", what));
 	}
-	why = ERR_peek_last_error();
-	if (ERR_GET_LIB(why) != ERR_LIB_PEM || ERR_GET_REASON(why) != PEM_R_NO_START_LINE)
-		return ossl_refusal(f, COFFER_E_FORMAT, "%s holds a damaged PEM block", what);
-	ERR_clear_error();
-	return COFFER_OK;
+	TRY(ossl_end(f));
+out:
+	return err;
 }
 
 /* at most @max certificates; none is no fault here */
@@ -231,12 +249,13 @@ cert_der(const struct cert *c)
 coffer_err
 cert_public(struct fault *f, const struct cert *c, struct pubkey **out)
 {
-	EVP_PKEY *pkey = X509_get_pubkey(c->x);
+	coffer_err err;
 
 	*out = NULL;
-	if (!pkey)
-		return ossl_refusal(f, COFFER_E_KEY, "the certificate's key is of a kind that is not known");
-	return pubkey_of_evp(f, "the certificate", pkey, out);
+	TRY(ossl_begin(f));
+	TRY(pubkey_of_evp(f, "the certificate", X509_get_pubkey(c->x), out));
+out:
+	return err;
 }
 
 static coffer_err
@@ -475,21 +494,23 @@ coffer_err
 cert_names(struct fault *f, const struct cert *c, struct cert_name **out, size_t *n_out)
 {
 	int critical = -1;
-	GENERAL_NAMES *list = X509_get_ext_d2i(c->x, NID_subject_alt_name, &critical, NULL);
-	int room = sk_GENERAL_NAME_num(list);
+	GENERAL_NAMES *list = NULL;
 	struct cert_name *names = NULL;
 	size_t n = 0;
-	coffer_err err = COFFER_OK;
+	int room;
+	coffer_err err;
 
 	*out = NULL;
 	*n_out = 0;
-	if (!list && critical == -1) {
-		ERR_clear_error();
-		return COFFER_OK;
-	}
-	if (!list)
+	TRY(ossl_begin(f));
+	list = X509_get_ext_d2i(c->x, NID_subject_alt_name, &critical, NULL);
+	if (!list && critical != -1)
 		TRY(ossl_refusal(f, COFFER_E_FORMAT, "a certificate with a subjectAltName that is damaged or doubled"));
-	names = calloc(room > 0 ? (size_t)room : 1, sizeof(*names));
+	TRY(ossl_end(f));
+	room = sk_GENERAL_NAME_num(list);
+	if (room <= 0)
+		goto out;
+	names = calloc((size_t)room, sizeof(*names));
 	if (!names)
 		TRY(fault_nomem(f));
 	for (int i = 0; i < room; i++) {
@@ -535,13 +556,15 @@ remove_sct_list(X509 *x)
 coffer_err
 cert_precert_tbs(struct fault *f, const struct cert *c, struct buf *out)
 {
-	X509 *copy = X509_dup(c->x);
+	X509 *copy = NULL;
 	unsigned char *tbs = NULL;
 	int len;
 	coffer_err err;
 
+	TRY(ossl_begin(f));
+	copy = X509_dup(c->x);
 	if (!copy)
-		return ossl_fault(f, "copying a certificate");
+		TRY(ossl_fault(f, "copying a certificate"));
 	if (!remove_sct_list(copy))
 		TRY(fault_set(f, COFFER_E_FORMAT,
 			      "a certificate without the one list of signed certificate timestamps (RFC 6962)"));

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Chains: OpenSSL builds and checks them; the usages of the leaf and of what is above it are ours. */
-#include <openssl/err.h>
 #include <openssl/x509_vfy.h>
 #include <openssl/x509v3.h>
 #include <stdio.h>
@@ -16,23 +15,32 @@
 
 /* ---- sentences ---- */
 
+/* room for a part of a sentence; a longer name ends early */
 struct shown {
 	char text[200];
 };
 
-/* «the certificate «CN=…»»; one of Fulcio has no name of its own */
+static const char *
+show_name(struct shown *s, const char *before, const X509_NAME *name)
+{
+	struct buf text = BUF_INIT(LIMIT_CERT);
+
+	(void)x509_name_text(NULL, name, &text);
+	(void)snprintf(s->text, sizeof(s->text), "%s«%.*s»", before, text.len < 150 ? (int)text.len : 150,
+		       text.p ? (const char *)text.p : "");
+	buf_free(&text);
+	return s->text;
+}
+
+/* one of Fulcio's has no name of its own */
 static const char *
 show(struct shown *s, const X509 *x)
 {
 	const X509_NAME *subject = X509_get_subject_name(x);
-	bool nameless = X509_NAME_entry_count(subject) == 0;
-	struct buf name = BUF_INIT(LIMIT_CERT);
 
-	(void)x509_name_text(NULL, nameless ? X509_get_issuer_name(x) : subject, &name);
-	(void)snprintf(s->text, sizeof(s->text), "the certificate %s«%.*s»", nameless ? "issued by " : "",
-		       name.len < 150 ? (int)name.len : 150, name.p ? (const char *)name.p : "");
-	buf_free(&name);
-	return s->text;
+	if (X509_NAME_entry_count(subject) == 0)
+		return show_name(s, "the certificate issued by ", X509_get_issuer_name(x));
+	return show_name(s, "the certificate ", subject);
 }
 
 static const char *
@@ -60,32 +68,29 @@ static coffer_err
 untrusted(struct fault *f, int code, const X509 *x, int64_t at)
 {
 	struct shown name, issuer, then, now;
-	struct buf text = BUF_INIT(LIMIT_CERT);
 
+	if (code == X509_V_ERR_OUT_OF_MEM || ossl_lacked_memory())
+		return fault_nomem(f);
 	switch (code) {
 	case X509_V_ERR_CERT_HAS_EXPIRED:
-		return ossl_refusal(f, COFFER_E_SIGNATURE, "%s expired on %s; it must be valid on %s", show(&name, x),
-				    show_asn1_time(&then, X509_get0_notAfter(x)), show_time(&now, at));
+		return fault_set(f, COFFER_E_SIGNATURE, "%s expired on %s; it must be valid on %s", show(&name, x),
+				 show_asn1_time(&then, X509_get0_notAfter(x)), show_time(&now, at));
 	case X509_V_ERR_CERT_NOT_YET_VALID:
-		return ossl_refusal(f, COFFER_E_SIGNATURE, "%s begins on %s; it must be valid on %s", show(&name, x),
-				    show_asn1_time(&then, X509_get0_notBefore(x)), show_time(&now, at));
+		return fault_set(f, COFFER_E_SIGNATURE, "%s begins on %s; it must be valid on %s", show(&name, x),
+				 show_asn1_time(&then, X509_get0_notBefore(x)), show_time(&now, at));
 	case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT:
 	case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
 	case X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE:
-		(void)x509_name_text(NULL, X509_get_issuer_name(x), &text);
-		(void)snprintf(issuer.text, sizeof(issuer.text), "%.*s", text.len < 150 ? (int)text.len : 150,
-			       text.p ? (const char *)text.p : "");
-		buf_free(&text);
-		return ossl_refusal(f, COFFER_E_SIGNATURE,
-				    "%s is not trusted: its issuer «%s» is neither among the roots nor in the chain",
-				    show(&name, x), issuer.text);
+		return fault_set(f, COFFER_E_SIGNATURE,
+				 "%s is not trusted: its issuer %s is neither among the roots nor in the chain",
+				 show(&name, x), show_name(&issuer, "", X509_get_issuer_name(x)));
 	case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
 	case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN:
-		return ossl_refusal(f, COFFER_E_SIGNATURE,
-				    "%s is not trusted: it is a root, but not one of those given", show(&name, x));
+		return fault_set(f, COFFER_E_SIGNATURE, "%s is not trusted: it is a root, but not one of those given",
+				 show(&name, x));
 	default:
-		return ossl_refusal(f, COFFER_E_SIGNATURE, "%s is not trusted: %s", show(&name, x),
-				    X509_verify_cert_error_string(code));
+		return fault_set(f, COFFER_E_SIGNATURE, "%s is not trusted: %s", show(&name, x),
+				 X509_verify_cert_error_string(code));
 	}
 }
 
@@ -96,7 +101,9 @@ misused(struct fault *f, const X509 *x, const char *why)
 {
 	struct shown name;
 
-	return ossl_refusal(f, COFFER_E_SIGNATURE, "%s %s", show(&name, x), why);
+	if (ossl_lacked_memory())
+		return fault_nomem(f);
+	return fault_set(f, COFFER_E_SIGNATURE, "%s %s", show(&name, x), why);
 }
 
 static coffer_err
@@ -185,19 +192,6 @@ make_store(const struct certs *roots)
 	return store;
 }
 
-/* of the same certificates, not of references of its own: free it with sk_X509_free() */
-static STACK_OF(X509) * make_stack(const struct certs *list)
-{
-	STACK_OF(X509) *stack = sk_X509_new_null();
-
-	for (size_t i = 0; stack && list && i < list->n; i++)
-		if (sk_X509_push(stack, cert_x509(list->v[i])) == 0) {
-			sk_X509_free(stack);
-			return NULL;
-		}
-	return stack;
-}
-
 /* To OpenSSL a certificate has expired in its last second; RFC 5280 section 4.1.2.5 counts that one in. */
 static int
 allow_last_second(int good, X509_STORE_CTX *ctx)
@@ -221,56 +215,42 @@ set_policy(X509_STORE_CTX *ctx, int64_t at)
 }
 
 static coffer_err
-verify(struct fault *f, X509_STORE_CTX *ctx, X509 *leaf, int64_t at)
+verify(struct fault *f, X509_STORE_CTX *ctx, const X509 *leaf, int64_t at)
 {
-	X509 *x;
-	int code;
+	const X509 *x;
 
-	if (X509_verify_cert(ctx) == 1) {
-		ERR_clear_error();
-		return COFFER_OK;
-	}
-	code = X509_STORE_CTX_get_error(ctx);
+	if (X509_verify_cert(ctx) == 1)
+		return ossl_end(f);
 	x = X509_STORE_CTX_get_current_cert(ctx);
-	if (code == X509_V_ERR_OUT_OF_MEM) {
-		ERR_clear_error();
-		return fault_nomem(f);
-	}
-	return untrusted(f, code, x ? x : leaf, at);
+	return untrusted(f, X509_STORE_CTX_get_error(ctx), x ? x : leaf, at);
 }
 
 static coffer_err
 give_chain(struct fault *f, const STACK_OF(X509) * chain, struct certs *out)
 {
-	struct certs list = {.v = NULL, .n = 0};
 	coffer_err err = COFFER_OK;
 
-	for (int i = 0; i < sk_X509_num(chain); i++) {
-		X509 *x = sk_X509_value(chain, i);
-		struct cert *c;
-
-		if (X509_up_ref(x) != 1)
-			TRY(ossl_fault(f, "sharing a certificate"));
-		TRY(cert_of_x509(f, "a certificate", x, &c));
-		TRY(certs_add(f, &list, c));
-	}
-	*out = list;
-	list = (struct certs){.v = NULL, .n = 0};
-out:
-	certs_free(&list);
+	for (int i = 0; err == COFFER_OK && i < sk_X509_num(chain); i++)
+		err = certs_add_x509(f, out, sk_X509_value(chain, i));
+	if (err != COFFER_OK)
+		certs_free(out);
 	return err;
 }
 
 coffer_err
 cert_chain(struct fault *f, const struct cert *leaf, const struct chain_policy *policy, struct certs *chain_out)
 {
-	X509_STORE *store = make_store(policy->roots);
-	STACK_OF(X509) *between = make_stack(policy->intermediates);
-	X509_STORE_CTX *ctx = X509_STORE_CTX_new();
+	X509_STORE *store = NULL;
+	STACK_OF(X509) *between = NULL;
+	X509_STORE_CTX *ctx = NULL;
 	coffer_err err;
 
 	if (chain_out)
 		*chain_out = (struct certs){.v = NULL, .n = 0};
+	TRY(ossl_begin(f));
+	store = make_store(policy->roots);
+	between = certs_stack(policy->intermediates);
+	ctx = X509_STORE_CTX_new();
 	if (!store || !between || !ctx || X509_STORE_CTX_init(ctx, store, cert_x509(leaf), between) != 1)
 		TRY(ossl_fault(f, "building a chain"));
 	set_policy(ctx, policy->at);

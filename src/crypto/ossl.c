@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "crypto/ossl.h"
 
+#include <errno.h>
 #include <openssl/bio.h>
 #include <openssl/crypto.h>
 #include <openssl/err.h>
@@ -33,16 +34,29 @@ ossl_ready(void)
 	return OSSL_LIB_CTX_get0_global_default() != NULL;
 }
 
-/* Empties the queue.  A want of memory is seldom the last error: those who called the allocator add their own words. */
-static bool
-out_of_memory(void)
+coffer_err
+ossl_begin(struct fault *f)
 {
-	bool found = false;
+	errno = 0;
+	return ossl_ready() ? COFFER_OK : fault_nomem(f);
+}
+
+/* A want of memory is seldom the last error of the queue: those who called the allocator add their own words. */
+bool
+ossl_lacked_memory(void)
+{
+	bool lacked = errno == ENOMEM;
 	unsigned long code;
 
 	while ((code = ERR_get_error()) != 0)
-		found |= ERR_GET_REASON(code) == ERR_R_MALLOC_FAILURE;
-	return found;
+		lacked |= ERR_GET_REASON(code) == ERR_R_MALLOC_FAILURE;
+	return lacked;
+}
+
+coffer_err
+ossl_end(struct fault *f)
+{
+	return ossl_lacked_memory() ? fault_nomem(f) : COFFER_OK;
 }
 
 coffer_err
@@ -51,7 +65,7 @@ ossl_fault(struct fault *f, const char *what)
 	unsigned long code = ERR_peek_last_error();
 	const char *reason = code ? ERR_reason_error_string(code) : NULL;
 
-	if (out_of_memory())
+	if (ossl_lacked_memory())
 		return fault_nomem(f);
 	return fault_set(f, COFFER_E_INTERNAL, "%s failed in OpenSSL: %s", what, reason ? reason : "no reason given");
 }
@@ -62,7 +76,7 @@ ossl_refusal(struct fault *f, coffer_err err, const char *fmt, ...)
 	char text[sizeof(f->text)];
 	va_list ap;
 
-	if (out_of_memory())
+	if (ossl_lacked_memory())
 		return fault_nomem(f);
 	va_start(ap, fmt);
 	(void)vsnprintf(text, sizeof(text), fmt, ap);
@@ -73,9 +87,11 @@ ossl_refusal(struct fault *f, coffer_err err, const char *fmt, ...)
 coffer_err
 ossl_bio(struct fault *f, const char *what, struct view v, BIO **out)
 {
+	coffer_err err = ossl_begin(f);
+
 	*out = NULL;
-	if (!ossl_ready())
-		return fault_nomem(f);
+	if (err != COFFER_OK)
+		return err;
 	if (v.len > LIMIT_PEM)
 		return fault_set(f, COFFER_E_FORMAT, "%s is %zu bytes; at most %u are expected", what, v.len,
 				 LIMIT_PEM);

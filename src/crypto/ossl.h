@@ -22,6 +22,20 @@ coffer_err ossl_fault(struct fault *f, const char *what);
 /** ossl_refusal() - what OpenSSL did not accept: @err and the sentence, or COFFER_E_NOMEM when it was for want of memory.  Empties the queue. */
 coffer_err ossl_refusal(struct fault *f, coffer_err err, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 
+/**
+ * ossl_begin() - at the start of what may be refused; COFFER_E_NOMEM when OpenSSL could not start
+ *
+ * OpenSSL 3.0 goes on where some of its allocations fail: a certificate then has no key, or a chain no root.  What malloc
+ * leaves in errno tells, from here to ossl_refusal() or ossl_end(), a want of memory from a false signature.
+ */
+coffer_err ossl_begin(struct fault *f);
+
+/** ossl_end() - what was done is good, unless something was passed over for want of memory: COFFER_E_NOMEM.  Empties the queue. */
+coffer_err ossl_end(struct fault *f);
+
+/** ossl_lacked_memory() - for a refusal that is worded in steps: whether it is none.  Empties the queue. */
+bool ossl_lacked_memory(void);
+
 /** ossl_ptr() - a pointer that OpenSSL accepts for @v: never NULL, which it would take for «not given» */
 static inline const uint8_t *
 ossl_ptr(struct view v)

@@ -147,16 +147,20 @@ out:
 coffer_err
 pubkey_of_evp(struct fault *f, const char *what, EVP_PKEY *pkey, struct pubkey **out)
 {
-	struct pubkey *k = calloc(1, sizeof(*k));
+	struct pubkey *k;
 	coffer_err err;
 
 	*out = NULL;
+	if (!pkey)
+		return ossl_refusal(f, COFFER_E_KEY, "the key in %s is of a kind that is not known", what);
+	k = calloc(1, sizeof(*k));
 	if (!k) {
 		EVP_PKEY_free(pkey);
 		return fault_nomem(f);
 	}
 	k->pkey = pkey;
 	TRY(find_kind(f, what, pkey, &k->kind));
+	TRY(ossl_end(f));
 	*out = k;
 	k = NULL;
 out:
@@ -169,17 +173,18 @@ pubkey_from_der(struct fault *f, const char *what, struct view der, struct pubke
 {
 	const uint8_t *end = der.p;
 	EVP_PKEY *pkey;
+	coffer_err err;
 
 	*out = NULL;
-	if (!ossl_ready())
-		return fault_nomem(f);
+	TRY(ossl_begin(f));
 	pkey = der.len > 0 && der.len <= LIMIT_PEM ? d2i_PUBKEY(NULL, &end, (long)der.len) : NULL;
 	if (!pkey || end != der.p + der.len) {
 		EVP_PKEY_free(pkey);
-		return ossl_refusal(f, COFFER_E_KEY, "%s is not a public key (SubjectPublicKeyInfo)", what);
+		TRY(ossl_refusal(f, COFFER_E_KEY, "%s is not a public key (SubjectPublicKeyInfo)", what));
 	}
-	ERR_clear_error();
-	return pubkey_of_evp(f, what, pkey, out);
+	TRY(pubkey_of_evp(f, what, pkey, out));
+out:
+	return err;
 }
 
 coffer_err
@@ -305,6 +310,7 @@ pubkey_verify_digest(struct fault *f, const struct pubkey *k, enum digest_kind d
 	coffer_err err;
 
 	TRY(check_digest(f, k->kind, digest));
+	TRY(ossl_begin(f));
 	ctx = EVP_PKEY_CTX_new_from_pkey(NULL, k->pkey, NULL);
 	if (!ctx || EVP_PKEY_verify_init(ctx) != 1 || !set_digest(ctx, k->kind, digest))
 		TRY(ossl_fault(f, "verifying"));
@@ -318,13 +324,16 @@ out:
 static coffer_err
 verify_ed25519(struct fault *f, const struct pubkey *k, struct view message, struct view sig)
 {
-	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
-	coffer_err err = COFFER_OK;
+	EVP_MD_CTX *ctx = NULL;
+	coffer_err err;
 
+	TRY(ossl_begin(f));
+	ctx = EVP_MD_CTX_new();
 	if (!ctx || EVP_DigestVerifyInit(ctx, NULL, NULL, NULL, k->pkey) != 1)
-		err = ossl_fault(f, "verifying");
-	else if (EVP_DigestVerify(ctx, ossl_ptr(sig), sig.len, ossl_ptr(message), message.len) != 1)
+		TRY(ossl_fault(f, "verifying"));
+	if (EVP_DigestVerify(ctx, ossl_ptr(sig), sig.len, ossl_ptr(message), message.len) != 1)
 		err = mismatch(f, k);
+out:
 	EVP_MD_CTX_free(ctx);
 	return err;
 }
@@ -412,6 +421,8 @@ privkey_of_evp(struct fault *f, const char *what, EVP_PKEY *pkey, struct privkey
 	}
 	k->pkey = pkey;
 	TRY(find_kind(f, what, pkey, &k->kind));
+	TRY(ossl_end(f));
+	TRY(ossl_end(f));
 	*out = k;
 	k = NULL;
 out:
@@ -479,7 +490,6 @@ privkey_from_pem(struct fault *f, const char *what, struct view pem, const struc
 	pkey = PEM_read_bio_PrivateKey(bio, NULL, give_passphrase, &asked);
 	if (!pkey)
 		TRY(unreadable(f, what, &asked));
-	ERR_clear_error();
 	TRY(privkey_of_evp(f, what, pkey, &k));
 	TRY(check_pair(f, what, k));
 	*out = k;
@@ -502,11 +512,13 @@ coffer_err
 privkey_generate(struct fault *f, enum pkey_kind kind, struct privkey **out)
 {
 	const char *algorithm = kind == PKEY_RSA ? "RSA" : kind == PKEY_ED25519 ? "ED25519" : "EC";
-	EVP_PKEY_CTX *ctx = ossl_ready() ? EVP_PKEY_CTX_new_from_name(NULL, algorithm, NULL) : NULL;
+	EVP_PKEY_CTX *ctx = NULL;
 	EVP_PKEY *pkey = NULL;
 	coffer_err err;
 
 	*out = NULL;
+	TRY(ossl_begin(f));
+	ctx = EVP_PKEY_CTX_new_from_name(NULL, algorithm, NULL);
 	if (!ctx || EVP_PKEY_keygen_init(ctx) != 1 || !set_parameters(ctx, kind) || EVP_PKEY_generate(ctx, &pkey) != 1)
 		TRY(ossl_fault(f, "making a key"));
 	TRY(privkey_of_evp(f, "a new key", pkey, out));

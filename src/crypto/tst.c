@@ -7,7 +7,6 @@
 #include "crypto/tst.h"
 
 #include <openssl/cms.h>
-#include <openssl/err.h>
 #include <openssl/ess.h>
 #include <openssl/ts.h>
 #include <string.h>
@@ -142,8 +141,7 @@ struct token {
 	CMS_ContentInfo *cms;
 	CMS_SignerInfo *signer_info; /* the cms's */
 	struct cert *signer;
-	struct certs
-		intermediates; /* those given, the leaves given, and those inside: none is trusted for being here */
+	struct certs intermediates; /* the leaves and intermediates given, and what is inside: none is a root */
 	TS_TST_INFO *info;
 };
 
@@ -166,30 +164,11 @@ add_embedded(struct fault *f, struct token *t)
 
 	if (sk_X509_num(inside) > (int)LIMIT_CERTS)
 		TRY(fault_set(f, COFFER_E_FORMAT, "the timestamp holds more than %u certificates", LIMIT_CERTS));
-	for (int i = 0; i < sk_X509_num(inside); i++) {
-		struct cert *c;
-
-		if (X509_up_ref(sk_X509_value(inside, i)) != 1)
-			TRY(ossl_fault(f, "sharing a certificate"));
-		TRY(cert_of_x509(f, "a certificate in the timestamp", sk_X509_value(inside, i), &c));
-		TRY(certs_add(f, &t->intermediates, c));
-	}
+	for (int i = 0; i < sk_X509_num(inside); i++)
+		TRY(certs_add_x509(f, &t->intermediates, sk_X509_value(inside, i)));
 out:
 	sk_X509_pop_free(inside, X509_free);
 	return err;
-}
-
-/* the certificates themselves, not references to them: free it with sk_X509_free() */
-static STACK_OF(X509) * stack_of(const struct certs *list)
-{
-	STACK_OF(X509) *stack = sk_X509_new_null();
-
-	for (size_t i = 0; stack && i < list->n; i++)
-		if (sk_X509_push(stack, cert_x509(list->v[i])) == 0) {
-			sk_X509_free(stack);
-			return NULL;
-		}
-	return stack;
 }
 
 static bool
@@ -241,7 +220,7 @@ check_signer_info(struct fault *f, struct token *t)
 static coffer_err
 find_signer(struct fault *f, struct token *t)
 {
-	STACK_OF(X509) *candidates = stack_of(&t->intermediates);
+	STACK_OF(X509) *candidates = certs_stack(&t->intermediates);
 	X509 *x = NULL;
 	coffer_err err;
 
@@ -269,7 +248,7 @@ verify_signature(struct fault *f, struct token *t)
 	const uint8_t *end;
 	coffer_err err;
 
-	err = cert_public(f, t->signer, &key);
+	err = pubkey_of_evp(f, "the certificate", X509_get_pubkey(cert_x509(t->signer)), &key);
 	if (err != COFFER_OK && err != COFFER_E_NOMEM)
 		err = fault_set(f, COFFER_E_SIGNATURE,
 				"the key of the timestamp authority is not of a kind that is safe");
@@ -296,7 +275,7 @@ check_signing_certificate(struct fault *f, const struct token *t, const struct c
 	const int nids[] = {NID_id_smime_aa_signingCertificate, NID_id_smime_aa_signingCertificateV2};
 	const uint8_t *p[2] = {NULL, NULL};
 	long len[2] = {0, 0};
-	STACK_OF(X509) *stack = stack_of(chain);
+	STACK_OF(X509) *stack = certs_stack(chain);
 	ESS_SIGNING_CERT *v1 = NULL;
 	ESS_SIGNING_CERT_V2 *v2 = NULL;
 	bool good;
@@ -435,6 +414,7 @@ open_token(struct fault *f, struct view response, struct view message, const uin
 	TRY(find_signer(f, t));
 	TRY(verify_signature(f, t));
 	TRY(check_info(f, t->info, message, nonce, at_out));
+	TRY(ossl_end(f));
 out:
 	return err;
 }
@@ -442,8 +422,6 @@ out:
 static void
 free_token(struct token *t)
 {
-	/* what CMS tried before it succeeded */
-	ERR_clear_error();
 	TS_TST_INFO_free(t->info);
 	cert_free(&t->signer);
 	certs_free(&t->intermediates);
@@ -459,8 +437,7 @@ tst_verify(struct fault *f, struct view response, struct view message, const str
 	coffer_err err;
 
 	*time_out = 0;
-	if (!ossl_ready())
-		return fault_nomem(f);
+	TRY(ossl_begin(f));
 	TRY(add_all(f, &t.intermediates, trust->leaves));
 	TRY(add_all(f, &t.intermediates, trust->intermediates));
 	TRY(open_token(f, response, message, nonce, &t, &at));
@@ -478,9 +455,9 @@ tst_check_answer(struct fault *f, struct view response, struct view message, uin
 	int64_t at;
 	coffer_err err;
 
-	if (!ossl_ready())
-		return fault_nomem(f);
-	err = open_token(f, response, message, &nonce, &t, &at);
+	TRY(ossl_begin(f));
+	TRY(open_token(f, response, message, &nonce, &t, &at));
+out:
 	free_token(&t);
 	return err;
 }

@@ -10,6 +10,7 @@
 #include "base/path.h"
 #include "base/utc.h"
 #include "crypto/tst.h"
+#include "mem/secret.h"
 #include "sign/sct.h"
 #include "sign/signing_key.h"
 #include "sign/tlog.h"
@@ -438,7 +439,7 @@ check_content(struct fault *f, const struct run *r)
 	if (!p->digest)
 		return refuse(f, "the bundle is of a file, not of an in-toto statement");
 	if (b->has_digest &&
-	    (b->digest_kind != p->digest_kind || memcmp(b->digest, p->digest, digest_len(p->digest_kind)) != 0))
+	    (b->digest_kind != p->digest_kind || !mem_equal(b->digest, p->digest, digest_len(p->digest_kind))))
 		return refuse(f, "the bundle is of another file: the hash that it names differs");
 	return COFFER_OK;
 }

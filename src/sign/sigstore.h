@@ -1,9 +1,26 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Whether a Sigstore bundle holds, without any network: the list of docs/signing.md, row by row.
+ * Whether a Sigstore bundle holds, without any network.
  *
  * A certificate authority vouches for who holds a key, a log of certificates that the certificate is public, a log of signatures that
  * the signature is, and that log or a timestamp authority for when it was made.  All of them are believed because a trusted root says so.
+ *
+ *  1  strict JSON, whole numbers, base64                         bundle.h
+ *  2  a media type of v0.1 to v0.3 (OMS: v0.3 alone)             bundle.h, sign_sigstore.h
+ *  3  one content, one signature, one certificate, no root       bundle.h, here
+ *  4  one log entry, with an inclusion proof and a checkpoint    here
+ *  5  the trusted root is one                                    trusted_root.h
+ *  6  the log is the one that the entry names                    tlog.h
+ *  7  when: every timestamp holds; there is a time at all        tst.h, here
+ *  8  Rekor v1: the signed entry timestamp is the log's          tlog.h
+ *  9  the checkpoint is the log's                                checkpoint.h, tlog.h
+ * 10  the proof leads to the checkpoint's root                   merkle.h, tlog.h
+ * 11  at each time the whole chain was valid                     cert.h, here
+ * 12  a log of certificates promised to publish the certificate  sct.h
+ * 13  the certificate may sign, and has Fulcio's form            cert.h, here
+ * 14  identity and issuer are those asked for                    here
+ * 15  the entry is about this content, signature and signer      tlog_body.h
+ * 16  the signature holds                                        here
  */
 #ifndef SIGN_SIGSTORE_H
 #define SIGN_SIGSTORE_H

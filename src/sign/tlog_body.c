@@ -6,6 +6,7 @@
 #include "base/enc.h"
 #include "base/limits.h"
 #include "data/doc.h"
+#include "mem/secret.h"
 
 #define BODY_TEXT_MAX (2 * LIMIT_CERT) /* of a signature, certificate or key in a body */
 
@@ -34,7 +35,7 @@ check_hex_hash(struct fault *f, const struct doc *d, enum digest_kind kind, cons
 
 	if (!algorithm || !digest_find(algorithm, &found) || !doc_hex(doc_get(d, "value"), got, digest_len(found)))
 		return malformed(f);
-	return found == kind && memcmp(got, digest, digest_len(kind)) == 0 ? COFFER_OK : other_hash(f);
+	return found == kind && mem_equal(got, digest, digest_len(kind)) ? COFFER_OK : other_hash(f);
 }
 
 /* the hash of the envelope's payload, which v1 logs by SHA-256 */
@@ -60,7 +61,7 @@ check_v2_hash(struct fault *f, const struct doc *d, const struct tlog_subject *s
 	if (!algorithm || !doc_b64(doc_get(d, "digest"), got, sizeof(got), &len))
 		return malformed(f);
 	if (strcmp(algorithm, names[s->digest_kind]) != 0 || len != digest_len(s->digest_kind) ||
-	    memcmp(got, s->digest, len) != 0)
+	    !mem_equal(got, s->digest, len))
 		return other_hash(f);
 	return COFFER_OK;
 }

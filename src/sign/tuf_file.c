@@ -6,6 +6,7 @@
 #include "base/enc.h"
 #include "base/utc.h"
 #include "crypto/pkey.h"
+#include "mem/secret.h"
 
 static const struct {
 	const char *name;
@@ -153,7 +154,7 @@ tuf_listed_check(struct fault *f, const char *what, const struct tuf_listed *lis
 		if (!listed->has_hash[i])
 			continue;
 		TRY(digest_of(f, hashes[i].kind, bytes, hash));
-		if (memcmp(hash, listed->hash[i], digest_len(hashes[i].kind)) != 0)
+		if (!mem_equal(hash, listed->hash[i], digest_len(hashes[i].kind)))
 			return fault_set(f, COFFER_E_AUTH, "%s is not the file that was announced: its %s is another",
 					 what, hashes[i].name);
 	}

@@ -4,8 +4,8 @@
 
 def element(tag, content):
     n = len(content)
-    size = bytes([n]) if n < 128 else (lambda b: bytes([0x80 | len(b)]) + b)(n.to_bytes((n.bit_length() + 7) // 8, "big"))
-    return bytes([tag]) + size + content
+    size = n.to_bytes((n.bit_length() + 7) // 8, "big")
+    return bytes([tag]) + (bytes([n]) if n < 128 else bytes([0x80 | len(size)]) + size) + content
 
 
 def sequence(*parts):

@@ -1,6 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Whether all that is right in universe.py is accepted, and each fault refused for its own reason: sigstore_universe.py ADAPTER [NAME…]"""
+"""Whether what is right in universe.py is accepted, and each fault refused for its own reason.
+
+usage: sigstore_universe.py ADAPTER [NAME…]
+"""
 import os, sys, tempfile
 
 import universe

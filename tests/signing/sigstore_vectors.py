@@ -1,6 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""The bundles of sigstore-conformance and model-transparency, with the verdicts that they ask for: sigstore_vectors.py ADAPTER."""
+"""The bundles of sigstore-conformance and model-transparency, with the verdicts that they ask for.
+
+usage: sigstore_vectors.py ADAPTER
+"""
 import base64, glob, json, os, sys
 
 from adapter import Adapter

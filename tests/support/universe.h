@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Made by tests/signing/universe.py: a trusted root, and bundles that it vouches for, all of the second UNIVERSE_TIME. */
+/* Made by tests/signing/universe.py: a trusted root, and bundles that it vouches for, of the second UNIVERSE_TIME. */
 #ifndef SUPPORT_UNIVERSE_H
 #define SUPPORT_UNIVERSE_H
 

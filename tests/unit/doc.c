@@ -447,6 +447,49 @@ test_b64_buf(void **state)
 	assert_int_equal(doc_b64_buf(NULL, NULL, &(struct buf)BUF_INIT(8)), COFFER_E_FORMAT);
 }
 
+/* what securesystemslib 1.6's encode_canonical() gives of the same text */
+static const struct {
+	const char *text;
+	const char *canonical; /* NULL: refused */
+} olpc[] = {
+	{"{}", "{}"},
+	{"[ ]", "[]"},
+	{"{\"b\":[1,-2,true,false,null],\"a\":\"x\"}", "{\"a\":\"x\",\"b\":[1,-2,true,false,null]}"},
+	{"[\"\\\"\\\\\\/\"]", "[\"\\\"\\\\/\"]"},
+	{"[\"\\\\\\\\\\\"\"]", "[\"\\\\\\\\\\\"\"]"},
+	{"[\"a\\nb\\t\\u0001\\u007f\"]", "[\"a\nb\t\x01\x7f\"]"},
+	{"{\"\\u00e9\":1,\"z\":2,\"\\\"\":3,\"\":4}", "{\"\":4,\"\\\"\":3,\"z\":2,\"\xc3\xa9\":1}"},
+	/* in order of code points, where UTF-16 has another */
+	{"{\"\\ud83e\\udd17\":1,\"\\uff5e\":2}", "{\"\xef\xbd\x9e\":2,\"\xf0\x9f\xa4\x97\":1}"},
+	{"[9007199254740993,9223372036854775807]", "[9007199254740993,9223372036854775807]"},
+	{"[1.5]", NULL},
+	{"[1.0]", NULL},
+	{"[{\"a\":[1e3]}]", NULL},
+};
+
+static void
+test_olpc(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(olpc) / sizeof(olpc[0]); i++) {
+		struct buf out = BUF_INIT(1024);
+		struct doc *d;
+		coffer_err err;
+
+		assert_int_equal(doc_parse_foreign(NULL, "it", view_str(olpc[i].text), &d), COFFER_OK);
+		err = doc_olpc(NULL, d, &out);
+		if (olpc[i].canonical) {
+			assert_int_equal(err, COFFER_OK);
+			assert_int_equal(out.len, strlen(olpc[i].canonical));
+			assert_memory_equal(out.p, olpc[i].canonical, out.len);
+		} else {
+			assert_int_equal(err, COFFER_E_FORMAT);
+		}
+		buf_free(&out);
+		doc_free(&d);
+	}
+}
+
 int
 main(void)
 {
@@ -455,6 +498,7 @@ main(void)
 		cmocka_unit_test(test_each),	cmocka_unit_test(test_building),     cmocka_unit_test(test_ceiling),
 		cmocka_unit_test(test_foreign), cmocka_unit_test(test_n_values),     cmocka_unit_test(test_numbers),
 		cmocka_unit_test(test_exact),	cmocka_unit_test(test_other_values), cmocka_unit_test(test_b64_buf),
+		cmocka_unit_test(test_olpc),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

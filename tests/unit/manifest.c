@@ -102,7 +102,9 @@ static const struct {
 	 COFFER_E_FORMAT, "another algorithm"},
 	{"blake3 where sha256 is said", "{\"name\":\"a\",\"digest\":\"" D32 "\",\"algorithm\":\"blake3\"}", FILES, 1,
 	 COFFER_E_FORMAT, "another algorithm"},
-	{"sharded where files are said", SHARD("a"), FILES, 1, COFFER_E_FORMAT, "another algorithm"},
+	{"sharded where files are said",
+	 "{\"name\":\"a\",\"digest\":\"" D32 "\",\"algorithm\":\"sha256-sharded-1000000000\"}", FILES, 1,
+	 COFFER_E_FORMAT, "another algorithm"},
 	{"a resource that is text", "\"a\"", FILES, 1, COFFER_E_FORMAT, "an object is expected"},
 	/* serialization */
 	{"no method", FILE_("a"), "\"hash_type\":\"sha256\",\"allow_symlinks\":false", 1, COFFER_E_FORMAT,
@@ -161,7 +163,10 @@ static const struct {
 	{"shard size null", FILE_("a:0:7"), FILES ",\"shard_size\":null", 1, COFFER_E_FORMAT, "a whole number"},
 	{"shard size 0", FILE_("a:0:7"),
 	 "\"method\":\"shards\",\"hash_type\":\"sha256\",\"allow_symlinks\":false,\"shard_size\":0", 1, COFFER_E_FORMAT,
-	 "shard_size"},
+	 "an impossible one"},
+	{"shard size past 2^63", FILE_("a:0:7"),
+	 "\"method\":\"shards\",\"hash_type\":\"sha256\",\"allow_symlinks\":false,\"shard_size\":9223372036854775808",
+	 1, COFFER_E_FORMAT, "an impossible one"},
 	{"shard size with a fraction", FILE_("a:0:7"), FILES ",\"shard_size\":1.5", 1, COFFER_E_FORMAT,
 	 "a whole number"},
 	{"shard size in text", FILE_("a:0:7"), FILES ",\"shard_size\":\"100\"", 1, COFFER_E_FORMAT, "a whole number"},
@@ -245,6 +250,9 @@ static const struct {
 	{"no minor version",
 	 "{" TYPE "\"predicateType\":\"https://model_signing/signature/v1.\"," SUBJECT PREDICATE "}",
 	 COFFER_E_UNSUPPORTED, "its predicate is not"},
+	{"a minor version that nobody counts to",
+	 "{" TYPE "\"predicateType\":\"https://model_signing/signature/v1." D32 "\"," SUBJECT PREDICATE "}",
+	 COFFER_E_UNSUPPORTED, "its predicate is not"},
 	{"something behind it",
 	 "{" TYPE "\"predicateType\":\"https://model_signing/signature/v1.0/x\"," SUBJECT PREDICATE "}",
 	 COFFER_E_UNSUPPORTED, "its predicate is not"},
@@ -304,6 +312,7 @@ test_statements(void **state)
 		err = manifest_parse(&f, view_str(statements[i].text), &m);
 		if (err != statements[i].err || !strstr(f.text, statements[i].why))
 			fail_msg("%s: %s: %s", statements[i].name, coffer_err_name(err), f.text);
+		assert_int_equal(m.v02, err == COFFER_OK && strcmp(statements[i].name, "v0.2") == 0);
 		manifest_free(&m);
 	}
 }
@@ -524,6 +533,25 @@ test_many(void **state)
 	buf_free(&out);
 }
 
+/* Lists are held while they are read: one that is too long for any model ends early. */
+static void
+test_too_many(void **state)
+{
+	struct buf text = BUF_INIT((size_t)LIMIT_SHARDS * 3 + 100);
+	struct fault f = {.text = ""};
+	struct manifest m;
+
+	(void)state;
+	assert_int_equal(buf_str(NULL, &text, "{\"subject\":["), COFFER_OK);
+	for (size_t i = 0; i < LIMIT_SHARDS; i++)
+		assert_int_equal(buf_add(NULL, &text, "{},", 3), COFFER_OK);
+	assert_int_equal(buf_str(NULL, &text, "{}]}"), COFFER_OK);
+	manifest_init(&m);
+	assert_int_equal(manifest_parse(&f, buf_view(&text), &m), COFFER_E_FORMAT);
+	assert_string_equal(f.text, "the signed statement: a list of more than 4000000");
+	buf_free(&text);
+}
+
 int
 main(void)
 {
@@ -532,6 +560,7 @@ main(void)
 		cmocka_unit_test(test_content),	      cmocka_unit_test(test_sort),
 		cmocka_unit_test(test_write),	      cmocka_unit_test(test_write_shards),
 		cmocka_unit_test(test_names_refused), cmocka_unit_test(test_many),
+		cmocka_unit_test(test_too_many),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

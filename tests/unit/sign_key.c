@@ -358,6 +358,9 @@ test_again(void **state)
 		assert_int_equal(b.payload.len, sizeof(V1) - 1 + i);
 		assert_int_equal(verify_with(keys[2], &b, ""), COFFER_OK);
 	}
+	/* and one bundle twice */
+	assert_int_equal(s->sign(s, NULL, &b), COFFER_OK);
+	assert_int_equal(verify_with(keys[2], &b, ""), COFFER_OK);
 	bundle_free(&b);
 	signer_free(&s);
 	signer_free(&s);

@@ -327,6 +327,12 @@ damaged(void **state)
 	}
 	/* the numbers of two versions, and the eight bytes that name ECDSA, where the key already says so: none is signed */
 	assert_int_equal(n_accepted, 2 + 8);
+	/* the outermost length says less than there is */
+	assert_int_equal(good.p[1], 0x82);
+	good.p[3]--;
+	assert_int_equal(verify(&good, NULL), COFFER_E_FORMAT);
+	good.p[3]++;
+	assert_int_equal(verify(&good, NULL), COFFER_OK);
 	assert_int_equal(buf_add(NULL, &good, "", 1), COFFER_OK);
 	assert_int_equal(verify(&good, NULL), COFFER_E_FORMAT);
 	buf_free(&good);
