@@ -69,7 +69,7 @@ $(BUILD)/%.so: tests/fault/%.c $(BUILD)/flags
 UNIT_STEPS = $(foreach t,$(UNIT_BIN),'unit $(notdir $t): $(RUN_WITH) $t')
 REPLAY_STEPS = $(foreach t,$(REPLAY_BIN),'replay $(notdir $t): $(RUN_WITH) $t tests/fuzz/seeds/$(notdir $t)')
 VECTOR_STEPS = 'vectors: python3 tests/vectors/run.py $(BUILD)/coffer'
-SIGNING_STEPS = 'sigstore universe: python3 tests/signing/sigstore_universe.py $(BUILD)/adapters/sigstore' \
+SIGNING_STEPS = 'sigstore universe: python3 tests/signing/sigstore_universe.py $(BUILD)/adapters/sigstore $(BUILD)/coffer' \
 	'sigstore vectors: python3 tests/signing/sigstore_vectors.py $(BUILD)/adapters/sigstore' \
 	'oms faults: python3 tests/signing/oms_faults.py $(BUILD)/coffer' \
 	'oms vectors: python3 tests/signing/oms_vectors.py $(BUILD)/coffer'

@@ -18,6 +18,8 @@
 extern "C" {
 #endif
 
+struct coffer_trust;
+
 /**
  * struct coffer_open_options - how to open
  *
@@ -42,6 +44,18 @@ struct coffer_open_options {
 	/** @dry_run: unwrap, check heads and file set, write nothing */
 	bool dry_run;
 
+	/**
+	 * @trust: whose model this must be (coffer/sign.h).  The signature over the sealed files is verified before any of them
+	 * is opened; then the one over the plain files, if the model has it, which every file is held against before it gets its
+	 * name.  Who is not believed is COFFER_E_SIGNATURE, a missing signature COFFER_E_POLICY.
+	 * NULL = whom the trust store binds the model's name to, and nobody if it does not know that name.
+	 * @signature: the signature over the sealed files; NULL = coffer.sig in the directory, of a file S: S.sig
+	 * @ignore_trust_store: ask nobody
+	 */
+	const struct coffer_trust *trust;
+	const char *signature;
+	bool ignore_trust_store;
+
 	/** @reserved: must be zero */
 	uint64_t reserved[8];
 };
@@ -54,9 +68,10 @@ struct coffer_open_options {
  * @options: NULL = all defaults
  * @stats_out: what was done; may be NULL
  *
- * A file appears under its name only when all of its records are verified and it is durable.
+ * A file appears under its name only when all of its records are verified and it is durable.  Beside a sealed file F.coffer
+ * its signature F.sig.coffer, if there is one, is opened to @out.sig.
  *
- * Return: COFFER_OK; COFFER_E_NOTFOUND; COFFER_E_EXISTS; COFFER_E_NOKEY; an error of category 4, 5, 7, 12 or 130.
+ * Return: COFFER_OK; COFFER_E_NOTFOUND; COFFER_E_EXISTS; COFFER_E_NOKEY; an error of category 4, 5, 6, 7, 12 or 130.
  */
 COFFER_API COFFER_CHECK coffer_err coffer_open(struct coffer_ctx *ctx, const char *in, const char *out,
 					       const struct coffer_keyring *keys,

@@ -24,6 +24,8 @@
 #include "crypto/kdf.h"
 #include "engine/each.h"
 #include "engine/model.h"
+#include "engine/oms.h"
+#include "engine/open_trust.h"
 #include "engine/staging.h"
 #include "engine/transfer.h"
 #include "engine/walk.h"
@@ -41,6 +43,10 @@ struct open_run {
 	bool resuming;	/* an interrupted run: its folder was empty, so what is there is what it made */
 	bool replacing; /* an interrupted run too, over files that were there: all are opened again */
 	bool made_out;	/* the folder was not there before */
+	bool going_on;	/* in place, and there is a mark, which is still to be believed */
+	struct open_trust trust;
+	size_t last;	      /* the file that is opened when all others are, or SIZE_MAX */
+	struct buf signature; /* of a model of one file: that over its plain file, which is sealed beside it */
 	bool *wanted;
 	uint64_t n_wanted, bytes;
 	struct progress progress;
@@ -87,12 +93,19 @@ static coffer_err
 open_into(struct fault *f, struct open_run *r, struct sealed *s, struct newfile *n, struct pool_worker *w)
 {
 	const struct output out = {.fd = n->fd, .shown = n->shown};
-	const struct transfer t = {.sealed = s, .out = &out, .progress = &r->progress};
+	struct transfer t = {.sealed = s, .out = &out, .progress = &r->progress};
+	struct stream_hash room = {.ctx = NULL};
+	coffer_err err;
 
 	/* the final size at once: a file system that has huge pages can use them */
 	if (ftruncate(n->fd, (off_t)s->head.size) != 0)
 		return fault_errno(f, errno, "cannot write %s", n->shown);
-	return transfer_file(f, r->ctx, &t, w);
+	TRY(open_trust_hash(f, &r->trust, s->head.path, s->head.size, &room, &t.hash));
+	TRY(transfer_file(f, r->ctx, &t, w));
+	TRY(open_trust_compare(f, &r->trust, s->head.path, t.hash));
+out:
+	stream_hash_free(&room);
+	return err;
 }
 
 static coffer_err
@@ -213,26 +226,151 @@ remove_single(struct fault *f, const char *path)
 	return file_sync_parent(f, path);
 }
 
+/* ---- its signature, sealed beside it ---- */
+
+/* All of file @index of @m, which is a signature. */
+static coffer_err
+read_sealed(struct fault *f, struct coffer_model *m, size_t index, struct buf *out)
+{
+	struct sealed s = {0};
+	char *shown = NULL;
+	coffer_err err;
+
+	TRY(model_sealed(f, m, index, &s, &shown));
+	if (s.head.size > LIMIT_BUNDLE)
+		TRY(fault_set(f, COFFER_E_FORMAT, "%s is no signature: it is larger than %u MiB", s.in.shown,
+			      LIMIT_BUNDLE >> 20));
+	TRY(buf_reserve(f, out, (size_t)s.head.size + 1));
+	for (uint64_t i = 0; i < s.at.n_records; i++) {
+		TRY(sealed_read_record(f, &s, i, out->p + out->len, false));
+		out->len += head_record_len(&s.head, i);
+	}
+out:
+	sealed_close(&s);
+	free(shown);
+	return err;
+}
+
+/* Whether @m is the signature of the file that @r opens: one is sealed under the file's name with «.sig» behind it. */
+static bool
+is_signature_of(const struct open_run *r, const struct coffer_model *m)
+{
+	const char *path = r->model->keys.files[0].path, *own = m->keys.files[0].path;
+	size_t len = strlen(path);
+
+	return !m->directory && strncmp(own, path, len) == 0 && strcmp(own + len, ".sig") == 0;
+}
+
+static coffer_err
+find_signature(struct fault *f, struct open_run *r, const struct coffer_keyring *keys)
+{
+	struct coffer_model *m = NULL;
+	struct fault why;
+	char *path = NULL;
+	coffer_err err;
+
+	TRY(model_inner_path(f, r->in, &path));
+	if (access(path, F_OK) != 0)
+		goto out;
+	if (model_open(&why, r->ctx, path, keys, MODEL_READ, &m) != COFFER_OK) {
+		ctx_notice(r->ctx, "the signature of the plain file stays sealed: %s", why.text);
+		goto out;
+	}
+	if (!is_signature_of(r, m))
+		goto out;
+	TRY(read_sealed(f, m, 0, &r->signature));
+	if (r->trust.trust)
+		TRY(open_trust_inner(f, &r->trust, r->model, path, buf_view(&r->signature)));
+out:
+	model_free(&m);
+	free(path);
+	return err;
+}
+
+static bool
+is_file_of(const char *path, const struct buf *bytes)
+{
+	struct buf there = BUF_INIT(LIMIT_BUNDLE);
+	bool same = file_slurp(NULL, path, LIMIT_BUNDLE, &there, NULL) == COFFER_OK && there.len == bytes->len &&
+		    memcmp(there.p, bytes->p, bytes->len) == 0;
+
+	buf_free(&there);
+	return same;
+}
+
+/* @path, or nothing to write: there is no signature, or an interrupted run in place has written it. */
+static coffer_err
+signature_path(struct fault *f, const struct open_run *r, const char *out, char **path)
+{
+	struct stat st;
+
+	*path = NULL;
+	if (r->signature.len == 0)
+		return COFFER_OK;
+	if (asprintf(path, "%s.sig", out) < 0) {
+		*path = NULL;
+		return fault_nomem(f);
+	}
+	if (lstat(*path, &st) != 0 || r->opt.force)
+		return COFFER_OK;
+	if (!is_file_of(*path, &r->signature))
+		return fault_set(f, COFFER_E_EXISTS, "%s exists; --force replaces it", *path);
+	free(*path);
+	*path = NULL;
+	return COFFER_OK;
+}
+
+/* In place: the signature over the sealed file, which is no more, and the sealed one of the plain file, which is plain now. */
+static coffer_err
+remove_signatures(struct fault *f, struct open_run *r)
+{
+	struct buf json = BUF_INIT(LIMIT_BUNDLE);
+	char *inner = NULL, *outer = NULL;
+	coffer_err err;
+
+	TRY(model_inner_path(f, r->in, &inner));
+	TRY(model_outer_path(f, r->in, false, &outer));
+	if (file_slurp(NULL, outer, LIMIT_BUNDLE, &json, NULL) == COFFER_OK && oms_is_signature(buf_view(&json)))
+		TRY(remove_single(f, outer));
+	if (r->signature.len > 0)
+		TRY(remove_single(f, inner));
+out:
+	buf_free(&json);
+	free(inner);
+	free(outer);
+	return err;
+}
+
 static coffer_err
 open_single(struct fault *f, struct open_run *r)
 {
 	struct sealed s = {0};
-	char *own_out = NULL, *shown = NULL;
+	char *own_out = NULL, *shown = NULL, *signature = NULL;
+	const char *out = r->out;
 	coffer_err err;
 
 	if (r->opt.in_place) {
 		TRY(file_check_no_link(f, r->in));
 		TRY(plain_name(f, r->in, &own_out));
+		out = own_out;
 	}
-	TRY(check_not_same(f, r, own_out ? own_out : r->out));
+	TRY(check_not_same(f, r, out));
+	TRY(signature_path(f, r, out, &signature));
 	TRY(model_sealed(f, r->model, 0, &s, &shown));
-	TRY(write_single(f, r, &s, own_out ? own_out : r->out));
-	if (r->opt.in_place && !r->opt.dry_run)
+	TRY(write_single(f, r, &s, out));
+	if (r->opt.dry_run)
+		goto out;
+	if (signature)
+		TRY(file_write_new(f, signature, r->signature.p, r->signature.len, 0666, r->opt.force));
+	if (r->opt.in_place) {
 		TRY(remove_single(f, r->in));
+		TRY(remove_signatures(f, r));
+	}
 out:
 	sealed_close(&s);
 	free(own_out);
 	free(shown);
+	free(signature);
 	return err;
 }
 
@@ -240,7 +378,7 @@ out:
 
 /*
  * Whether an interrupted run of the same call has made this file already.  In place only when the sealed file has
- * gone: while it is there, opening it again is the surer way.
+ * gone: while it is there, opening it again is the surer way; as it is where a publisher is asked for.
  */
 static bool
 is_done(const struct open_run *r, int dirfd, const char *path, uint64_t size)
@@ -249,10 +387,26 @@ is_done(const struct open_run *r, int dirfd, const char *path, uint64_t size)
 	struct stat st;
 
 	(void)snprintf(name, sizeof(name), "%s%s", path_base(path), SUFFIX);
-	if (r->opt.in_place && model_has_entry(dirfd, name))
+	if (r->opt.in_place ? model_has_entry(dirfd, name) : r->trust.trust != NULL)
 		return false;
 	return r->resuming && fstatat(dirfd, path_base(path), &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode) &&
 	       (uint64_t)st.st_size == size;
+}
+
+/* One that an earlier run has made, who knows whether for the same publisher. */
+static coffer_err
+check_done(struct fault *f, const struct open_run *r, int dirfd, const char *path)
+{
+	int fd;
+	coffer_err err;
+
+	if (!r->trust.has_inner)
+		return COFFER_OK;
+	TRY(path_open(f, dirfd, r->out, path_base(path), PATH_NO_LINKS, &fd));
+	err = open_trust_plain(f, &r->trust, fd, path, path);
+	file_close(&fd);
+out:
+	return err;
 }
 
 static coffer_err
@@ -303,13 +457,14 @@ open_entry(void *arg, struct fault *f, size_t index, struct pool_worker *w)
 	int dirfd = -1;
 	coffer_err err = COFFER_OK;
 
-	if (!r->wanted[index])
+	if (!r->wanted[index] || index == r->last)
 		return COFFER_OK;
 	atomic_store(&r->progress.path, file->path);
 	if (!r->write)
 		return check_file(f, r, index, w);
 	TRY(path_parent(f, r->out_fd, r->out, file->path, true, &dirfd));
 	if (is_done(r, dirfd, file->path, file->size)) {
+		TRY(check_done(f, r, dirfd, file->path));
 		atomic_fetch_add(&r->n_skipped, 1);
 		progress_add(&r->progress, file->size);
 	} else {
@@ -467,6 +622,50 @@ abandon(struct open_run *r)
 	staging_remove_folders(r->out, !r->made_out);
 }
 
+/* The signature over the plain files; after an interrupted run in place it may be a plain file itself. */
+static coffer_err
+check_inner(struct fault *f, struct open_run *r)
+{
+	size_t index = keyblock_find(&r->model->keys, INNER_NAME);
+	struct buf json = BUF_INIT(LIMIT_BUNDLE);
+	coffer_err err;
+
+	if (index == SIZE_MAX)
+		return COFFER_OK;
+	err = read_sealed(f, r->model, index, &json);
+	if (err == COFFER_E_NOTFOUND && r->going_on)
+		err = file_slurp_at(f, r->model->fd, INNER_NAME, INNER_NAME, LIMIT_BUNDLE, &json);
+	TRY(err);
+	TRY(open_trust_inner(f, &r->trust, r->model, INNER_NAME, buf_view(&json)));
+out:
+	buf_free(&json);
+	return err;
+}
+
+/*
+ * Half of the sealed files have gone, so that the signature over them says nothing any more; an earlier run has seen it, or
+ * nobody has.  The one over the plain files covers all there is, and is asked for.
+ */
+static coffer_err
+check_going_on(struct fault *f, struct open_run *r)
+{
+	coffer_err err;
+
+	if (!r->going_on || !r->trust.trust)
+		return COFFER_OK;
+	TRY(check_inner(f, r));
+	if (!r->trust.has_inner)
+		TRY(fault_set(
+			f, COFFER_E_POLICY,
+			"%s: its opening in place was interrupted, and without a signature of its plain files nobody "
+			"can say whose those are that are opened already",
+			r->in));
+	ctx_notice(r->ctx, "%s was opened in part before; the signature of its plain files is what it is held against",
+		   r->in);
+out:
+	return err;
+}
+
 /* The heads, and what can be told of the output without making it. */
 static coffer_err
 dry_run_directory(struct fault *f, struct open_run *r)
@@ -480,7 +679,24 @@ dry_run_directory(struct fault *f, struct open_run *r)
 	if (r->opt.in_place || stat(r->out, &st) == 0 || errno != ENOENT) {
 		TRY(open_output(f, r));
 		TRY(set_mark(f, r));
+		TRY(check_going_on(f, r));
 	}
+out:
+	return err;
+}
+
+/* In place the signature is the last to lose its sealed form: until then the same call can go on. */
+static coffer_err
+open_entries(struct fault *f, struct open_run *r)
+{
+	size_t last = r->opt.in_place ? keyblock_find(&r->model->keys, INNER_NAME) : SIZE_MAX;
+	coffer_err err;
+
+	r->last = last;
+	TRY(each_entry(f, r));
+	r->last = SIZE_MAX;
+	if (last != SIZE_MAX)
+		TRY(open_entry(r, f, last, NULL));
 out:
 	return err;
 }
@@ -492,13 +708,33 @@ open_directory(struct fault *f, struct open_run *r)
 
 	TRY(open_output(f, r));
 	TRY(set_mark(f, r));
-	err = each_entry(f, r);
+	TRY(check_going_on(f, r));
+	err = open_entries(f, r);
 	if (coffer_err_exit(err) == 5 && !r->opt.in_place && !r->opt.force && !r->replacing)
 		abandon(r);
 	TRY(err);
-	if (r->opt.in_place)
+	if (r->opt.in_place) {
+		TRY(remove_mark(f, r, OUTER_NAME));
 		TRY(remove_mark(f, r, KEYBLOCK_NAME));
+	}
 	TRY(remove_mark(f, r, OPENING_NAME));
+out:
+	return err;
+}
+
+/* Nothing is opened before this. */
+static coffer_err
+check_publisher(struct fault *f, struct open_run *r, const struct coffer_keyring *keys)
+{
+	coffer_err err;
+
+	TRY(open_trust_find(f, &r->trust, &r->opt, r->model));
+	if (r->trust.trust && !r->going_on)
+		TRY(open_trust_outer(f, &r->trust, r->model, r->opt.signature));
+	if (!r->model->directory)
+		TRY(find_signature(f, r, keys));
+	else if (r->trust.trust && !r->going_on)
+		TRY(check_inner(f, r));
 out:
 	return err;
 }
@@ -521,8 +757,11 @@ run_open(struct fault *f, struct open_run *r, const struct coffer_keyring *keys)
 	coffer_err err;
 
 	TRY(check_options(f, r));
-	TRY(model_open(f, r->ctx, r->in, keys, is_opening_in_place(r) ? MODEL_OPENING : MODEL_READ, &r->model));
+	r->going_on = is_opening_in_place(r);
+	TRY(model_open(f, r->ctx, r->in, keys, r->going_on ? MODEL_OPENING : MODEL_READ, &r->model));
 	TRY(choose_files(f, r));
+	if (r->write)
+		TRY(check_publisher(f, r, keys));
 	progress_begin(&r->progress, r->ctx, r->bytes);
 	if (!r->write)
 		err = each_entry(f, r);
@@ -547,6 +786,8 @@ finish(struct open_run *r, coffer_err err, uint64_t start, struct coffer_stats *
 		};
 		enc_hex(r->model->keys.model_id, MODEL_ID_LEN, stats_out->model_id);
 	}
+	open_trust_end(&r->trust);
+	buf_free(&r->signature);
 	model_free(&r->model);
 	file_close(&r->out_fd);
 	free(r->wanted);
@@ -557,7 +798,16 @@ coffer_err
 coffer_open(struct coffer_ctx *ctx, const char *in, const char *out, const struct coffer_keyring *keys,
 	    const struct coffer_open_options *options, struct coffer_stats *stats_out)
 {
-	struct open_run r = {.ctx = ctx, .opt = {.version_1 = 1}, .in = in, .out = out, .out_fd = -1, .write = true};
+	struct open_run r = {
+		.ctx = ctx,
+		.opt = {.version_1 = 1},
+		.in = in,
+		.out = out,
+		.out_fd = -1,
+		.write = true,
+		.last = SIZE_MAX,
+		.signature = BUF_INIT(LIMIT_BUNDLE),
+	};
 	uint64_t start = now_ns();
 
 	if (options)
@@ -569,7 +819,7 @@ coffer_open(struct coffer_ctx *ctx, const char *in, const char *out, const struc
 coffer_err
 coffer_check(struct coffer_ctx *ctx, const char *in, const struct coffer_keyring *keys, struct coffer_stats *stats_out)
 {
-	struct open_run r = {.ctx = ctx, .opt = {.version_1 = 1}, .in = in, .out_fd = -1};
+	struct open_run r = {.ctx = ctx, .opt = {.version_1 = 1}, .in = in, .out_fd = -1, .last = SIZE_MAX};
 	uint64_t start = now_ns();
 
 	return finish(&r, run_open(ctx_begin(ctx), &r, keys), start, stats_out);

@@ -399,9 +399,9 @@ rekey_directory(struct fault *f, struct rekey *r, const char *path)
 	TRY(each_file(f, r->ctx, &each));
 	TRY(keyblock_encode(f, &r->k, r->dek.p, &doc));
 	TRY(write_keyblock(f, r->out_fd, r->out, buf_view(&doc)));
-	if (model_has_entry(r->old->fd, "coffer.sig"))
+	if (model_has_entry(r->old->fd, OUTER_NAME))
 		ctx_notice(r->ctx,
-			   "%s/coffer.sig was over the old sealed files and no longer holds; sign the model again",
+			   "%s/" OUTER_NAME " was over the old sealed files and goes with them; sign the model again",
 			   path);
 	TRY(staging_exchange(f, &staging));
 out:

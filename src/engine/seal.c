@@ -141,7 +141,7 @@ static void
 fill_stats(const struct seal_run *r, uint64_t start, struct coffer_stats *out)
 {
 	*out = (struct coffer_stats){
-		.n_files = r->walk.n - (r->sign.inner != SIZE_MAX && r->sign.on),
+		.n_files = r->walk.n,
 		.bytes = r->walk.bytes,
 		.n_skipped = atomic_load(&r->n_skipped),
 		.seconds = (double)(now_ns() - start) / 1e9,

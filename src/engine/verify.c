@@ -449,7 +449,7 @@ end_verifying(struct verifying *v)
 
 coffer_err
 verify_model(struct fault *f, struct coffer_ctx *ctx, const char *model, const char *signature,
-	     const struct coffer_trust *trust, const struct coffer_verify_options *options,
+	     const struct coffer_trust *trust, const struct coffer_verify_options *options, struct manifest *manifest,
 	     struct coffer_verdict **verdict_out)
 {
 	struct verifying v = {.ctx = ctx, .trust = trust, .opt = {.version_1 = 1}, .model = SIGN_MODEL_INIT};
@@ -467,6 +467,10 @@ verify_model(struct fault *f, struct coffer_ctx *ctx, const char *model, const c
 	TRY(verify_files(f, &v));
 	TRY(ctx_check_cancelled(f, ctx));
 	TRY(verdict_accept(f, v.verdict, v.n_listed, v.bytes));
+	if (manifest) {
+		*manifest = v.manifest;
+		manifest_init(&v.manifest);
+	}
 out:
 	if (err && v.verdict)
 		err = find_fault(f, v.verdict);
@@ -478,5 +482,5 @@ coffer_err
 coffer_verify(struct coffer_ctx *ctx, const char *model, const char *signature, const struct coffer_trust *trust,
 	      const struct coffer_verify_options *options, struct coffer_verdict **verdict_out)
 {
-	return verify_model(ctx_begin(ctx), ctx, model, signature, trust, options, verdict_out);
+	return verify_model(ctx_begin(ctx), ctx, model, signature, trust, options, NULL, verdict_out);
 }

@@ -6,10 +6,14 @@
 #include <coffer/sign.h>
 
 #include "engine/ctx.h"
+#include "sign/manifest.h"
 
-/** verify_model() - coffer_verify() that keeps its fault in @f */
+/**
+ * verify_model() - coffer_verify() that keeps its fault in @f
+ * @manifest: gets what was verified, unless it is NULL; initialised, and empty after a failure
+ */
 coffer_err verify_model(struct fault *f, struct coffer_ctx *ctx, const char *model, const char *signature,
 			const struct coffer_trust *trust, const struct coffer_verify_options *options,
-			struct coffer_verdict **verdict_out);
+			struct manifest *manifest, struct coffer_verdict **verdict_out);
 
 #endif

@@ -76,7 +76,7 @@ both_signatures(void **state)
 	(void)state;
 	make_model();
 	assert_ok(coffer_seal(kit.ctx, "m", "s", kit.keys, &o, &stats));
-	assert_int_equal(stats.n_files, N);
+	assert_int_equal(stats.n_files, N + 1);
 	assert_false(kit_exists("s/.coffer.partial"));
 	assert_sealed("s", 0);
 	/* other recipients, the same signature */
@@ -394,11 +394,12 @@ one_file(void **state)
 	assert_ok(coffer_seal(kit.ctx, "f", "f.coffer", kit.keys, &o, NULL));
 	assert_true(kit_exists("f.sig.coffer"));
 	assert_ok(sign_kit_verify("f.coffer", "f.coffer.sig", NULL));
-	assert_ok(coffer_open(kit.ctx, "f.coffer", "d.f", kit.keys, NULL, NULL));
-	assert_ok(coffer_open(kit.ctx, "f.sig.coffer", "f.sig", kit.keys, NULL, NULL));
-	assert_ok(sign_kit_verify("f", "f.sig", NULL));
+	assert_int_equal(mkdir("back", 0777), 0);
+	assert_ok(coffer_open(kit.ctx, "f.coffer", "back/f", kit.keys, NULL, NULL));
+	assert_ok(sign_kit_verify("back/f", "back/f.sig", NULL));
+	assert_ok(sign_kit_verify("f", "back/f.sig", NULL));
 	kit_flip("f", 4 << 20, 1);
-	assert_refused(sign_kit_verify("f", "f.sig", NULL), COFFER_E_AUTH);
+	assert_refused(sign_kit_verify("f", "back/f.sig", NULL), COFFER_E_AUTH);
 	/* its key block is in it, so another recipient makes another file of it */
 	assert_ok(coffer_rewrap(kit.ctx, "f.coffer", kit.keys, &add));
 	assert_refused(sign_kit_verify("f.coffer", "f.coffer.sig", NULL), COFFER_E_AUTH);
@@ -427,6 +428,7 @@ one_file_over_others(void **state)
 static void
 one_file_in_place(void **state)
 {
+	const struct coffer_open_options back = {.version_1 = 1, .in_place = true};
 	struct coffer_seal_options o = signing();
 
 	(void)state;
@@ -438,9 +440,12 @@ one_file_in_place(void **state)
 	assert_ok(coffer_seal(kit.ctx, "f", NULL, kit.keys, &o, NULL));
 	assert_false(kit_exists("f"));
 	assert_ok(sign_kit_verify("f.coffer", "f.coffer.sig", NULL));
-	assert_ok(coffer_open(kit.ctx, "f.coffer", "f", kit.keys, NULL, NULL));
-	assert_ok(coffer_open(kit.ctx, "f.sig.coffer", "f.sig", kit.keys, NULL, NULL));
+	/* and back */
+	assert_ok(coffer_open(kit.ctx, "f.coffer", NULL, kit.keys, &back, NULL));
 	assert_ok(sign_kit_verify("f", "f.sig", NULL));
+	assert_false(kit_exists("f.coffer"));
+	assert_false(kit_exists("f.sig.coffer"));
+	assert_false(kit_exists("f.coffer.sig"));
 }
 
 /* ---- a file that changes, a run that is stopped ---- */

@@ -1,0 +1,308 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "engine/open_trust.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "base/num.h"
+#include "engine/oms.h"
+#include "engine/verify.h"
+
+coffer_err
+engine_trust_for_model(struct fault *f, struct coffer_ctx *ctx, const char *name, struct coffer_trust **out)
+{
+	coffer_err err = coffer_trust_find(ctx, name, out);
+
+	if (err == COFFER_E_NOTFOUND) {
+		fault_clear(&ctx->fault);
+		return COFFER_OK;
+	}
+	if (err != COFFER_OK && f != &ctx->fault)
+		*f = ctx->fault;
+	return err;
+}
+
+coffer_err
+open_trust_find(struct fault *f, struct open_trust *t, const struct coffer_open_options *options,
+		const struct coffer_model *m)
+{
+	coffer_err err = COFFER_OK;
+
+	t->ctx = m->ctx;
+	manifest_init(&t->inner);
+	t->trust = options->trust;
+	if (t->trust || options->ignore_trust_store)
+		return COFFER_OK;
+	TRY(engine_trust_for_model(f, m->ctx, m->keys.name, &t->found));
+	t->trust = t->found;
+out:
+	return err;
+}
+
+void
+open_trust_end(struct open_trust *t)
+{
+	coffer_trust_free(&t->found);
+	manifest_free(&t->inner);
+	ignore_free(&t->ignore);
+	free(t->sorted);
+	*t = (struct open_trust)OPEN_TRUST_INIT;
+}
+
+/* ---- over the sealed files ---- */
+
+static bool
+lists(const struct manifest *m, const char *path)
+{
+	for (size_t i = 0; i < m->n; i++)
+		if (strcmp(m->resources[i].path, path) == 0)
+			return true;
+	return false;
+}
+
+static int
+compare_paths(const void *a, const void *b)
+{
+	const char *const *x = a, *const *y = b;
+
+	return strcmp(*x, *y);
+}
+
+/* What the signature leaves out would be opened without anybody's word for it. */
+static coffer_err
+check_all_listed(struct fault *f, const struct coffer_model *m, const struct manifest *manifest)
+{
+	const char **paths = calloc(manifest->n + 1, sizeof(*paths));
+	char *sealed = NULL;
+	coffer_err err = COFFER_OK;
+
+	if (!paths)
+		return fault_nomem(f);
+	for (size_t i = 0; i < manifest->n; i++)
+		paths[i] = manifest->resources[i].path;
+	qsort(paths, manifest->n, sizeof(*paths), compare_paths);
+	for (size_t i = 0; i < m->keys.n_files; i++) {
+		const char *key;
+
+		free(sealed);
+		if (asprintf(&sealed, "%s%s", m->keys.files[i].path, SUFFIX) < 0) {
+			sealed = NULL;
+			TRY(fault_nomem(f));
+		}
+		key = sealed;
+		if (!bsearch(&key, paths, manifest->n, sizeof(*paths), compare_paths))
+			TRY(fault_set(f, COFFER_E_FILESET, "the signature of %s does not cover %s", m->shown, sealed));
+	}
+out:
+	free(sealed);
+	free(paths);
+	return err;
+}
+
+coffer_err
+open_trust_outer(struct fault *f, struct open_trust *t, const struct coffer_model *m, const char *signature)
+{
+	struct coffer_verdict *verdict = NULL;
+	struct manifest manifest;
+	char *own = NULL;
+	coffer_err err;
+
+	manifest_init(&manifest);
+	if (!signature)
+		TRY(model_outer_path(f, m->shown, m->directory, &own));
+	err = verify_model(f, t->ctx, m->shown, signature ? signature : own, t->trust, NULL, &manifest, &verdict);
+	if (err == COFFER_E_NOTFOUND && !signature)
+		err = fault_set(f, COFFER_E_POLICY,
+				"%s has no signature %s, and only a model of a publisher who is believed is opened; "
+				"name the signature, or have the publisher sign the sealed model",
+				m->shown, own);
+	TRY(err);
+	if (m->directory)
+		TRY(check_all_listed(f, m, &manifest));
+	ctx_notice(t->ctx, "%s is signed by %s", m->shown, verdict->signer);
+out:
+	coffer_verdict_free(&verdict);
+	manifest_free(&manifest);
+	free(own);
+	return err;
+}
+
+/* ---- over the plain files ---- */
+
+static int
+compare_place(const char *path_a, uint64_t start_a, const char *path_b, uint64_t start_b)
+{
+	int order = strcmp(path_a, path_b);
+
+	return order != 0 ? order : start_a < start_b ? -1 : start_a > start_b;
+}
+
+static int
+compare_resources(const void *a, const void *b)
+{
+	const struct resource *const *x = a, *const *y = b;
+
+	return compare_place((*x)->path, (*x)->start, (*y)->path, (*y)->start);
+}
+
+/* The first resource of @path, of which there are *@n_out; NULL when it is not listed. */
+static const struct resource *const *
+find(const struct open_trust *t, const char *path, size_t *n_out)
+{
+	size_t low = 0, high = t->inner.n;
+
+	while (low < high) {
+		size_t mid = low + (high - low) / 2;
+
+		if (strcmp(t->sorted[mid]->path, path) < 0)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	*n_out = 0;
+	while (low + *n_out < t->inner.n && strcmp(t->sorted[low + *n_out]->path, path) == 0)
+		++*n_out;
+	return *n_out > 0 ? &t->sorted[low] : NULL;
+}
+
+/* A signature of one file may call it «.». */
+static const char *
+listed_name(const struct open_trust *t, const char *path)
+{
+	return t->inner.n > 0 && strcmp(t->sorted[0]->path, ".") == 0 ? "." : path;
+}
+
+static coffer_err
+check_file(struct fault *f, const struct open_trust *t, const struct keyblock_file *file, const char *what)
+{
+	size_t n;
+
+	if (find(t, listed_name(t, file->path), &n) || ignore_covers(&t->ignore, file->path))
+		return COFFER_OK;
+	/* shards do not list empty files */
+	if (t->inner.method == MANIFEST_SHARDS && file->size == 0)
+		return COFFER_OK;
+	return fault_set(f, COFFER_E_FILESET, "%s does not list %s, which the model has", what, file->path);
+}
+
+static coffer_err
+check_set(struct fault *f, const struct open_trust *t, const struct coffer_model *m, const char *what)
+{
+	coffer_err err = COFFER_OK;
+
+	for (size_t i = 0; i < m->keys.n_files; i++)
+		if (!m->directory || strcmp(m->keys.files[i].path, INNER_NAME) != 0)
+			TRY(check_file(f, t, &m->keys.files[i], what));
+	if (!m->directory && lists(&t->inner, "."))
+		goto out;
+	for (size_t i = 0; i < t->inner.n; i++)
+		if (keyblock_find(&m->keys, t->sorted[i]->path) == SIZE_MAX)
+			TRY(fault_set(f, COFFER_E_FILESET, "%s lists %s, which the model does not have", what,
+				      t->sorted[i]->path));
+out:
+	return err;
+}
+
+coffer_err
+open_trust_inner(struct fault *f, struct open_trust *t, const struct coffer_model *m, const char *what,
+		 struct view json)
+{
+	struct signed_by who = {0};
+	coffer_err err;
+
+	TRY(oms_verify(f, t->trust, what, json, &t->inner, &who));
+	t->sorted = calloc(t->inner.n, sizeof(*t->sorted));
+	if (!t->sorted)
+		TRY(fault_nomem(f));
+	for (size_t i = 0; i < t->inner.n; i++)
+		t->sorted[i] = &t->inner.resources[i];
+	qsort(t->sorted, t->inner.n, sizeof(*t->sorted), compare_resources);
+	for (size_t i = 0; i < t->inner.n_ignore_paths; i++)
+		TRY(ignore_add(f, &t->ignore, t->inner.ignore_paths[i]));
+	TRY(check_set(f, t, m, what));
+	t->has_inner = true;
+out:
+	signed_by_free(&who);
+	return err;
+}
+
+coffer_err
+open_trust_hash(struct fault *f, const struct open_trust *t, const char *path, uint64_t size, struct stream_hash *room,
+		struct stream_hash **hash_out)
+{
+	size_t n;
+	coffer_err err;
+
+	*hash_out = NULL;
+	if (!t->has_inner || !find(t, listed_name(t, path), &n))
+		return COFFER_OK;
+	TRY(stream_hash_begin(f, room, t->ctx, t->inner.hash,
+			      t->inner.method == MANIFEST_SHARDS ? t->inner.shard_size : 0, size));
+	*hash_out = room;
+out:
+	return err;
+}
+
+static bool
+is_listed_shard(const struct open_trust *t, const struct resource *r, const struct stream_hash *hash, size_t i)
+{
+	uint64_t start = i * t->inner.shard_size;
+
+	return t->inner.method == MANIFEST_FILES ||
+	       (r->start == start && r->end == num_min(start + t->inner.shard_size, hash->size));
+}
+
+coffer_err
+open_trust_compare(struct fault *f, const struct open_trust *t, const char *path, struct stream_hash *hash)
+{
+	const struct resource *const *listed;
+	size_t n, len = digest_len(t->inner.hash);
+	bool same;
+	coffer_err err;
+
+	if (!hash)
+		return COFFER_OK;
+	TRY(stream_hash_end(f, hash));
+	listed = find(t, listed_name(t, path), &n);
+	same = listed && n == hash->n;
+	for (size_t i = 0; same && i < n; i++)
+		same = is_listed_shard(t, listed[i], hash, i) &&
+		       memcmp(listed[i]->digest, hash->digests + i * len, len) == 0;
+	if (!same)
+		err = fault_set(f, COFFER_E_AUTH,
+				"%s is authentic, but not the file that was signed: whoever sealed it changed it",
+				path);
+out:
+	return err;
+}
+
+coffer_err
+open_trust_plain(struct fault *f, const struct open_trust *t, int fd, const char *shown, const char *path)
+{
+	enum { PIECE = 1 << 20 };
+	struct stream_hash room = {.ctx = NULL}, *hash = NULL;
+	uint8_t *bytes = malloc(PIECE);
+	struct stat st;
+	coffer_err err = COFFER_OK;
+
+	if (!bytes)
+		TRY(fault_nomem(f));
+	if (fstat(fd, &st) != 0)
+		TRY(fault_errno(f, errno, "cannot read %s", shown));
+	TRY(open_trust_hash(f, t, path, (uint64_t)st.st_size, &room, &hash));
+	for (uint64_t off = 0, turn = 0; hash && off < hash->size; off += PIECE, turn++) {
+		size_t len = (size_t)num_min(PIECE, hash->size - off);
+
+		TRY(ctx_check_cancelled(f, t->ctx));
+		TRY(file_read_at(f, fd, shown, bytes, len, off));
+		TRY(stream_hash_take(f, hash, turn, bytes, len));
+	}
+	TRY(open_trust_compare(f, t, path, hash));
+out:
+	stream_hash_free(&room);
+	free(bytes);
+	return err;
+}
