@@ -138,8 +138,9 @@ out:
 static coffer_err
 open_sealed(struct fault *f, struct coffer_ctx *ctx, const char *path, struct coffer_stats *done)
 {
-	/* the caller says whose signature is believed, of the plain files: there is none of the sealed ones */
-	const struct coffer_open_options options = {.version_1 = 1, .in_place = true, .ignore_trust_store = true};
+	/* with a method the caller says whose signature is believed, and it need not be one of the sealed files */
+	const struct coffer_open_options options = {
+		.version_1 = 1, .in_place = true, .ignore_trust_store = common.command->method != 0};
 	struct coffer_keyring *keys = NULL;
 	coffer_err err;
 

@@ -101,6 +101,18 @@ ok coffer encrypt aes-256 --encryption-key aes256.bin .hidden/m
 [ -e .hidden/m/weights.bin.coffer ] || fail "a hidden folder above is no reason to leave it in the clear"
 same m plain
 
+# a name that is bound: what a method says comes before it, and without one it counts
+ok coffer trust add m --public-key other.pub
+ok sign_encrypt
+ok decrypt_verify
+rm m/model.sig
+ok coffer encrypt aes-256 --encryption-key aes256.bin m
+refused POLICY coffer decrypt aes-256 --encryption-key aes256.bin m
+[ -e m/weights.bin.coffer ] || fail "it was opened"
+ok coffer trust remove m
+ok coffer decrypt aes-256 --encryption-key aes256.bin m
+same m plain
+
 # ---- what the Python tool wrote ----
 
 hex() {
