@@ -77,6 +77,7 @@ flip m/weights.bin.coffer 100000
 refused AUTH verify_decrypt
 [ -e m/weights.bin.coffer ] || fail "it was opened"
 flip m/weights.bin.coffer 100000
+refused NOKEY coffer verify+decrypt key --public_key key.pub --encryption-key wrong.bin --signature m/model.sig m
 ok verify_decrypt
 refused FILESET verify_decrypt
 says 'not sealed'
