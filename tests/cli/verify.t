@@ -14,6 +14,7 @@ refused() {
     [ ! -s "$OUT" ] || fail "«$*» has a result"
     shift
     expect_err "$name" "$@" --json
+    prints '"verified":false'
     ! grep -q '"verified":true' "$OUT" || fail "«$* --json» says that it is verified"
     prints '"error":{"name":"'"$name"'"'
     expect_err "$name" "$@" --quiet
