@@ -40,7 +40,7 @@ struct verifying {
 	struct coffer_verify_options opt;
 	struct verdict *verdict;
 	struct sign_model model;
-	struct stat signature;
+	char *signature; /* where it lies in the model; NULL when it does not */
 	struct manifest manifest;
 	size_t *order; /* resources by path, then start */
 	struct listed *listed;
@@ -184,7 +184,7 @@ walk_options(struct verifying *v)
 {
 	return (struct sign_walk_options){
 		.ignore = &v->ignore,
-		.signature = &v->signature,
+		.signature = v->signature,
 		.allow_symlinks = v->opt.allow_symlinks || v->manifest.allow_symlinks,
 		.wanted = wanted,
 		.refused = refused,
@@ -385,13 +385,27 @@ method_of(const struct verifier *verifier)
 }
 
 static coffer_err
+find_place(struct fault *f, struct verifying *v, const char *signature)
+{
+	char *real = realpath(signature, NULL);
+	coffer_err err;
+
+	if (!real)
+		return fault_errno(f, errno, "cannot find the signature %s", signature);
+	err = sign_model_within(f, &v->model, real, &v->signature);
+	free(real);
+	return err;
+}
+
+static coffer_err
 verify_signature(struct fault *f, struct verifying *v, const char *signature)
 {
 	struct buf json = BUF_INIT(LIMIT_BUNDLE);
 	struct signed_by who = {0};
 	coffer_err err;
 
-	TRY(oms_read(f, signature, &json, &v->signature));
+	TRY(oms_read(f, signature, &json, NULL));
+	TRY(find_place(f, v, signature));
 	TRY(oms_verify(f, v->trust, signature, buf_view(&json), &v->manifest, &who));
 	verdict_signed(v->verdict, method_of(v->trust->verifier), &who);
 out:
@@ -438,6 +452,7 @@ end_verifying(struct verifying *v)
 	for (size_t i = 0; v->outcomes && i < v->manifest.n; i++)
 		free(v->outcomes[i].why);
 	free(v->outcomes);
+	free(v->signature);
 	free(v->order);
 	free(v->listed);
 	free(v->which);
