@@ -47,6 +47,7 @@ open_trust_end(struct open_trust *t)
 {
 	coffer_trust_free(&t->found);
 	manifest_free(&t->inner);
+	sign_walk_free(&t->outer);
 	ignore_free(&t->ignore);
 	free(t->sorted);
 	*t = (struct open_trust)OPEN_TRUST_INIT;
@@ -113,7 +114,8 @@ open_trust_outer(struct fault *f, struct open_trust *t, const struct coffer_mode
 	manifest_init(&manifest);
 	if (!signature)
 		TRY(model_outer_path(f, m->shown, m->directory, &own));
-	err = verify_model(f, t->ctx, m->shown, signature ? signature : own, t->trust, NULL, &manifest, &verdict);
+	err = verify_model(f, t->ctx, m->shown, signature ? signature : own, t->trust, NULL, &manifest, &t->outer,
+			   &verdict);
 	if (err == COFFER_E_NOTFOUND && !signature)
 		err = fault_set(f, COFFER_E_POLICY,
 				"%s has no signature %s, and only a model of a publisher who is believed is opened; "
@@ -127,6 +129,35 @@ out:
 	coffer_verdict_free(&verdict);
 	manifest_free(&manifest);
 	free(own);
+	return err;
+}
+
+/* Whoever put it there after it was verified, or before, had it verified in the place of another. */
+coffer_err
+open_trust_unchanged(struct fault *f, const struct open_trust *t, const struct coffer_model *m, size_t index, int fd)
+{
+	const struct sign_file *file = t->outer.files;
+	const char *shown = m->directory ? m->keys.files[index].path : m->shown;
+	char *sealed = NULL;
+	struct stat st;
+	coffer_err err = COFFER_OK;
+
+	if (t->outer.n == 0)
+		return COFFER_OK;
+	if (m->directory) {
+		if (asprintf(&sealed, "%s%s", shown, SUFFIX) < 0)
+			return fault_nomem(f);
+		file = sign_walk_find(&t->outer, sealed);
+		free(sealed);
+	}
+	if (fstat(fd, &st) != 0)
+		TRY(fault_errno(f, errno, "cannot look at %s", shown));
+	if (!file || !sign_file_is(file, &st))
+		err = fault_set(f, COFFER_E_CHANGED,
+				"%s is not the file whose signature was verified: somebody was at work meanwhile; open "
+				"it where nobody else can write",
+				shown);
+out:
 	return err;
 }
 
