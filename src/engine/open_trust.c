@@ -10,6 +10,7 @@
 #include "base/num.h"
 #include "engine/oms.h"
 #include "engine/verify.h"
+#include "sign/trust_store.h"
 
 coffer_err
 engine_trust_for_model(struct fault *f, struct coffer_ctx *ctx, const char *name, struct coffer_trust **out)
@@ -22,6 +23,33 @@ engine_trust_for_model(struct fault *f, struct coffer_ctx *ctx, const char *name
 	}
 	if (err != COFFER_OK && f != &ctx->fault)
 		*f = ctx->fault;
+	return err;
+}
+
+static coffer_err
+count(void *arg, struct fault *f, const struct stored *s)
+{
+	(void)f;
+	(void)s;
+	++*(size_t *)arg;
+	return COFFER_OK;
+}
+
+/* The name is of whoever sealed it: one that is not bound is what he would take who has nobody's signature. */
+static coffer_err
+notice_unbound(struct fault *f, const struct coffer_model *m)
+{
+	static const struct trust_dirs everywhere = {NULL, NULL};
+	size_t n = 0;
+	coffer_err err;
+
+	TRY(trust_store_each(f, &everywhere, count, &n));
+	if (n > 0)
+		ctx_notice(m->ctx,
+			   "%s calls itself %s, which the trust store binds to nobody: no signature is asked for (a "
+			   "binding of * asks always)",
+			   m->shown, m->keys.name);
+out:
 	return err;
 }
 
@@ -38,6 +66,8 @@ open_trust_find(struct fault *f, struct open_trust *t, const struct coffer_open_
 		return COFFER_OK;
 	TRY(engine_trust_for_model(f, m->ctx, m->keys.name, &t->found));
 	t->trust = t->found;
+	if (!t->trust)
+		TRY(notice_unbound(f, m));
 out:
 	return err;
 }

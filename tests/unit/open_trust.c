@@ -542,6 +542,38 @@ one_file_that_is_another(void **state)
 
 /* ---- the trust store ---- */
 
+static bool is_unbound;
+
+static void
+take_unbound(void *user, const char *text)
+{
+	(void)user;
+	is_unbound |= strstr(text, "calls itself other-model, which the trust store binds to nobody") != NULL;
+}
+
+/* Whoever seals a model names it. */
+static void
+a_name_that_is_not(void **state)
+{
+	const struct coffer_trust_options key = {.version_1 = 1, .method = COFFER_METHOD_KEY, .public_key = SIGN_PUB};
+	const struct coffer_seal_options other = {.version_1 = 1, .signer = other_signer, .name = "other-model"};
+
+	(void)state;
+	make_model();
+	assert_ok(coffer_seal(kit.ctx, "m", "s", kit.keys, &other, NULL));
+	coffer_ctx_set_notice(kit.ctx, take_unbound, NULL);
+	assert_ok(open_trusting("s", "back", NULL));
+	assert_false(is_unbound);
+	assert_ok(coffer_trust_add(kit.ctx, "the-model", &key));
+	assert_ok(open_trusting("s", "again", NULL));
+	assert_true(is_unbound);
+	is_unbound = false;
+	assert_ok(coffer_trust_add(kit.ctx, "*", &key));
+	assert_refused(open_trusting("s", "third", NULL), COFFER_E_SIGNATURE);
+	assert_false(is_unbound);
+	coffer_ctx_set_notice(kit.ctx, NULL, NULL);
+}
+
 static void
 a_name_that_is_bound(void **state)
 {
@@ -587,6 +619,7 @@ main(void)
 		TRUST_TEST(one_file),
 		TRUST_TEST(one_file_that_is_another),
 		TRUST_TEST(a_name_that_is_bound),
+		TRUST_TEST(a_name_that_is_not),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
