@@ -443,6 +443,26 @@ a_mark_that_is_none(void **state)
 	assert_true(kit_exists("m/a.coffer"));
 }
 
+/* Which files are left out is signed, but not what is in them; and the signature over the sealed files is not asked any more. */
+static void
+goes_on_with_files_left_out(void **state)
+{
+	static const char *const left_out[] = {"m/c"};
+	const struct coffer_sign_options sign = {.version_1 = 1, .ignore_paths = left_out, .n_ignore_paths = 1};
+	const struct coffer_seal_options seal = {.version_1 = 1, .signer = sign_kit.signer, .sign = &sign};
+	const struct coffer_open_options in_place = {.version_1 = 1, .in_place = true};
+
+	(void)state;
+	make_model();
+	assert_ok(coffer_seal(kit.ctx, "m", "s", kit.keys, &seal, NULL));
+	assert_ok(open_trusting("s", "back", &sign_kit.trust));
+	kit_flip("s/b/big.coffer", 5 << 20, 1);
+	assert_refused(coffer_open(kit.ctx, "s", NULL, kit.keys, &in_place, NULL), COFFER_E_AUTH);
+	kit_flip("s/b/big.coffer", 5 << 20, 1);
+	assert_refused(open_trusting("s", NULL, &sign_kit.trust), COFFER_E_FILESET);
+	assert_true(kit_exists("s/b/big.coffer"));
+}
+
 static void
 goes_on_without_an_inner_one(void **state)
 {
@@ -614,6 +634,7 @@ main(void)
 		TRUST_TEST(a_file_that_goes_before),
 		TRUST_TEST(goes_on_in_place),
 		TRUST_TEST(a_mark_that_is_none),
+		TRUST_TEST(goes_on_with_files_left_out),
 		TRUST_TEST(goes_on_without_an_inner_one),
 		TRUST_TEST(goes_on_into_a_folder),
 		TRUST_TEST(one_file),
