@@ -468,7 +468,7 @@ end_verifying(struct verifying *v)
 coffer_err
 verify_model(struct fault *f, struct coffer_ctx *ctx, const char *model, const char *signature,
 	     const struct coffer_trust *trust, const struct coffer_verify_options *options, struct manifest *manifest,
-	     struct coffer_verdict **verdict_out)
+	     struct sign_walk *walk, struct coffer_verdict **verdict_out)
 {
 	struct verifying v = {.ctx = ctx, .trust = trust, .opt = {.version_1 = 1}, .model = SIGN_MODEL_INIT};
 	coffer_err err;
@@ -489,6 +489,10 @@ verify_model(struct fault *f, struct coffer_ctx *ctx, const char *model, const c
 		*manifest = v.manifest;
 		manifest_init(&v.manifest);
 	}
+	if (walk) {
+		*walk = v.walk;
+		v.walk = (struct sign_walk){0};
+	}
 out:
 	if (err && v.verdict)
 		err = find_fault(f, v.verdict);
@@ -500,5 +504,5 @@ coffer_err
 coffer_verify(struct coffer_ctx *ctx, const char *model, const char *signature, const struct coffer_trust *trust,
 	      const struct coffer_verify_options *options, struct coffer_verdict **verdict_out)
 {
-	return verify_model(ctx_begin(ctx), ctx, model, signature, trust, options, NULL, verdict_out);
+	return verify_model(ctx_begin(ctx), ctx, model, signature, trust, options, NULL, NULL, verdict_out);
 }
