@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <fnmatch.h>
 #include <linux/openat2.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -167,6 +168,27 @@ path_base(const char *path)
 	const char *slash = strrchr(path, '/');
 
 	return slash ? slash + 1 : path;
+}
+
+bool
+path_escape(const char *text, char *out, size_t cap)
+{
+	static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.";
+	size_t len = 0;
+
+	out[0] = '\0';
+	for (const char *c = text; *c; c++) {
+		bool is_plain = strchr(plain, *c) && (c > text || *c != '.');
+		size_t need = is_plain ? 1 : 3;
+
+		if (need >= cap - len) {
+			out[0] = '\0';
+			return false;
+		}
+		(void)snprintf(out + len, cap - len, is_plain ? "%c" : "%%%02X", (unsigned char)*c);
+		len += need;
+	}
+	return true;
 }
 
 bool

@@ -27,6 +27,13 @@ bool path_is_hidden(const char *path);
 /** path_base() - the part of @path after its last slash */
 const char *path_base(const char *path);
 
+/**
+ * path_escape() - @text as the name of one file: all but letters, digits and -._ as %XX, and a dot in front, too
+ *
+ * Return: false, with @out empty, when that and a NUL are more than @cap bytes.
+ */
+bool path_escape(const char *text, char *out, size_t cap);
+
 /** path_matches() - whether shell pattern @pattern matches @path, or its last part when the pattern has no slash */
 bool path_matches(const char *pattern, const char *path);
 

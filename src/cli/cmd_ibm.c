@@ -14,6 +14,7 @@
 #include "cli/sign_run.h"
 #include "cli/stats_text.h"
 #include "cli/term.h"
+#include "cli/verdict_text.h"
 
 static const char *encryption_key;
 static bool no_bar;
@@ -137,7 +138,9 @@ out:
 static coffer_err
 open_sealed(struct fault *f, struct coffer_ctx *ctx, const char *path, struct coffer_stats *done)
 {
-	const struct coffer_open_options options = {.version_1 = 1, .in_place = true};
+	/* with a method the caller says whose signature is believed, and it need not be one of the sealed files */
+	const struct coffer_open_options options = {
+		.version_1 = 1, .in_place = true, .ignore_trust_store = common.command->method != 0};
 	struct coffer_keyring *keys = NULL;
 	coffer_err err;
 
@@ -243,7 +246,7 @@ run_decrypt_verify(struct fault *f, struct coffer_ctx *ctx, const struct words *
 out:
 	coffer_trust_free(&trust);
 	free(model);
-	return err;
+	return verdict_early(f, err, operands->v[0]);
 }
 
 /* ---- encrypt, then sign; verify, then decrypt ---- */
@@ -286,9 +289,11 @@ out:
 	return err;
 }
 
+/* That it is verified is said last, when the rest is done, too. */
 static coffer_err
 run_verify_decrypt(struct fault *f, struct coffer_ctx *ctx, const struct words *operands)
 {
+	struct coffer_verdict *verdict = NULL;
 	struct coffer_trust *trust = NULL;
 	struct coffer_stats done = {0};
 	char *closed = NULL;
@@ -297,15 +302,17 @@ run_verify_decrypt(struct fault *f, struct coffer_ctx *ctx, const struct words *
 	TRY(prepare(f, ctx));
 	TRY(signing_trust(f, ctx, common.command->method, &trust));
 	TRY(find_closed(f, operands->v[0], &closed));
-	err = verify_run(f, ctx, closed, trust);
+	err = verify_only(f, ctx, closed, trust, &verdict);
 	if (err && !signing_is_sealed(closed))
 		term_warn("%s is not sealed: coffer verify is for models that are open", closed);
-	TRY(err);
-	TRY(decrypt(f, ctx, closed, &done));
+	if (!err)
+		err = decrypt(f, ctx, closed, &done);
+	err = verdict_end(f, err, verdict, closed);
 out:
+	coffer_verdict_free(&verdict);
 	coffer_trust_free(&trust);
 	free(closed);
-	return err;
+	return verdict_early(f, err, operands->v[0]);
 }
 
 /* ---- no signature ---- */

@@ -10,10 +10,12 @@
 #include "cli/args.h"
 #include "cli/library.h"
 #include "cli/out.h"
+#include "cli/sign_options.h"
 #include "cli/stats_text.h"
 #include "cli/term.h"
 
 static const char *file_path, *range_text, *tensor_name;
+static bool no_trust_store;
 
 static const struct option options[] = {
 	OPTION_OUT("OUT",
@@ -40,9 +42,31 @@ static const struct option options[] = {
 	OPTION_END,
 };
 
+static const struct option trust_options[] = {
+	{.name = "verify-key",
+	 .value = "FILE",
+	 .text = &signing.public_key,
+	 .hint = HINT_FILE,
+	 .help = "open only what the owner of this public key (PEM) has signed"},
+	OPTION_CERTIFICATE_CHAIN("or who has a certificate for signing code that leads to these roots (PEM); may be "
+				 "repeated"),
+	OPTION_IDENTITY,
+	OPTION_IDENTITY_PROVIDER(HELP_PROVIDER),
+	OPTION_TRUSTED_ROOT,
+	OPTION_TRUST_CONFIG,
+	OPTION_TSA_CHAIN,
+	OPTION_VERIFY_AT,
+	OPTION_SIGNATURE("the signature of the sealed files; the default is coffer.sig in SEALED, or SEALED.sig"),
+	{.name = "no-trust-store",
+	 .flag = &no_trust_store,
+	 .help = "do not ask the trust store who must have signed the model"},
+	OPTION_END,
+};
+
 static const struct example examples[] = {
 	{"open a folder with a key of the keyring", "coffer open llama.sealed -o llama"},
 	{"one file: makes model.safetensors", "coffer open model.safetensors.coffer --kek file:model.key"},
+	{"only when its publisher has signed it", "coffer open llama.sealed -o llama --verify-key publisher.pub"},
 	{"one file of a folder, to a pipe", "coffer open llama.sealed --file config.json -o - | jq .model_type"},
 	{"one tensor", "coffer open llama.sealed --tensor lm_head.weight -o lm_head.bin"},
 	{"the first 4 KiB of a file", "coffer open model.gguf.coffer --range 0:4K | xxd"},
@@ -82,6 +106,11 @@ refuse_with_part(struct fault *f)
 			f, COFFER_E_USAGE,
 			"--in-place, --dry-run, --include and --exclude are for whole models and do not go with a "
 			"part of one; leave them out");
+	if (signing.signature || signing.public_key || signing.chain.n || signing.identity || signing.identity_provider)
+		return fault_set(f, COFFER_E_USAGE,
+				 "a signature is of a whole model: verify it first («coffer verify»), then open the "
+				 "part without "
+				 "--verify-key, --certificate-chain and --identity");
 	if (common.json)
 		return fault_set(f, COFFER_E_USAGE, "--json has nothing to say about a part of a model; leave it out");
 	return COFFER_OK;
@@ -117,6 +146,28 @@ find_file(struct fault *f, struct coffer_model *model, size_t *index_out)
 		return fault_set(f, COFFER_E_NOTFOUND, "the model has no file %s; «coffer inspect» lists them",
 				 file_path);
 	return COFFER_OK;
+}
+
+/* A part cannot be held against a signature, so whoever wants one of a bound model says so. */
+static coffer_err
+refuse_bound(struct fault *f, struct coffer_ctx *ctx, const char *model_name)
+{
+	struct coffer_trust *trust = NULL;
+	coffer_err err;
+
+	if (no_trust_store)
+		return COFFER_OK;
+	err = coffer_trust_find(ctx, model_name, &trust);
+	coffer_trust_free(&trust);
+	if (err == COFFER_E_NOTFOUND)
+		return COFFER_OK;
+	if (err)
+		return library_fault(f, ctx, err);
+	return fault_set(
+		f, COFFER_E_POLICY,
+		"the trust store says whose %s must be, and a signature is of all of it, not of a part; open it whole, "
+		"or use «coffer verify» and then --no-trust-store",
+		model_name);
 }
 
 static coffer_err
@@ -220,6 +271,7 @@ open_part(struct fault *f, struct coffer_ctx *ctx, const char *in)
 	}
 	TRY(library_keys_to_open(f, ctx, &keys));
 	TRY(library_fault(f, ctx, coffer_model_open(ctx, in, keys, &model)));
+	TRY(refuse_bound(f, ctx, coffer_model_name(model)));
 	TRY(tensor_name ? find_tensor(f, ctx, model, &part) : find_file(f, model, &part.file));
 	TRY(library_fault(f, ctx, coffer_file_open(ctx, model, part.file, &file)));
 	TRY(measure(f, file, &part));
@@ -261,10 +313,30 @@ choose_out(struct fault *f, const char *in, char **out_out)
 	return *out_out ? COFFER_OK : fault_nomem(f);
 }
 
+/* NULL when no option says whose signature is wanted. */
+static coffer_err
+open_trust(struct fault *f, struct coffer_ctx *ctx, struct coffer_trust **trust_out)
+{
+	enum coffer_method method;
+	bool is_given;
+	coffer_err err;
+
+	TRY(signing_method(f, &method, &is_given));
+	if (is_given)
+		TRY(signing_trust(f, ctx, method, trust_out));
+	else if (signing.signature)
+		TRY(fault_set(
+			f, COFFER_E_USAGE,
+			"--signature alone does not say whose it must be; add --verify-key, --certificate-chain or "
+			"--identity"));
+out:
+	return err;
+}
+
 static coffer_err
 open_whole(struct fault *f, struct coffer_ctx *ctx, const char *in)
 {
-	const struct coffer_open_options opt = {
+	struct coffer_open_options opt = {
 		.version_1 = 1,
 		.include = common.includes.v,
 		.n_include = common.includes.n,
@@ -273,18 +345,27 @@ open_whole(struct fault *f, struct coffer_ctx *ctx, const char *in)
 		.in_place = common.in_place,
 		.force = common.force,
 		.dry_run = common.dry_run,
+		.signature = signing.signature,
+		.ignore_trust_store = no_trust_store,
 	};
+	struct coffer_trust *trust = NULL;
 	struct coffer_keyring *keys = NULL;
 	struct coffer_stats stats = {0};
 	char *out_path = NULL;
 	coffer_err err;
 
 	TRY(choose_out(f, in, &out_path));
+	TRY(open_trust(f, ctx, &trust));
+	opt.trust = trust;
 	TRY(library_keys_to_open(f, ctx, &keys));
 	TRY(library_fault(f, ctx, coffer_open(ctx, in, out_path, keys, &opt, &stats)));
-	stats_say(common.dry_run ? "dry run, nothing written: would open" : "opened", &stats, out_path ? out_path : in);
+	stats_say(common.dry_run ? "dry run, nothing written: would open"
+		  : trust	 ? "signatures hold; opened"
+				 : "opened",
+		  &stats, out_path ? out_path : in);
 	TRY(stats_print(f, &stats, out_path ? out_path : in));
 out:
+	coffer_trust_free(&trust);
 	coffer_keyring_free(&keys);
 	free(out_path);
 	return err;
@@ -307,13 +388,19 @@ const struct command cmd_open = {
 	.min = 1,
 	.max = 1,
 	.hint = HINT_FILE,
-	.about = "Opens the sealed model SEALED into plain files. Every byte is verified before it is written, a file "
-		 "appears "
-		 "under its name only when it is whole, and a missing, extra or changed file is refused.\n\n"
-		 "With --range, --tensor or -o - only the records that are needed are read. On standard output a "
-		 "failure can come "
-		 "after bytes that are good; look at the exit code before using them.",
+	.about =
+		"Opens the sealed model SEALED into plain files. Every byte is verified before it is written, a file "
+		"appears "
+		"under its name only when it is whole, and a missing, extra or changed file is refused.\n\n"
+		"With --range, --tensor or -o - only the records that are needed are read. On standard output a "
+		"failure can come "
+		"after bytes that are good; look at the exit code before using them.\n\n"
+		"Whose signature must be there is said by --verify-key, --certificate-chain or --identity, and without "
+		"them by the trust store, where it knows the model's name. Then nothing is opened before the signature "
+		"of "
+		"the sealed files holds, and the files are compared with the one that was sealed with them.",
 	.options = options,
+	.shared = trust_options,
 	.examples = examples,
 	.run = run,
 	.library = true,

@@ -36,7 +36,7 @@ run_method(struct fault *f, struct coffer_ctx *ctx, const struct words *operands
 	TRY(verify_run(f, ctx, operands->v[0], trust));
 out:
 	coffer_trust_free(&trust);
-	return err;
+	return verdict_early(f, err, operands->v[0]);
 }
 
 #define VERIFIES_MODEL .operands = "MODEL", .min = 1, .max = 1, .hint = HINT_FILE, .shared = shared, .library = true
@@ -113,7 +113,7 @@ run_any(struct fault *f, struct coffer_ctx *ctx, const struct words *operands)
 	TRY(verify_run(f, ctx, operands->v[0], trust));
 out:
 	coffer_trust_free(&trust);
-	return err;
+	return verdict_early(f, err, operands->v[0]);
 }
 
 static const struct option any_options[] = {
@@ -169,7 +169,7 @@ run_detached(struct fault *f, struct coffer_ctx *ctx, const struct words *operan
 	err = verdict_end_file(f, err, operands->v[0], "the key that was given");
 out:
 	free(signature);
-	return err;
+	return verdict_early(f, err, operands->v[0]);
 }
 
 static const struct option detached_options[] = {
@@ -205,7 +205,7 @@ run_hmac(struct fault *f, struct coffer_ctx *ctx, const struct words *operands)
 	err = verdict_end_file(f, err, operands->v[0], "somebody who has the key");
 out:
 	free(tag);
-	return err;
+	return verdict_early(f, err, operands->v[0]);
 }
 
 static const struct option hmac_options[] = {

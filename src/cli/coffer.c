@@ -177,6 +177,17 @@ out:
 	return err;
 }
 
+/* Behind «--log-level LEVEL», which scripts of model_signing have in front of the command.  What coffer says does not depend on it. */
+static char **
+skip_log_level(char **argv)
+{
+	if (!*argv || (strncmp(*argv, "--log-level", 11) != 0 && strncmp(*argv, "--log_level", 11) != 0))
+		return argv;
+	if ((*argv)[11] == '=')
+		return argv + 1;
+	return (*argv)[11] == '\0' && argv[1] ? argv + 2 : argv;
+}
+
 /* «coffer --version» and «coffer --help» are what everybody tries first */
 static void
 translate(char **argv)
@@ -196,6 +207,7 @@ run_line(struct fault *f, char **argv)
 	struct words operands = {0};
 	coffer_err err;
 
+	argv = skip_log_level(argv);
 	translate(argv);
 	TRY(choose(f, &argv, &command));
 	if (!command) {

@@ -158,18 +158,28 @@ out:
 /* ---- verify ---- */
 
 coffer_err
-verify_run(struct fault *f, struct coffer_ctx *ctx, const char *model, const struct coffer_trust *trust)
+verify_only(struct fault *f, struct coffer_ctx *ctx, const char *model, const struct coffer_trust *trust,
+	    struct coffer_verdict **verdict_out)
 {
 	const struct coffer_verify_options options = signing_verify_options();
-	struct coffer_verdict *verdict = NULL;
 	char *signature = NULL;
 	coffer_err err;
 
+	*verdict_out = NULL;
 	TRY(signing_path(f, model, SIGNATURE_READ, &signature));
-	err = library_fault(f, ctx, coffer_verify(ctx, model, signature, trust, &options, &verdict));
-	err = verdict_end(f, err, verdict, model);
+	TRY(library_fault(f, ctx, coffer_verify(ctx, model, signature, trust, &options, verdict_out)));
 out:
-	coffer_verdict_free(&verdict);
 	free(signature);
+	return err;
+}
+
+coffer_err
+verify_run(struct fault *f, struct coffer_ctx *ctx, const char *model, const struct coffer_trust *trust)
+{
+	struct coffer_verdict *verdict = NULL;
+	coffer_err err = verify_only(f, ctx, model, trust, &verdict);
+
+	err = verdict_end(f, err, verdict, model);
+	coffer_verdict_free(&verdict);
 	return err;
 }

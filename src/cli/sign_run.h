@@ -15,6 +15,10 @@ coffer_err sign_run(struct fault *f, struct coffer_ctx *ctx, const char *model, 
 /** trust_by_name() - whom the trust store binds --name, or the name of @model, to; free it with coffer_trust_free() */
 coffer_err trust_by_name(struct fault *f, struct coffer_ctx *ctx, const char *model, struct coffer_trust **trust_out);
 
+/** verify_only() - verify @model by the options and say nothing; *@verdict_out is for verdict_end(), then coffer_verdict_free() */
+coffer_err verify_only(struct fault *f, struct coffer_ctx *ctx, const char *model, const struct coffer_trust *trust,
+		       struct coffer_verdict **verdict_out);
+
 /** verify_run() - verify @model by the options and end with its verdict (verdict_text.h) */
 coffer_err verify_run(struct fault *f, struct coffer_ctx *ctx, const char *model, const struct coffer_trust *trust);
 

@@ -241,3 +241,9 @@ verdict_end_file(struct fault *f, coffer_err err, const char *file, const char *
 	say_verified(file, by);
 	return COFFER_OK;
 }
+
+coffer_err
+verdict_early(struct fault *f, coffer_err err, const char *what)
+{
+	return err && !out_json_is_written() ? fail(f, err, NULL, what) : err;
+}

@@ -23,4 +23,7 @@ coffer_err verdict_end(struct fault *f, coffer_err err, const struct coffer_verd
 /** verdict_end_file() - the same for a plain signature or tag of @file, which has no verdict but @err */
 coffer_err verdict_end_file(struct fault *f, coffer_err err, const char *file, const char *by);
 
+/** verdict_early() - end with @err, which may have come before there was a verdict: --json says then, too, that nothing is verified */
+coffer_err verdict_early(struct fault *f, coffer_err err, const char *what);
+
 #endif

@@ -90,7 +90,7 @@ choose_files(struct fault *f, struct open_run *r)
 /* ---- one file ---- */
 
 static coffer_err
-open_into(struct fault *f, struct open_run *r, struct sealed *s, struct newfile *n, struct pool_worker *w)
+open_into(struct fault *f, struct open_run *r, size_t index, struct sealed *s, struct newfile *n, struct pool_worker *w)
 {
 	const struct output out = {.fd = n->fd, .shown = n->shown};
 	struct transfer t = {.sealed = s, .out = &out, .progress = &r->progress};
@@ -102,6 +102,7 @@ open_into(struct fault *f, struct open_run *r, struct sealed *s, struct newfile 
 		return fault_errno(f, errno, "cannot write %s", n->shown);
 	TRY(open_trust_hash(f, &r->trust, s->head.path, s->head.size, &room, &t.hash));
 	TRY(transfer_file(f, r->ctx, &t, w));
+	TRY(open_trust_unchanged(f, &r->trust, r->model, index, s->in.fd));
 	TRY(open_trust_compare(f, &r->trust, s->head.path, t.hash));
 out:
 	stream_hash_free(&room);
@@ -208,7 +209,7 @@ write_single(struct fault *f, struct open_run *r, struct sealed *s, const char *
 	TRY(newfile_open(f, &n, out, s->in.mode, r->opt.force || again));
 	if (r->opt.dry_run)
 		goto out;
-	TRY(open_into(f, r, s, &n, NULL));
+	TRY(open_into(f, r, 0, s, &n, NULL));
 	TRY(ctx_check_cancelled(f, r->ctx));
 	if (again && !r->opt.force)
 		TRY(check_same_bytes(f, &n, out, s->head.size));
@@ -439,7 +440,7 @@ write_plain(struct fault *f, struct open_run *r, size_t index, int dirfd, struct
 	TRY(model_sealed(f, r->model, index, &s, &shown));
 	TRY(newfile_open_at(f, &n, dirfd, path_base(file->path), plain, s.in.mode,
 			    r->opt.force || r->resuming || r->replacing));
-	TRY(open_into(f, r, &s, &n, w));
+	TRY(open_into(f, r, index, &s, &n, w));
 	TRY(newfile_commit(f, &n));
 out:
 	newfile_abort(&n);

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/enc.h"
 #include "base/file.h"
@@ -81,15 +82,17 @@ look_at_place(struct fault *f, struct sign_run *r, const char *path, bool within
 {
 	struct buf json = BUF_INIT(LIMIT_BUNDLE);
 	coffer_err err = COFFER_OK;
+	bool is_signature;
+	struct stat st;
 
-	if (stat(path, &r->signature) != 0)
+	if (stat(path, &st) != 0)
 		return COFFER_OK;
 	if (!r->opt.force)
 		return fault_set(f, COFFER_E_EXISTS, "%s exists; --force replaces it", path);
-	r->has_signature = S_ISREG(r->signature.st_mode) && r->signature.st_size <= (off_t)LIMIT_BUNDLE &&
-			   file_slurp(NULL, path, LIMIT_BUNDLE, &json, NULL) == COFFER_OK &&
-			   oms_is_signature(buf_view(&json));
-	if (within && !r->has_signature)
+	is_signature = S_ISREG(st.st_mode) && st.st_size <= (off_t)LIMIT_BUNDLE &&
+		       file_slurp(NULL, path, LIMIT_BUNDLE, &json, NULL) == COFFER_OK &&
+		       oms_is_signature(buf_view(&json));
+	if (within && !is_signature)
 		err = fault_set(f, COFFER_E_EXISTS,
 				"%s is a file of the model and no signature; name another file for the signature",
 				path);
@@ -229,7 +232,6 @@ list_files(struct fault *f, struct sign_run *r)
 {
 	const struct sign_walk_options options = {
 		.ignore = &r->ignore,
-		.signature = r->has_signature ? &r->signature : NULL,
 		.allow_symlinks = r->opt.allow_symlinks,
 	};
 	coffer_err err;

@@ -19,8 +19,6 @@ struct sign_run {
 	bool sealing; /* it is being sealed: the mark of that goes when the signature is there */
 	struct sign_model model;
 	struct ignore ignore;
-	bool has_signature;    /* there is an older signature file, */
-	struct stat signature; /* this one, which is no part of the model */
 	struct sign_walk walk;
 	struct manifest manifest;
 	bool *reused;	   /* for each resource: its hash came from the older signature; NULL = none did */

@@ -220,7 +220,7 @@ static coffer_err
 visit(void *arg, struct fault *f, const struct tree_entry *e)
 {
 	struct walking *w = arg;
-	const struct stat *signature = w->options->signature;
+	const char *signature = w->options->signature;
 	const char *why_not = NULL;
 	struct stat st;
 	coffer_err err = COFFER_OK;
@@ -232,7 +232,8 @@ visit(void *arg, struct fault *f, const struct tree_entry *e)
 			return COFFER_OK;
 		TRY(fault_errno(f, errno, "cannot read %s/%s", w->shown, e->path));
 	}
-	if (signature && st.st_dev == signature->st_dev && st.st_ino == signature->st_ino && !is_wanted(w, e->path))
+	/* under this name alone: under others, as a hard link gives, whoever loads the model would take it for a file of it */
+	if (signature && strcmp(e->path, signature) == 0 && S_ISREG(st.st_mode) && !is_wanted(w, e->path))
 		return COFFER_OK;
 	if (!text_check(e->path, strlen(e->path)) && !is_wanted(w, e->path))
 		return refuse_name(f, w, e->path);

@@ -33,9 +33,9 @@ struct sign_walk {
 
 /** struct sign_walk_options - what to look for; zeroed: everything, and the first thing that cannot be signed is an error */
 struct sign_walk_options {
-	const struct ignore *ignore;  /* left out; may be NULL */
-	const struct stat *signature; /* the signature file, which is never part of the model; may be NULL */
-	bool allow_symlinks;	      /* a link to a file within the model is listed as that file */
+	const struct ignore *ignore; /* left out; may be NULL */
+	const char *signature;	     /* the path of the signature file, which is never part of the model; may be NULL */
+	bool allow_symlinks;	     /* a link to a file within the model is listed as that file */
 
 	/* wanted: whether @path, or something below it, is listed whatever @ignore and @signature say; may be NULL */
 	bool (*wanted)(void *arg, const char *path);

@@ -12,6 +12,7 @@
 #include "base/file.h"
 #include "base/home.h"
 #include "base/limits.h"
+#include "base/path.h"
 #include "data/doc.h"
 #include "engine/ctx.h"
 #include "net/http.h"
@@ -277,20 +278,12 @@ out:
 static coffer_err
 find_folder(struct fault *f, struct update *u)
 {
-	static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.";
-	struct buf name = BUF_INIT(FOLDER_NAME_MAX);
-	coffer_err err = buf_str(NULL, &name, "tuf/");
+	char name[FOLDER_NAME_MAX + 1], below[sizeof("tuf/") + FOLDER_NAME_MAX];
 
-	for (const char *c = u->mirror; *c && err == COFFER_OK; c++)
-		err = buf_printf(NULL, &name, strchr(plain, *c) ? "%c" : "%%%02X", (unsigned char)*c);
-	if (err == COFFER_OK)
-		err = buf_add(NULL, &name, "", 1);
-	if (err == COFFER_OK)
-		err = home_path(f, HOME_DATA, (const char *)name.p, &u->dir);
-	else
-		err = fault_set(f, COFFER_E_USAGE, "the address of the mirror is too long for the name of a folder");
-	buf_free(&name);
-	return err;
+	if (!path_escape(u->mirror, name, sizeof(name)))
+		return fault_set(f, COFFER_E_USAGE, "the address of the mirror is too long for the name of a folder");
+	(void)snprintf(below, sizeof(below), "tuf/%s", name);
+	return home_path(f, HOME_DATA, below, &u->dir);
 }
 
 static coffer_err

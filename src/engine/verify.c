@@ -40,8 +40,7 @@ struct verifying {
 	struct coffer_verify_options opt;
 	struct verdict *verdict;
 	struct sign_model model;
-	struct stat signature;
-	char *signature_path; /* relative to the model; NULL when it is outside */
+	char *signature; /* where it lies in the model; NULL when it does not */
 	struct manifest manifest;
 	size_t *order; /* resources by path, then start */
 	struct listed *listed;
@@ -168,7 +167,7 @@ ignored(void *arg, struct fault *f, const char *path)
 	struct verifying *v = arg;
 
 	/* the signature names itself among what it leaves out; nobody would miss it */
-	if (v->signature_path && strcmp(v->signature_path, path) == 0)
+	if (v->signature && strcmp(v->signature, path) == 0)
 		return COFFER_OK;
 	return verdict_find(f, v->verdict, COFFER_FOUND_IGNORED, path,
 			    "is left out, as the signature or the caller says");
@@ -188,7 +187,7 @@ walk_options(struct verifying *v)
 {
 	return (struct sign_walk_options){
 		.ignore = &v->ignore,
-		.signature = &v->signature,
+		.signature = v->signature,
 		.allow_symlinks = v->opt.allow_symlinks || v->manifest.allow_symlinks,
 		.wanted = wanted,
 		.refused = refused,
@@ -389,14 +388,27 @@ method_of(const struct verifier *verifier)
 }
 
 static coffer_err
+find_place(struct fault *f, struct verifying *v, const char *signature)
+{
+	char *real = realpath(signature, NULL);
+	coffer_err err;
+
+	if (!real)
+		return fault_errno(f, errno, "cannot find the signature %s", signature);
+	err = sign_model_within(f, &v->model, real, &v->signature);
+	free(real);
+	return err;
+}
+
+static coffer_err
 verify_signature(struct fault *f, struct verifying *v, const char *signature)
 {
 	struct buf json = BUF_INIT(LIMIT_BUNDLE);
 	struct signed_by who = {0};
 	coffer_err err;
 
-	TRY(oms_read(f, signature, &json, &v->signature));
-	TRY(sign_model_within(f, &v->model, signature, &v->signature_path));
+	TRY(oms_read(f, signature, &json, NULL));
+	TRY(find_place(f, v, signature));
 	TRY(oms_verify(f, v->trust, signature, buf_view(&json), &v->manifest, &who));
 	verdict_signed(v->verdict, method_of(v->trust->verifier), &who);
 out:
@@ -443,7 +455,7 @@ end_verifying(struct verifying *v)
 	for (size_t i = 0; v->outcomes && i < v->manifest.n; i++)
 		free(v->outcomes[i].why);
 	free(v->outcomes);
-	free(v->signature_path);
+	free(v->signature);
 	free(v->order);
 	free(v->listed);
 	free(v->which);
@@ -456,7 +468,7 @@ end_verifying(struct verifying *v)
 coffer_err
 verify_model(struct fault *f, struct coffer_ctx *ctx, const char *model, const char *signature,
 	     const struct coffer_trust *trust, const struct coffer_verify_options *options, struct manifest *manifest,
-	     struct coffer_verdict **verdict_out)
+	     struct sign_walk *walk, struct coffer_verdict **verdict_out)
 {
 	struct verifying v = {.ctx = ctx, .trust = trust, .opt = {.version_1 = 1}, .model = SIGN_MODEL_INIT};
 	coffer_err err;
@@ -477,6 +489,10 @@ verify_model(struct fault *f, struct coffer_ctx *ctx, const char *model, const c
 		*manifest = v.manifest;
 		manifest_init(&v.manifest);
 	}
+	if (walk) {
+		*walk = v.walk;
+		v.walk = (struct sign_walk){0};
+	}
 out:
 	if (err && v.verdict)
 		err = find_fault(f, v.verdict);
@@ -488,5 +504,5 @@ coffer_err
 coffer_verify(struct coffer_ctx *ctx, const char *model, const char *signature, const struct coffer_trust *trust,
 	      const struct coffer_verify_options *options, struct coffer_verdict **verdict_out)
 {
-	return verify_model(ctx_begin(ctx), ctx, model, signature, trust, options, NULL, verdict_out);
+	return verify_model(ctx_begin(ctx), ctx, model, signature, trust, options, NULL, NULL, verdict_out);
 }

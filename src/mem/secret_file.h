@@ -8,7 +8,7 @@
 /**
  * secret_from_file() - what the file @path holds, without white space around it
  * @what: what it is, for messages
- * @max: bytes, at most
+ * @max: bytes of the file, at most
  * @out: SECRET_INIT or freed; gets it
  *
  * The file may be a pipe.  COFFER_E_KEY when it is empty or too long; COFFER_E_NOTFOUND, COFFER_E_PERM, COFFER_E_IO.

@@ -21,19 +21,25 @@ find_subject(struct fault *f, const struct bundle *b, struct tlog_subject *s)
 	struct pubkey *key = NULL;
 	coffer_err err;
 
-	*s = (struct tlog_subject){.content = BUNDLE_DSSE,
+	*s = (struct tlog_subject){.content = b->content,
 				   .payload = buf_view(&b->payload),
 				   .signature = buf_view(&b->signature),
 				   .cert = b->certs.v[0]};
 	TRY(cert_public(f, s->cert, &key));
 	s->digest_kind = pkey_digest(pubkey_kind(key));
-	TRY(dsse_digest(f, s->digest_kind, b->payload_type, s->payload, s->digest));
+	if (b->content == BUNDLE_DSSE)
+		TRY(dsse_digest(f, s->digest_kind, b->payload_type, s->payload, s->digest));
+	else if (b->has_digest && b->digest_kind == s->digest_kind)
+		memcpy(s->digest, b->digest, sizeof(s->digest));
+	else
+		err = fault_set(f, COFFER_E_USAGE, "a message to be logged must come with its %s",
+				digest_name(s->digest_kind));
 out:
 	pubkey_free(&key);
 	return err;
 }
 
-/* ---- version 1: the envelope as text, the certificate as base64 of its PEM ---- */
+/* ---- version 1: an envelope as text or the hash of a message; the certificate as base64 of its PEM ---- */
 
 /* RFC 7468: lines of 64 characters */
 static coffer_err
@@ -55,32 +61,62 @@ out:
 	return err;
 }
 
-static struct doc *
-list_of(struct doc *one)
+static const char *
+kind_v1(enum bundle_content content)
 {
-	return doc_add(doc_array(), one);
+	return content == BUNDLE_DSSE ? "dsse" : "hashedrekord";
 }
 
+/* dsse 0.0.1 */
 static coffer_err
-request_v1(struct fault *f, const struct bundle *b, struct doc **out)
+spec_of_envelope(struct fault *f, const struct bundle *b, const struct buf *pem, struct doc **out)
 {
-	struct buf envelope = BUF_INIT(LIMIT_BUNDLE), pem = BUF_INIT(2 * LIMIT_CERT);
+	struct buf envelope = BUF_INIT(LIMIT_BUNDLE);
 	struct doc *content;
 	coffer_err err;
 
-	*out = NULL;
 	TRY(dsse_write(f, b, &envelope));
 	TRY(buf_add(f, &envelope, "", 1));
-	TRY(write_pem(f, cert_der(b->certs.v[0]), &pem));
 	content = doc_set(doc_object(), "envelope", doc_new_text((const char *)envelope.p));
-	content = doc_set(content, "verifiers", list_of(doc_new_b64(pem.p, pem.len)));
+	content = doc_set(content, "verifiers", doc_add(doc_array(), doc_new_b64(pem->p, pem->len)));
+	*out = doc_set(doc_object(), "proposedContent", content);
+out:
+	buf_free(&envelope);
+	return err;
+}
+
+/* hashedrekord 0.0.1 */
+static struct doc *
+spec_of_message(const struct tlog_subject *s, const struct buf *pem)
+{
+	struct doc *hash, *signature;
+
+	hash = doc_set(doc_object(), "algorithm", doc_new_text(digest_name(s->digest_kind)));
+	hash = doc_set(hash, "value", doc_new_hex(s->digest, digest_len(s->digest_kind)));
+	signature = doc_set(doc_object(), "content", doc_new_b64(s->signature.p, s->signature.len));
+	signature = doc_set(signature, "publicKey", doc_set(doc_object(), "content", doc_new_b64(pem->p, pem->len)));
+	return doc_set(doc_set(doc_object(), "data", doc_set(doc_object(), "hash", hash)), "signature", signature);
+}
+
+static coffer_err
+request_v1(struct fault *f, const struct bundle *b, const struct tlog_subject *s, struct doc **out)
+{
+	struct buf pem = BUF_INIT(2 * LIMIT_CERT);
+	struct doc *spec = NULL;
+	coffer_err err;
+
+	*out = NULL;
+	TRY(write_pem(f, cert_der(s->cert), &pem));
+	if (s->content == BUNDLE_DSSE)
+		TRY(spec_of_envelope(f, b, &pem, &spec));
+	else
+		spec = spec_of_message(s, &pem);
 	*out = doc_set(doc_object(), "apiVersion", doc_new_text("0.0.1"));
-	*out = doc_set(*out, "kind", doc_new_text("dsse"));
-	*out = doc_set(*out, "spec", doc_set(doc_object(), "proposedContent", content));
+	*out = doc_set(*out, "kind", doc_new_text(kind_v1(s->content)));
+	*out = doc_set(*out, "spec", spec);
 	if (!*out)
 		TRY(fault_nomem(f));
 out:
-	buf_free(&envelope);
 	buf_free(&pem);
 	return err;
 }
@@ -135,44 +171,48 @@ convert_proof(const struct doc *proof)
 }
 
 static struct doc *
-kind_version(void)
+kind_version(const char *kind)
 {
-	return doc_set(doc_set(doc_object(), "kind", doc_new_text("dsse")), "version", doc_new_text("0.0.1"));
+	return doc_set(doc_set(doc_object(), "kind", doc_new_text(kind)), "version", doc_new_text("0.0.1"));
 }
+
+struct conversion {
+	const char *kind;
+	struct doc *out;
+};
 
 /* Version 1 answers {UUID: {…}}, a form of its own; the members are those of a TransparencyLogEntry by other names. */
 static coffer_err
 convert_v1(void *arg, const char *uuid, const struct doc *entry)
 {
 	const struct doc *verification = doc_get(entry, "verification");
-	struct doc **slot = arg, *out = *slot;
+	struct conversion *c = arg;
+	struct doc *out = doc_object();
 
 	(void)uuid;
 	out = doc_set(out, "logIndex", number_of(doc_get(entry, "logIndex")));
 	out = doc_set(out, "logId", doc_set(doc_object(), "keyId", b64_of_hex(doc_get(entry, "logID"))));
-	out = doc_set(out, "kindVersion", kind_version());
+	out = doc_set(out, "kindVersion", kind_version(c->kind));
 	out = doc_set(out, "integratedTime", number_of(doc_get(entry, "integratedTime")));
 	out = doc_set(
 		out, "inclusionPromise",
 		doc_set(doc_object(), "signedEntryTimestamp", text_of(doc_get(verification, "signedEntryTimestamp"))));
 	out = doc_set(out, "inclusionProof", convert_proof(doc_get(verification, "inclusionProof")));
 	out = doc_set(out, "canonicalizedBody", text_of(doc_get(entry, "body")));
-	*slot = out;
+	c->out = out;
 	return COFFER_OK;
 }
 
 static coffer_err
-from_v1(struct fault *f, struct doc **answer)
+from_v1(struct fault *f, enum bundle_content content, struct doc **answer)
 {
-	struct doc *entry = doc_object();
+	struct conversion c = {.kind = kind_v1(content)};
 
 	if (doc_is_object(*answer) && doc_size(*answer) == 1)
-		(void)doc_each(*answer, convert_v1, &entry);
-	else
-		doc_free(&entry);
+		(void)doc_each(*answer, convert_v1, &c);
 	doc_free(answer);
-	*answer = entry;
-	return entry ? COFFER_OK : fault_set(f, COFFER_E_NET, "the log sent no entry");
+	*answer = c.out;
+	return c.out ? COFFER_OK : fault_set(f, COFFER_E_NET, "the log sent no entry");
 }
 
 /* ---- version 2: a hash, and the certificate in DER ---- */
@@ -232,10 +272,10 @@ rekor_add(struct fault *f, const struct service *log, struct bundle *b)
 	coffer_err err;
 
 	TRY(find_subject(f, b, &s));
-	TRY(log->version == 1 ? request_v1(f, b, &request) : request_v2(f, &s, &request));
+	TRY(log->version == 1 ? request_v1(f, b, &s, &request) : request_v2(f, &s, &request));
 	TRY(service_json(f, log->url, path, NULL, request, &answer));
 	if (log->version == 1)
-		TRY(from_v1(f, &answer));
+		TRY(from_v1(f, s.content, &answer));
 	TRY(take_entry(f, answer, &s, b));
 out:
 	doc_free(&answer);

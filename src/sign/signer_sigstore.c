@@ -71,10 +71,14 @@ static coffer_err
 sign_with(struct fault *f, const struct privkey *key, struct bundle *b)
 {
 	uint8_t digest[DIGEST_MAX];
+	const uint8_t *signed_digest = b->content == BUNDLE_DSSE ? digest : b->digest;
 	coffer_err err;
 
-	TRY(dsse_digest(f, DIGEST_SHA256, b->payload_type, buf_view(&b->payload), digest));
-	TRY(privkey_sign_digest(f, key, DIGEST_SHA256, digest, &b->signature));
+	if (b->content == BUNDLE_DSSE)
+		TRY(dsse_digest(f, DIGEST_SHA256, b->payload_type, buf_view(&b->payload), digest));
+	else if (!b->has_digest || b->digest_kind != DIGEST_SHA256)
+		return fault_set(f, COFFER_E_USAGE, "a message to be signed must come with its SHA-256");
+	TRY(privkey_sign_digest(f, key, DIGEST_SHA256, signed_digest, &b->signature));
 out:
 	return err;
 }
@@ -83,13 +87,16 @@ out:
 static coffer_err
 check(struct fault *f, const struct sigstore_signer *s, const struct bundle *b)
 {
+	struct sigstore_policy policy = {.digest = b->content == BUNDLE_MESSAGE ? b->digest : NULL,
+					 .digest_kind = b->digest_kind};
 	struct signed_by who = {.who = NULL};
 	char *identity = NULL, *issuer = NULL;
 	coffer_err err;
 
 	TRY(sigstore_identity(f, b->certs.v[0], &identity, &issuer));
-	err = sigstore_verify_bundle(f, s->root, b, &(struct sigstore_policy){.identity = identity, .issuer = issuer},
-				     &who);
+	policy.identity = identity;
+	policy.issuer = issuer;
+	err = sigstore_verify_bundle(f, s->root, b, &policy, &who);
 	if (err)
 		TRY(fault_prefix(f, "the signature that was just made does not hold by the trusted root"));
 out:

@@ -2,7 +2,7 @@
 /*
  * The method «sigstore»: a key that lives for one signature, certified for an identity, its signature timestamped and logged.
  *
- * What leaves this machine: the identity token goes to the certificate authority alone; a hash of the signature to the timestamp authority;
+ * It signs envelopes, and messages that come with their SHA-256.  What leaves this machine: the identity token goes to the certificate authority alone; a hash of the signature to the timestamp authority;
  * to a log of version 1 the whole statement (names and hashes of the files), to one of version 2 a hash of it.
  */
 #ifndef SIGN_SIGNER_SIGSTORE_H

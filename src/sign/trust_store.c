@@ -269,27 +269,14 @@ out:
 
 /* ---- changing the user's ---- */
 
-/* The model's name with all but letters, digits and -._ as %XX; it stands inside, too, so this is for people alone. */
+/* For people alone: what counts is the model's name inside. */
 static coffer_err
 file_name(struct fault *f, const char *model, char out[static FILE_NAME_MAX + 1])
 {
-	static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.";
-	struct buf name = BUF_INIT(FILE_NAME_MAX);
-	coffer_err err = COFFER_OK;
-
-	for (const char *c = model; *c && err == COFFER_OK; c++) {
-		bool is_plain = strchr(plain, *c) && !(c == model && *c == '.');
-
-		err = buf_printf(NULL, &name, is_plain ? "%c" : "%%%02X", (unsigned char)*c);
-	}
-	if (err == COFFER_OK)
-		err = buf_add(NULL, &name, SUFFIX, sizeof(SUFFIX)); /* and its NUL */
-	if (err == COFFER_OK)
-		memcpy(out, name.p, name.len);
-	else
-		err = fault_set(f, COFFER_E_USAGE, "the name of the model is too long for the name of a file");
-	buf_free(&name);
-	return err;
+	if (!path_escape(model, out, FILE_NAME_MAX + 1 - strlen(SUFFIX)))
+		return fault_set(f, COFFER_E_USAGE, "the name of the model is too long for the name of a file");
+	memcpy(out + strlen(out), SUFFIX, sizeof(SUFFIX));
+	return COFFER_OK;
 }
 
 /* The store as it is must be sound, and must leave the word about @model to the user. */

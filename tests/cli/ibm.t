@@ -77,6 +77,7 @@ flip m/weights.bin.coffer 100000
 refused AUTH verify_decrypt
 [ -e m/weights.bin.coffer ] || fail "it was opened"
 flip m/weights.bin.coffer 100000
+refused NOKEY coffer verify+decrypt key --public_key key.pub --encryption-key wrong.bin --signature m/model.sig m
 ok verify_decrypt
 refused FILESET verify_decrypt
 says 'not sealed'
@@ -98,6 +99,18 @@ ok coffer decrypt+verify key --public_key key.pub --encryption-key aes256.bin m/
 mkdir -p .hidden && cp -r plain .hidden/m
 ok coffer encrypt aes-256 --encryption-key aes256.bin .hidden/m
 [ -e .hidden/m/weights.bin.coffer ] || fail "a hidden folder above is no reason to leave it in the clear"
+same m plain
+
+# a name that is bound: what a method says comes before it, and without one it counts
+ok coffer trust add m --public-key other.pub
+ok sign_encrypt
+ok decrypt_verify
+rm m/model.sig
+ok coffer encrypt aes-256 --encryption-key aes256.bin m
+refused POLICY coffer decrypt aes-256 --encryption-key aes256.bin m
+[ -e m/weights.bin.coffer ] || fail "it was opened"
+ok coffer trust remove m
+ok coffer decrypt aes-256 --encryption-key aes256.bin m
 same m plain
 
 # ---- what the Python tool wrote ----

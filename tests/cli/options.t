@@ -29,6 +29,13 @@ expect_err USAGE coffer check a --kek ''
 expect_err USAGE coffer check a --kek my.key
 says 'did you mean file:my.key?'
 
+# «_» is as good as «-»; what model_signing has in front of the command
+expect_err USAGE coffer seal a --record_size 1
+says '--record-size'
+ok coffer --log-level DEBUG version
+ok coffer --log_level=INFO version
+expect_err USAGE coffer --log-level
+
 # no key on the command line, and none in a message
 key=00112233445566778899aabbccddeeff00112233445566778899AABBCCDDEEFF
 b64=ABEiM0RVZneImaq7zN3u/wARIjNEVWZ3iJmqu8zd7v8=

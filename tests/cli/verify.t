@@ -14,6 +14,7 @@ refused() {
     [ ! -s "$OUT" ] || fail "«$*» has a result"
     shift
     expect_err "$name" "$@" --json
+    prints '"verified":false'
     ! grep -q '"verified":true' "$OUT" || fail "«$* --json» says that it is verified"
     prints '"error":{"name":"'"$name"'"'
     expect_err "$name" "$@" --quiet
@@ -49,7 +50,7 @@ refused NOTFOUND coffer verify key --public-key key.pub --signature nothing mode
 refused FORMAT coffer verify key --public-key key.pub --signature model/config.json model
 : >empty.sig
 refused FORMAT coffer verify key --public-key key.pub --signature empty.sig model
-sed 's/"sig":"\(.\{40\}\)./"sig":"\1+/' model.sig >broken.sig
+sed 's/"sig":"\(.\{40\}\)A/"sig":"\1B/; t; s/"sig":"\(.\{40\}\)./"sig":"\1A/' model.sig >broken.sig
 ! cmp -s model.sig broken.sig || fail "the signature is not changed"
 refused SIGNATURE coffer verify key --public-key key.pub --signature broken.sig model
 ok coffer sign key --private-key other --signature other.sig model

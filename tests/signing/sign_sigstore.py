@@ -408,6 +408,41 @@ def test_timestamps_of_keys(bench):
     bench.expect('no URL', bench.run('--key', key, '--tsa-url', 'ftp://x'), USAGE, 'not a URL')
 
 
+def test_conformance(bench):
+    """The protocol of sigstore-conformance: files and statements, signed by coffer, and by the real client for coffer."""
+    adapter, token = os.path.join(bench.adapters, 'sigstore'), bench.world.token()
+    artifact, bundle = peers.write(bench.at('a.txt'), b'weights'), bench.at('a.txt.bundle')
+    root = ['--trusted-root', bench.world.at('trusted_root.json')]
+    who = ['--certificate-identity', bench.world.email, '--certificate-oidc-issuer', bench.world.oidc.url]
+
+    def run(*arguments, code=0):
+        done = subprocess.run([adapter, *arguments], env=bench.environment, capture_output=True, text=True, check=False)
+        bench.expect(arguments[0], (done.returncode, done.stderr), code)
+
+    for log, config in enumerate(CONFIGS[1:], 1):
+        sign = ['sign-bundle', '--identity-token', token, '--bundle', bundle, *root, '--signing-config', bench.world.at(config)]
+        for statement in (False, True):
+            run(*sign, *(['--in-toto', bench.statement] if statement else [artifact]))
+            run('verify-bundle', '--bundle', bundle, *who, *root, 'sha256:' + DIGEST if statement else artifact)
+            entry = json.loads(peers.read(bundle))['verificationMaterial']['tlogEntries'][0]['kindVersion']
+            peers.expect('the entry', entry, {'kind': 'dsse' if statement and log == 1 else 'hashedrekord',
+                                              'version': f'0.0.{log}'})
+            if bench.client:
+                ask = {'config': bench.world.at('trust_config.json'), 'identity': bench.world.email,
+                       'issuer': bench.world.oidc.url, 'data': None if statement else 'weights'}
+                answer = bench.client.ask(do='verify', bundle=peers.read(bundle).decode(), **ask)
+                peers.expect(answer, answer.get('payload'), STATEMENT if statement else '')
+                config_of = bench.world.at(('trust_config.json', 'trust_config_rekor_v2.json')[log - 1])
+                theirs = bench.client.ask(do='sign', config=config_of, token=token,
+                                          **({'statement': STATEMENT} if statement else {'data': 'weights'}))
+                peers.write(bundle, theirs['bundle'].encode())
+                run('verify-bundle', '--bundle', bundle, *who, *root, 'sha256:' + DIGEST if statement else artifact)
+        run('verify-bundle', '--bundle', bundle, *who, *root, bench.at('token.jwt'), code=5)
+    bench.world.fault('rekor1:other-entry')
+    run('sign-bundle', '--identity-token', token, '--bundle', bundle, *root, '--signing-config', bench.world.at(CONFIGS[1]),
+        artifact, code=SIGNATURE)
+
+
 def test_command(bench):
     """The same by coffer itself: a model is signed and verified, and the real client agrees about the bundle."""
     model, bundle = bench.at('model'), bench.at('of-model.sig')

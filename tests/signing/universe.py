@@ -48,9 +48,13 @@ class Case:
     files: dict
 
     @property
-    def oms(self):
-        """Whether the bundle is of a kind that may be a model's signature."""
+    def is_envelope(self):
+        """Whether it is an envelope, as a model's signature is, that an identity is asked of."""
         return "dsseEnvelope" in self.bundle and self.key is None
+
+    @property
+    def is_v03(self):
+        return "version" not in self.bundle.get("mediaType", "")
 
 
 class Universe:

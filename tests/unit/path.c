@@ -284,6 +284,35 @@ test_parent(void **state)
 	assert_int_equal(chmod("m", 0755), 0);
 }
 
+static void
+test_escape(void **state)
+{
+	static const struct {
+		const char *text, *name;
+	} cases[] = {
+		{"", ""},
+		{"llama-3_8B.Q4", "llama-3_8B.Q4"},
+		{"*", "%2A"},
+		{".", "%2E"},
+		{"..", "%2E."},
+		{"a/../b", "a%2F..%2Fb"},
+		{"l\xc3\xa4ma 3%", "l%C3%A4ma%203%25"},
+		{"https://m:1/x", "https%3A%2F%2Fm%3A1%2Fx"},
+		{"1234567890123456789012345678901", "1234567890123456789012345678901"},
+	};
+	char out[32];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		assert_true(path_escape(cases[i].text, out, sizeof(out)));
+		assert_string_equal(out, cases[i].name);
+	}
+	assert_false(path_escape("12345678901234567890123456789012", out, sizeof(out)));
+	assert_string_equal(out, "");
+	assert_false(path_escape("12345678901234567890123456789/", out, sizeof(out)));
+	assert_true(path_escape("1234567890123456789012345678/", out, sizeof(out)));
+}
+
 int
 main(void)
 {
@@ -294,6 +323,7 @@ main(void)
 		cmocka_unit_test(test_parts),
 		cmocka_unit_test_setup_teardown(test_open, tmpdir_setup, tmpdir_teardown),
 		cmocka_unit_test_setup_teardown(test_parent, tmpdir_setup, tmpdir_teardown),
+		cmocka_unit_test(test_escape),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

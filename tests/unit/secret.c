@@ -184,6 +184,23 @@ move_leaves_nothing_behind(void **state)
 }
 
 static void
+copy_is_of_its_own(void **state)
+{
+	char text[] = "hello";
+	struct secret s = SECRET_INIT;
+
+	(void)state;
+	assert_int_equal(secret_copy(NULL, &s, text, 5), COFFER_OK);
+	text[0] = 'j';
+	assert_int_equal(s.len, 5);
+	assert_memory_equal(s.p, "hello", 5);
+	secret_free(&s);
+	assert_int_equal(secret_copy(NULL, &s, NULL, 0), COFFER_OK);
+	assert_int_equal(s.len, 0);
+	secret_free(&s);
+}
+
+static void
 wipe_zeroes_exactly(void **state)
 {
 	uint8_t bytes[8] = {1, 2, 3, 4, 5, 6, 7, 8};
@@ -224,6 +241,7 @@ main(void)
 		cmocka_unit_test(pages_are_left_out_of_dumps_and_children),
 		cmocka_unit_test(no_locked_memory_is_no_error),
 		cmocka_unit_test(move_leaves_nothing_behind),
+		cmocka_unit_test(copy_is_of_its_own),
 		cmocka_unit_test(wipe_zeroes_exactly),
 		cmocka_unit_test(equal_sees_every_bit),
 	};

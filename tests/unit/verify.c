@@ -418,6 +418,26 @@ every_way_to_fail(void **state)
 	}
 }
 
+/* A bundle may have members that nobody knows, and so be a config.json too: under such a name it is no signature. */
+static void
+a_signature_that_plays_a_file(void **state)
+{
+	(void)state;
+	make_model();
+	assert_int_equal(rename("m.sig", "m/model.sig"), 0);
+	assert_ok(sign_kit_verify("m", "m/model.sig", NULL));
+	assert_int_equal(link("m/model.sig", "m/config.json"), 0);
+	assert_refused(sign_kit_verify("m", "m/model.sig", NULL), COFFER_E_FILESET);
+	assert_refused(sign_kit_verify("m", "m/config.json", NULL), COFFER_E_FILESET);
+	assert_int_equal(unlink("m/config.json"), 0);
+	/* whichever way it is reached */
+	assert_int_equal(symlink("m", "to-model"), 0);
+	assert_int_equal(symlink("m/model.sig", "to-signature"), 0);
+	assert_ok(sign_kit_verify("to-model", "m/model.sig", NULL));
+	assert_ok(sign_kit_verify("m", "to-model/../m/./model.sig", NULL));
+	assert_ok(sign_kit_verify("m", "to-signature", NULL));
+}
+
 /* Root may read everything, so it steps down for a moment. */
 static void
 what_cannot_be_read(void **state)
@@ -853,6 +873,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		SIGN_TEST(every_way_to_fail),
+		SIGN_TEST(a_signature_that_plays_a_file),
 		SIGN_TEST(what_cannot_be_read),
 		SIGN_TEST(every_word_of_a_verifier),
 		SIGN_TEST(what_the_verdict_says),
