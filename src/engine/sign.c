@@ -86,13 +86,15 @@ look_at_place(struct fault *f, struct sign_run *r, const char *path, bool within
 		return COFFER_OK;
 	if (!r->opt.force)
 		return fault_set(f, COFFER_E_EXISTS, "%s exists; --force replaces it", path);
-	r->has_signature = S_ISREG(r->signature.st_mode) && r->signature.st_size <= (off_t)LIMIT_BUNDLE &&
-			   file_slurp(NULL, path, LIMIT_BUNDLE, &json, NULL) == COFFER_OK &&
-			   oms_is_signature(buf_view(&json));
+	if (S_ISREG(r->signature.st_mode) && r->signature.st_size <= (off_t)LIMIT_BUNDLE) {
+		TRY(file_slurp(f, path, LIMIT_BUNDLE, &json, NULL));
+		r->has_signature = oms_is_signature(buf_view(&json));
+	}
 	if (within && !r->has_signature)
 		err = fault_set(f, COFFER_E_EXISTS,
 				"%s is a file of the model and no signature; name another file for the signature",
 				path);
+out:
 	buf_free(&json);
 	return err;
 }
