@@ -82,20 +82,22 @@ look_at_place(struct fault *f, struct sign_run *r, const char *path, bool within
 {
 	struct buf json = BUF_INIT(LIMIT_BUNDLE);
 	coffer_err err = COFFER_OK;
-	bool is_signature;
+	bool is_signature = false;
 	struct stat st;
 
 	if (stat(path, &st) != 0)
 		return COFFER_OK;
 	if (!r->opt.force)
 		return fault_set(f, COFFER_E_EXISTS, "%s exists; --force replaces it", path);
-	is_signature = S_ISREG(st.st_mode) && st.st_size <= (off_t)LIMIT_BUNDLE &&
-		       file_slurp(NULL, path, LIMIT_BUNDLE, &json, NULL) == COFFER_OK &&
-		       oms_is_signature(buf_view(&json));
+	if (S_ISREG(st.st_mode) && st.st_size <= (off_t)LIMIT_BUNDLE) {
+		TRY(file_slurp(f, path, LIMIT_BUNDLE, &json, NULL));
+		is_signature = oms_is_signature(buf_view(&json));
+	}
 	if (within && !is_signature)
 		err = fault_set(f, COFFER_E_EXISTS,
 				"%s is a file of the model and no signature; name another file for the signature",
 				path);
+out:
 	buf_free(&json);
 	return err;
 }
