@@ -85,9 +85,17 @@ FAULT_STEPS = \
 	'fault inject: python3 tests/fault/inject.py $(BUILD)/coffer $(BUILD)/shortio.so' \
 	'fault alloc: python3 tests/fault/alloc.py $(BUILD)/coffer $(BUILD)/failalloc.so' \
 	'fault world: python3 tests/fault/world.py $(BUILD)/coffer'
-INTEROP_STEPS = 'interop: python3 tests/interop/reader_test.py $(BUILD)/coffer' 'interop trust: python3 tests/interop/trust_test.py $(BUILD)/coffer' \
-	'signing with sigstore: python3 tests/signing/sign_sigstore.py $(BUILD)' \
-	'vectors with the second reader: python3 tests/vectors/run.py --reader'
+# with COFFER_PEERS_PYTHON and COFFER_PEERS_OLD as tests/peers/setup says them, also against the programs of others
+INTEROP_STEPS = \
+	'interop: python3 tests/interop/reader_test.py $(BUILD)/coffer' \
+	'vectors with the second reader: python3 tests/vectors/run.py --reader' \
+	'sigstore test world: python3 tests/peers/sigstore/sigstore_test.py' \
+	'interop trust: python3 tests/interop/trust_test.py $(BUILD)/coffer' \
+	'sign with sigstore: python3 tests/signing/sign_sigstore.py $(BUILD)' \
+	'interop openssl: python3 tests/signing/interop_openssl.py $(BUILD)/coffer' \
+	'interop model_signing: python3 tests/signing/interop_model_signing.py $(BUILD)/coffer' \
+	'interop sigstore: python3 tests/signing/interop_sigstore.py $(BUILD)/coffer' \
+	'oms adapter: python3 tests/signing/oms_adapter.py $(BUILD)/coffer'
 LINT_STEPS = 'lint: BUILD=$(BUILD) tests/lint/run' 'install: MAKE=$(firstword $(MAKE)) BUILD=$(BUILD) tests/lint/install'
 
 # `make steps-FAULT` runs one group of the steps over what is built

@@ -1,14 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/sign_options.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 
+#include "base/file.h"
 #include "base/limits.h"
 #include "base/utc.h"
 #include "cli/library.h"
+#include "cli/term.h"
 
 struct signing signing;
 
@@ -138,6 +142,32 @@ read_password(struct fault *f, const char **file_out)
 					 "--passphrase-file FILE reads its first line, and without it coffer asks");
 }
 
+/*
+ * A token in the arguments, as the lines of model_signing and IBM's tool have it.  It is good for minutes and one use, so
+ * those lines work; from now on it is in memory of our own alone, and whoever wrote the line is told.
+ */
+static coffer_err
+take_token_out(struct fault *f, struct coffer_signer_options *out)
+{
+	static char path[sizeof("/proc/self/fd/") + 12];
+	char *token = (char *)(uintptr_t)signing.identity_token; /* words of argv may be written to */
+	size_t len = strlen(token);
+	int fd = memfd_create("token", MFD_CLOEXEC); /* open until the process ends */
+	coffer_err err;
+
+	if (fd < 0)
+		return fault_errno(f, errno, "cannot keep the identity token");
+	TRY(file_write_at(f, fd, "the identity token", token, len, 0));
+	explicit_bzero(token, len);
+	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	out->token_file = path;
+	term_say("an identity token in the arguments can be read by every process of the machine; better: export "
+		 "TOKEN, and "
+		 "--identity-token env:TOKEN");
+out:
+	return err;
+}
+
 static coffer_err
 read_token(struct fault *f, struct coffer_signer_options *out)
 {
@@ -145,6 +175,8 @@ read_token(struct fault *f, struct coffer_signer_options *out)
 		return COFFER_OK;
 	out->token_env = after(signing.identity_token, "env:");
 	out->token_file = after(signing.identity_token, "file:");
+	if (strncmp(signing.identity_token, "eyJ", 3) == 0) /* how every JWT begins: {" in base64 */
+		return take_token_out(f, out);
 	return out->token_env || out->token_file
 		       ? COFFER_OK
 		       : refuse_secret(f, "an identity token",

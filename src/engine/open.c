@@ -589,18 +589,49 @@ remove_mark(struct fault *f, struct open_run *r, const char *name)
 	return file_sync_dir(f, r->out_fd, r->out);
 }
 
+/* Scratch for one thread a file: as much as the one with the largest records takes. */
+static coffer_err
+find_scratch(struct fault *f, struct open_run *r, size_t *out)
+{
+	coffer_err err = COFFER_OK;
+
+	*out = 0;
+	for (size_t i = 0; r->trust.has_inner && i < r->model->keys.n_files; i++) {
+		struct sealed s = {0};
+		char *shown = NULL;
+		size_t scratch = 0;
+
+		if (!r->wanted[i] || entry_size(r, i) <= TRANSFER_SMALL)
+			continue;
+		err = model_sealed(f, r->model, i, &s, &shown);
+		if (err == COFFER_OK)
+			scratch = transfer_scratch(s.head.record_size);
+		sealed_close(&s);
+		free(shown);
+		TRY(err);
+		*out = scratch > *out ? scratch : *out;
+	}
+out:
+	return err;
+}
+
 static coffer_err
 each_entry(struct fault *f, struct open_run *r)
 {
-	const struct each each = {
+	struct each each = {
 		.n = r->model->keys.n_files,
 		.size = entry_size,
 		.file = open_entry,
 		.arg = r,
 		.one_by_one = r->opt.in_place,
 	};
+	coffer_err err;
 
-	return each_file(f, r->ctx, &each);
+	if (!r->opt.in_place)
+		TRY(find_scratch(f, r, &each.side_by_side));
+	TRY(each_file(f, r->ctx, &each));
+out:
+	return err;
 }
 
 /*

@@ -334,7 +334,7 @@ open_trust_compare(struct fault *f, const struct open_trust *t, const char *path
 	same = listed && n == hash->n;
 	for (size_t i = 0; same && i < n; i++)
 		same = is_listed_shard(t, listed[i], hash, i) &&
-		       memcmp(listed[i]->digest, hash->digests + i * len, len) == 0;
+		       mem_equal(listed[i]->digest, hash->digests + i * len, len);
 	if (!same)
 		err = fault_set(f, COFFER_E_AUTH,
 				"%s is authentic, but not the file that was signed: whoever sealed it changed it",

@@ -398,7 +398,7 @@ out:
 /* ---- the verbs ---- */
 
 static coffer_err
-fill_stats(struct fault *f, const struct sign_run *r, uint64_t start, struct coffer_sign_stats *out)
+fill_stats(struct fault *f, const struct sign_run *r, struct coffer_sign_stats *out)
 {
 	uint8_t root[32];
 	coffer_err err = manifest_root(f, &r->manifest, root);
@@ -409,7 +409,6 @@ fill_stats(struct fault *f, const struct sign_run *r, uint64_t start, struct cof
 		.n_files = r->walk.n,
 		.bytes = r->walk.bytes,
 		.n_reused = r->n_reused,
-		.seconds = (double)(now_ns() - start) / 1e9,
 	};
 	enc_hex(root, sizeof(root), out->root);
 	return COFFER_OK;
@@ -429,10 +428,12 @@ coffer_sign(struct coffer_ctx *ctx, const char *model, const char *signature, co
 	TRY(sign_run_begin(f, &r, ctx, model, options));
 	TRY(sign_run_place(f, &r, signature));
 	TRY(sign_run_manifest(f, &r));
+	TRY(fill_stats(f, &r, &stats));
+	sign_walk_free(&r.walk); /* of many files it is large, and so is what comes */
 	TRY(oms_sign(f, signer, &r.manifest, &json));
-	TRY(fill_stats(f, &r, start, &stats));
 	TRY(ctx_check_cancelled(f, ctx));
 	TRY(file_write_new(f, signature, json.p, json.len, 0666, r.opt.force));
+	stats.seconds = (double)(now_ns() - start) / 1e9;
 	if (stats_out)
 		*stats_out = stats;
 out:
@@ -453,7 +454,8 @@ coffer_sign_digest(struct coffer_ctx *ctx, const char *model, const struct coffe
 	*stats_out = (struct coffer_sign_stats){0};
 	TRY(sign_run_begin(f, &r, ctx, model, options));
 	TRY(sign_run_manifest(f, &r));
-	TRY(fill_stats(f, &r, start, stats_out));
+	TRY(fill_stats(f, &r, stats_out));
+	stats_out->seconds = (double)(now_ns() - start) / 1e9;
 out:
 	sign_run_end(&r);
 	return err;

@@ -335,20 +335,6 @@ match_identity(struct fault *f, const struct cert_name *names, size_t n, const c
 }
 
 static coffer_err
-check_identity(struct fault *f, const struct run *r)
-{
-	struct cert_name *names = NULL;
-	size_t n = 0;
-	coffer_err err = COFFER_OK;
-
-	TRY(cert_names(f, r->leaf, &names, &n));
-	TRY(match_identity(f, names, n, r->policy->identity));
-out:
-	cert_names_free(&names, n);
-	return err;
-}
-
-static coffer_err
 find_issuer(struct fault *f, const struct cert *leaf, struct view *out)
 {
 	struct view value;
@@ -362,6 +348,37 @@ find_issuer(struct fault *f, const struct cert *leaf, struct view *out)
 	if (!cert_extension(leaf, OID_ISSUER_RAW, out, &critical))
 		return fault_set(f, COFFER_E_POLICY, "the certificate does not say who vouched for the identity");
 	return COFFER_OK;
+}
+
+/* Who expects the wrong identity may expect the wrong provider, too: one answer names both. */
+static coffer_err
+add_issuer(struct fault *f, const struct cert *leaf)
+{
+	struct fault unused;
+	struct view issuer;
+	char text[sizeof(f->text)];
+
+	if (!f || find_issuer(&unused, leaf, &issuer) != COFFER_OK || !text_check((const char *)issuer.p, issuer.len))
+		return COFFER_E_POLICY;
+	(void)snprintf(text, sizeof(text), "%s", f->text);
+	return fault_set(f, COFFER_E_POLICY, "%s (its identity provider is «%.*s»)", text,
+			 (int)(issuer.len < 200 ? issuer.len : 200), (const char *)issuer.p);
+}
+
+static coffer_err
+check_identity(struct fault *f, const struct run *r)
+{
+	struct cert_name *names = NULL;
+	size_t n = 0;
+	coffer_err err = COFFER_OK;
+
+	TRY(cert_names(f, r->leaf, &names, &n));
+	err = match_identity(f, names, n, r->policy->identity);
+	if (err == COFFER_E_POLICY)
+		err = add_issuer(f, r->leaf);
+out:
+	cert_names_free(&names, n);
+	return err;
 }
 
 static coffer_err

@@ -50,7 +50,8 @@ def python(*packages, variable='COFFER_PEERS_PYTHON'):
     """The interpreter that has the packages; without one the test is skipped."""
     path = os.environ.get(variable)
     if not path:
-        skip(f'{variable} does not name a Python with {", ".join(packages)} (tests/peers/setup makes one)')
+        why = os.environ.get('COFFER_PEERS_WHY', 'tests/peers/setup makes one')
+        skip(f'{variable} does not name a Python with {", ".join(packages)}: {why}')
     if not has(path, *packages):
         skip(f'{variable} lacks {", ".join(packages)}')
     return path
