@@ -6,6 +6,7 @@
 #include <coffer/sign.h>
 
 #include "engine/ctx.h"
+#include "engine/sign_walk.h"
 #include "sign/manifest.h"
 
 /**
