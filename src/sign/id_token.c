@@ -22,24 +22,6 @@ no_token(struct fault *f, const char *why)
 }
 
 static bool
-is_space(uint8_t c)
-{
-	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
-}
-
-static struct view
-trim(struct view v)
-{
-	while (v.len > 0 && is_space(v.p[v.len - 1]))
-		v.len--;
-	while (v.len > 0 && is_space(v.p[0])) {
-		v.p++;
-		v.len--;
-	}
-	return v;
-}
-
-static bool
 is_base64url(struct view v)
 {
 	for (size_t i = 0; i < v.len; i++) {
@@ -253,7 +235,7 @@ id_token_parse(struct fault *f, struct view text, const struct id_token_policy *
 	size_t len = 0;
 	coffer_err err;
 
-	text = trim(text);
+	text = view_trim(text);
 	if (text.len == 0 || text.len > LIMIT_TOKEN)
 		return no_token(f, text.len == 0 ? "it is empty" : "it is too long");
 	TRY(split(f, text, &payload));
