@@ -489,10 +489,22 @@ find_within(struct fault *f, const char *model, char **path)
 }
 
 coffer_err
+signing_refuse_stream(struct fault *f)
+{
+	if (signing.signature && strcmp(signing.signature, "-") == 0)
+		return fault_set(
+			f, COFFER_E_USAGE,
+			"a signature is a file, and --signature - names none; ./- is one, and /dev/stdin is read");
+	return COFFER_OK;
+}
+
+coffer_err
 signing_path(struct fault *f, const char *model, enum signature_use use, char **path_out)
 {
-	coffer_err err = COFFER_OK;
+	coffer_err err;
 
+	*path_out = NULL;
+	TRY(signing_refuse_stream(f));
 	*path_out = signing.signature ? strdup(signing.signature) : default_path(model);
 	if (!*path_out)
 		TRY(fault_nomem(f));
