@@ -158,7 +158,8 @@ extern const struct option options_trust_key[], options_trust_certificate[], opt
 #define OPTION_IGNORE_PATHS                                                                                            \
 	{                                                                                                              \
 		.name = "ignore-paths", .value = "PATH", .list = &signing.ignore_paths, .hint = HINT_FILE,             \
-		.help = "leave out this file or folder of MODEL; repeat it for more"                                   \
+		.help = "leave out this file or folder of MODEL, as MODEL/FILE: it is looked for from here; repeat "   \
+			"it for more"                                                                                  \
 	}
 #define OPTION_IGNORE_GIT                                                                                              \
 	{                                                                                                              \

@@ -234,8 +234,10 @@ verdict_judge(struct fault *f, struct verdict *v, const char *model)
 		return fault_set(f, err, "%s is not what was signed: %s; first: %s%s%s", model, counts,
 				 first ? first->path : "", first && first->path[0] ? " " : "",
 				 first ? first->text : "");
-	return fault_set(f, err, "%s is not what was signed: %s%s%s", model, first->path, first->path[0] ? " " : "",
-			 first->text);
+	/* some sentences name the file themselves */
+	if (strstr(first->text, first->path))
+		return fault_set(f, err, "%s is not what was signed: %s", model, first->text);
+	return fault_set(f, err, "%s is not what was signed: %s %s", model, first->path, first->text);
 }
 
 coffer_err

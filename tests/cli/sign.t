@@ -39,6 +39,8 @@ says 'signed 3 files'
 echo more >>model/.cache/x
 ok coffer verify key --public-key key.pub --signature part.sig model
 says 'not covered: .cache'
+ok coffer sign key --private-key key --ignore-paths sub --signature none.sig model
+says 'as in model/FILE'
 expect_err AUTH coffer verify key --public-key key.pub --signature new.sig model
 
 # every form

@@ -113,6 +113,17 @@ if [ "$(id -u)" != 0 ]; then
     expect_err PERM verify changed
 fi
 
+# one failure is told once, and its file named once
+change
+echo >changed/extra
+expect_err FILESET verify changed
+[ "$(grep -c 'extra' "$ERR")" = 1 ] || fail "it is told twice"
+change
+mkfifo changed/pipe
+expect_err FILESET verify changed
+says 'changed is not what was signed: changed/pipe is no regular file'
+[ "$(wc -l <"$ERR")" = 1 ] || fail "it is told twice"
+
 # no more than 20 lines
 change
 for i in $(seq 30); do
