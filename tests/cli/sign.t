@@ -90,6 +90,8 @@ ok coffer verify key --public-key key.pub --signature again.sig model
 ok coffer keygen --kind p256 -o other
 expect_err SIGNATURE coffer sign key --private-key key --signature third.sig --reuse old.sig --reuse-key other.pub model
 expect_err USAGE coffer sign key --private-key key --signature third.sig --reuse-key other.pub model
+expect_err NOTFOUND coffer sign key --private-key key --signature third.sig --reuse old.sig model
+says 'give --reuse-key FILE or --reuse-chain FILE'
 absent third.sig
 
 # which method

@@ -61,6 +61,13 @@ refused SIGNATURE coffer verify key --public-key key.pub --signature broken.sig 
 ok coffer sign key --private-key other --signature other.sig model
 refused SIGNATURE coffer verify key --public-key key.pub --signature other.sig model
 
+# no signature, and no model
+mkdir apart
+(cd apart && refused NOTFOUND coffer verify key --public-key ../key.pub ../model &&
+    says 'no signature model.sig here, and none in ../model; --signature FILE')
+refused NOTFOUND coffer verify nothing
+says 'cannot find nothing'
+
 # another model: each kind of finding, by its name
 change() {
     rm -rf changed
