@@ -43,9 +43,7 @@ ask(const struct cert *c)
 	(void)cert_is_ca(c);
 	(void)cert_key_usage_signature(c);
 	(void)cert_ext_usage_code(c);
-	(void)cert_ext_usage_timestamp(c);
 	(void)cert_subject(NULL, c, &out);
-	(void)cert_issuer(NULL, c, &out);
 	out.len = 0;
 	(void)cert_precert_tbs(NULL, c, &out);
 	if (cert_extension(c, "2.5.29.17", &value, &critical))
