@@ -11,8 +11,9 @@
 #include "engine/oms.h"
 #include "engine/verify.h"
 
-coffer_err
-engine_trust_for_model(struct fault *f, struct coffer_ctx *ctx, const char *name, struct coffer_trust **out)
+/* Whom the trust store binds the model @name to; NULL when it does not know that name. */
+static coffer_err
+ask_store(struct fault *f, struct coffer_ctx *ctx, const char *name, struct coffer_trust **out)
 {
 	coffer_err err = coffer_trust_find(ctx, name, out);
 
@@ -36,7 +37,7 @@ open_trust_find(struct fault *f, struct open_trust *t, const struct coffer_open_
 	t->trust = options->trust;
 	if (t->trust || options->ignore_trust_store)
 		return COFFER_OK;
-	TRY(engine_trust_for_model(f, m->ctx, m->keys.name, &t->found));
+	TRY(ask_store(f, m->ctx, m->keys.name, &t->found));
 	t->trust = t->found;
 out:
 	return err;

@@ -30,10 +30,7 @@ coffer_err transfer_run(struct fault *f, struct coffer_ctx *ctx, const struct tr
 /** TRANSFER_SMALL - a file of at most so many bytes is not worth several threads */
 #define TRANSFER_SMALL ((size_t)4 << 20)
 
-/** transfer_alone() - all records of a small file by the worker @w, which has TRANSFER_SMALL bytes of scratch */
-coffer_err transfer_alone(const struct transfer *t, struct pool_worker *w);
-
-/** transfer_file() - transfer_alone() in @w, or transfer_run() when it is NULL */
+/** transfer_file() - all records of a small file by the worker @w, which has TRANSFER_SMALL bytes of scratch; NULL = transfer_run() */
 coffer_err transfer_file(struct fault *f, struct coffer_ctx *ctx, const struct transfer *t, struct pool_worker *w);
 
 #endif
