@@ -133,22 +133,6 @@ out:
 
 /* ---- over the plain files ---- */
 
-static int
-compare_place(const char *path_a, uint64_t start_a, const char *path_b, uint64_t start_b)
-{
-	int order = strcmp(path_a, path_b);
-
-	return order != 0 ? order : start_a < start_b ? -1 : start_a > start_b;
-}
-
-static int
-compare_resources(const void *a, const void *b)
-{
-	const struct resource *const *x = a, *const *y = b;
-
-	return compare_place((*x)->path, (*x)->start, (*y)->path, (*y)->start);
-}
-
 /* The first resource of @path, of which there are *@n_out; NULL when it is not listed. */
 static const struct resource *const *
 find(const struct open_trust *t, const char *path, size_t *n_out)
@@ -215,12 +199,7 @@ open_trust_inner(struct fault *f, struct open_trust *t, const struct coffer_mode
 	coffer_err err;
 
 	TRY(oms_verify(f, t->trust, what, json, &t->inner, &who));
-	t->sorted = calloc(t->inner.n, sizeof(*t->sorted));
-	if (!t->sorted)
-		TRY(fault_nomem(f));
-	for (size_t i = 0; i < t->inner.n; i++)
-		t->sorted[i] = &t->inner.resources[i];
-	qsort(t->sorted, t->inner.n, sizeof(*t->sorted), compare_resources);
+	TRY(manifest_by_path(f, &t->inner, &t->sorted));
 	for (size_t i = 0; i < t->inner.n_ignore_paths; i++)
 		TRY(ignore_add(f, &t->ignore, t->inner.ignore_paths[i]));
 	TRY(check_set(f, t, m, what));

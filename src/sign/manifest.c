@@ -215,6 +215,34 @@ manifest_sort(struct manifest *m)
 		qsort_r(m->resources, m->n, sizeof(*m->resources), compare_names, m);
 }
 
+int
+resource_compare(const struct resource *a, const struct resource *b)
+{
+	int order = strcmp(a->path, b->path);
+
+	return order != 0 ? order : a->start < b->start ? -1 : a->start > b->start;
+}
+
+static int
+compare_places(const void *a, const void *b)
+{
+	return resource_compare(*(const struct resource *const *)a, *(const struct resource *const *)b);
+}
+
+coffer_err
+manifest_by_path(struct fault *f, const struct manifest *m, const struct resource ***sorted_out)
+{
+	const struct resource **sorted = calloc(m->n, sizeof(*sorted));
+
+	*sorted_out = sorted;
+	if (!sorted)
+		return fault_nomem(f);
+	for (size_t i = 0; i < m->n; i++)
+		sorted[i] = &m->resources[i];
+	qsort(sorted, m->n, sizeof(*sorted), compare_places);
+	return COFFER_OK;
+}
+
 coffer_err
 manifest_root(struct fault *f, const struct manifest *m, uint8_t out[static 32])
 {
