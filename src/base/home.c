@@ -40,24 +40,32 @@ home_path(struct fault *f, enum home_kind kind, const char *below, char **out)
 	return COFFER_OK;
 }
 
+/* What is written in a new folder is durable only when the folder is. */
+static coffer_err
+make_one(struct fault *f, const char *what, const char *dir)
+{
+	if (mkdir(dir, 0700) == 0)
+		return file_sync_parent(f, dir);
+	return errno == EEXIST ? COFFER_OK : fault_errno(f, errno, "cannot make %s %s", what, dir);
+}
+
 static coffer_err
 make_each(struct fault *f, const char *what, char *dir)
 {
+	coffer_err err = COFFER_OK;
+
 	for (char *at = dir + 1; *dir != '\0'; at++) {
 		char c = *at;
-		int rc;
 
 		if (c != '/' && c != '\0')
 			continue;
 		*at = '\0';
-		rc = mkdir(dir, 0700);
-		if (rc != 0 && errno != EEXIST)
-			return fault_errno(f, errno, "cannot make %s %s", what, dir);
+		err = make_one(f, what, dir);
 		*at = c;
-		if (c == '\0')
+		if (err || c == '\0')
 			break;
 	}
-	return COFFER_OK;
+	return err;
 }
 
 coffer_err

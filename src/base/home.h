@@ -19,7 +19,7 @@ const char *home_setting(const char *name);
 /** home_path() - @below in the folder of coffer; free it with free(); COFFER_E_NOTFOUND when HOME is not set either */
 coffer_err home_path(struct fault *f, enum home_kind kind, const char *below, char **out);
 
-/** home_make() - make the folder @dir and those above it that are not there, for the user alone; @what is for messages */
+/** home_make() - make, durably, the folder @dir and those above it that are not there, for the user alone; @what is for messages */
 coffer_err home_make(struct fault *f, const char *what, const char *dir);
 
 /**

@@ -10,6 +10,7 @@
 #include "base/num.h"
 #include "engine/oms.h"
 #include "engine/verify.h"
+#include "sign/trust_store.h"
 
 /* Whom the trust store binds the model @name to; NULL when it does not know that name. */
 static coffer_err
@@ -26,6 +27,33 @@ ask_store(struct fault *f, struct coffer_ctx *ctx, const char *name, struct coff
 	return err;
 }
 
+static coffer_err
+count(void *arg, struct fault *f, const struct stored *s)
+{
+	(void)f;
+	(void)s;
+	++*(size_t *)arg;
+	return COFFER_OK;
+}
+
+/* The name is of whoever sealed it: one that is not bound is what he would take who has nobody's signature. */
+static coffer_err
+notice_unbound(struct fault *f, const struct coffer_model *m)
+{
+	static const struct trust_dirs everywhere = {NULL, NULL};
+	size_t n = 0;
+	coffer_err err;
+
+	TRY(trust_store_each(f, &everywhere, count, &n));
+	if (n > 0)
+		ctx_notice(m->ctx,
+			   "%s calls itself %s, which the trust store binds to nobody: no signature is asked for (a "
+			   "binding of * asks always)",
+			   m->shown, m->keys.name);
+out:
+	return err;
+}
+
 coffer_err
 open_trust_find(struct fault *f, struct open_trust *t, const struct coffer_open_options *options,
 		const struct coffer_model *m)
@@ -39,6 +67,8 @@ open_trust_find(struct fault *f, struct open_trust *t, const struct coffer_open_
 		return COFFER_OK;
 	TRY(ask_store(f, m->ctx, m->keys.name, &t->found));
 	t->trust = t->found;
+	if (!t->trust)
+		TRY(notice_unbound(f, m));
 out:
 	return err;
 }
@@ -48,6 +78,7 @@ open_trust_end(struct open_trust *t)
 {
 	coffer_trust_free(&t->found);
 	manifest_free(&t->inner);
+	sign_walk_free(&t->outer);
 	ignore_free(&t->ignore);
 	free(t->sorted);
 	*t = (struct open_trust)OPEN_TRUST_INIT;
@@ -114,7 +145,8 @@ open_trust_outer(struct fault *f, struct open_trust *t, const struct coffer_mode
 	manifest_init(&manifest);
 	if (!signature)
 		TRY(model_outer_path(f, m->shown, m->directory, &own));
-	err = verify_model(f, t->ctx, m->shown, signature ? signature : own, t->trust, NULL, &manifest, &verdict);
+	err = verify_model(f, t->ctx, m->shown, signature ? signature : own, t->trust, NULL, &manifest, &t->outer,
+			   &verdict);
 	if (err == COFFER_E_NOTFOUND && !signature)
 		err = fault_set(f, COFFER_E_POLICY,
 				"%s has no signature %s, and only a model of a publisher who is believed is opened; "
@@ -128,6 +160,35 @@ out:
 	coffer_verdict_free(&verdict);
 	manifest_free(&manifest);
 	free(own);
+	return err;
+}
+
+/* Whoever put it there after it was verified, or before, had it verified in the place of another. */
+coffer_err
+open_trust_unchanged(struct fault *f, const struct open_trust *t, const struct coffer_model *m, size_t index, int fd)
+{
+	const struct sign_file *file = t->outer.files;
+	const char *shown = m->directory ? m->keys.files[index].path : m->shown;
+	char *sealed = NULL;
+	struct stat st;
+	coffer_err err = COFFER_OK;
+
+	if (t->outer.n == 0)
+		return COFFER_OK;
+	if (m->directory) {
+		if (asprintf(&sealed, "%s%s", shown, SUFFIX) < 0)
+			return fault_nomem(f);
+		file = sign_walk_find(&t->outer, sealed);
+		free(sealed);
+	}
+	if (fstat(fd, &st) != 0)
+		TRY(fault_errno(f, errno, "cannot look at %s", shown));
+	if (!file || !sign_file_is(file, &st))
+		err = fault_set(f, COFFER_E_CHANGED,
+				"%s is not the file whose signature was verified: somebody was at work meanwhile; open "
+				"it where nobody else can write",
+				shown);
+out:
 	return err;
 }
 
@@ -165,7 +226,10 @@ check_file(struct fault *f, const struct open_trust *t, const struct keyblock_fi
 {
 	size_t n;
 
-	if (find(t, listed_name(t, file->path), &n) || ignore_covers(&t->ignore, file->path))
+	if (find(t, listed_name(t, file->path), &n))
+		return COFFER_OK;
+	/* what the publisher left out of the plain ones is in his signature of the sealed ones, if that was verified */
+	if (t->outer.n > 0 && ignore_covers(&t->ignore, file->path))
 		return COFFER_OK;
 	/* shards do not list empty files */
 	if (t->inner.method == MANIFEST_SHARDS && file->size == 0)

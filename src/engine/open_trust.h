@@ -11,6 +11,7 @@
 #include "base/buf.h"
 #include "engine/ignore.h"
 #include "engine/model.h"
+#include "engine/sign_walk.h"
 #include "engine/stream_hash.h"
 #include "engine/trust.h"
 #include "sign/manifest.h"
@@ -19,6 +20,7 @@ struct open_trust {
 	struct coffer_ctx *ctx;
 	const struct coffer_trust *trust; /* NULL: nobody is asked for */
 	struct coffer_trust *found;	  /* it, when it is the trust store's */
+	struct sign_walk outer;		  /* the sealed files as they were when their signature was verified */
 	bool has_inner;
 	struct manifest inner;
 	const struct resource **sorted; /* of @inner, by path and start */
@@ -36,6 +38,10 @@ coffer_err open_trust_find(struct fault *f, struct open_trust *t, const struct c
 
 /** open_trust_outer() - verify the signature over all sealed files; @signature NULL = where it is made; COFFER_E_POLICY when there is none */
 coffer_err open_trust_outer(struct fault *f, struct open_trust *t, const struct coffer_model *m, const char *signature);
+
+/** open_trust_unchanged() - COFFER_E_CHANGED when @fd, of file @index of @m, is not the file that open_trust_outer() has verified; fine without that */
+coffer_err open_trust_unchanged(struct fault *f, const struct open_trust *t, const struct coffer_model *m, size_t index,
+				int fd);
 
 /** open_trust_inner() - verify @json, the signature over the plain files of @m, and that it lists them all; @what is for messages */
 coffer_err open_trust_inner(struct fault *f, struct open_trust *t, const struct coffer_model *m, const char *what,

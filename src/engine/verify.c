@@ -164,6 +164,9 @@ ignored(void *arg, struct fault *f, const char *path)
 {
 	struct verifying *v = arg;
 
+	/* the signature names itself among what it leaves out; nobody would miss it */
+	if (v->signature && strcmp(v->signature, path) == 0)
+		return COFFER_OK;
 	return verdict_find(f, v->verdict, COFFER_FOUND_IGNORED, path,
 			    "is left out, as the signature or the caller says");
 }
@@ -463,7 +466,7 @@ end_verifying(struct verifying *v)
 coffer_err
 verify_model(struct fault *f, struct coffer_ctx *ctx, const char *model, const char *signature,
 	     const struct coffer_trust *trust, const struct coffer_verify_options *options, struct manifest *manifest,
-	     struct coffer_verdict **verdict_out)
+	     struct sign_walk *walk, struct coffer_verdict **verdict_out)
 {
 	struct verifying v = {.ctx = ctx, .trust = trust, .opt = {.version_1 = 1}, .model = SIGN_MODEL_INIT};
 	coffer_err err;
@@ -484,6 +487,10 @@ verify_model(struct fault *f, struct coffer_ctx *ctx, const char *model, const c
 		*manifest = v.manifest;
 		manifest_init(&v.manifest);
 	}
+	if (walk) {
+		*walk = v.walk;
+		v.walk = (struct sign_walk){0};
+	}
 out:
 	if (err && v.verdict)
 		err = find_fault(f, v.verdict);
@@ -495,5 +502,5 @@ coffer_err
 coffer_verify(struct coffer_ctx *ctx, const char *model, const char *signature, const struct coffer_trust *trust,
 	      const struct coffer_verify_options *options, struct coffer_verdict **verdict_out)
 {
-	return verify_model(ctx_begin(ctx), ctx, model, signature, trust, options, NULL, verdict_out);
+	return verify_model(ctx_begin(ctx), ctx, model, signature, trust, options, NULL, NULL, verdict_out);
 }
