@@ -7,9 +7,8 @@
 
 #include "data/safetensors.h"
 #include "memory_source.h"
+#include "support/fuzz.h"
 #include "tensor_check.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void
 check_json(const uint8_t *header, size_t len)

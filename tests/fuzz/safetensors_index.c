@@ -3,8 +3,7 @@
 
 #include "data/safetensors_index.h"
 #include "memory_source.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "support/fuzz.h"
 
 /* what was accepted has as many entries for another parser, each in plain name of a file */
 static void
