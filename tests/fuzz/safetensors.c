@@ -6,9 +6,9 @@
 #include <jansson.h>
 
 #include "data/safetensors.h"
-#include "memory_source.h"
 #include "support/fuzz.h"
-#include "tensor_check.h"
+#include "support/memory_source.h"
+#include "support/tensor_check.h"
 
 static void
 check_json(const uint8_t *header, size_t len)

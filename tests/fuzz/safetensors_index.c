@@ -2,8 +2,8 @@
 #include <jansson.h>
 
 #include "data/safetensors_index.h"
-#include "memory_source.h"
 #include "support/fuzz.h"
+#include "support/memory_source.h"
 
 /* what was accepted has as many entries for another parser, each in plain name of a file */
 static void
