@@ -23,12 +23,6 @@ take_line(struct view *v, struct view *line)
 	return true;
 }
 
-static bool
-view_is(struct view v, const char *text)
-{
-	return v.len == strlen(text) && memcmp(v.p, text, v.len) == 0;
-}
-
 /* signatures follow the last empty line, for the text may have some of its own */
 static bool
 split(struct view note, struct checkpoint *out)
