@@ -51,6 +51,7 @@
 #define LIMIT_TLOG_BODY (1u << 20)    /* bytes of what a log holds about one signature */
 #define LIMIT_TRUSTED_ROOT (4u << 20) /* bytes of a trusted_root.json */
 #define LIMIT_TRUSTED 64u	      /* logs or authorities of a kind in one trusted root */
+#define LIMIT_V02_PAYLOAD (4u << 20)  /* bytes of a statement of model_signing 0.2: see signing_key.h */
 #define LIMIT_IGNORE_PATHS 1024u
 #define LIMIT_SHARDS 4000000u	    /* of one manifest */
 #define LIMIT_SIGNED_PATH 4096u	    /* bytes of a file's name in a signature; Linux takes no longer one */
