@@ -72,7 +72,8 @@ VECTOR_STEPS = 'vectors: python3 tests/vectors/run.py $(BUILD)/coffer'
 SIGNING_STEPS = 'sigstore universe: python3 tests/signing/sigstore_universe.py $(BUILD)/adapters/sigstore $(BUILD)/coffer' \
 	'sigstore vectors: python3 tests/signing/sigstore_vectors.py $(BUILD)/adapters/sigstore' \
 	'oms faults: python3 tests/signing/oms_faults.py $(BUILD)/coffer' \
-	'oms vectors: python3 tests/signing/oms_vectors.py $(BUILD)/coffer'
+	'oms vectors: python3 tests/signing/oms_vectors.py $(BUILD)/coffer' \
+	'bad input: python3 tests/signing/bad_input.py $(BUILD)/coffer'
 CLI_STEPS = 'cli: BUILD=$(BUILD) tests/cli/run.sh $(BUILD)/coffer'
 EXAMPLE_STEPS = 'examples: RUN_WITH="$(RUN_WITH)" examples/run $(BUILD)'
 # these run the command by its name, as a reader would, so it must be one for this machine

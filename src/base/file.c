@@ -212,6 +212,19 @@ drop_tmp_name(struct newfile *n)
 	n->tmp = NULL;
 }
 
+/* So that none is taken for one of the user's files, and signed. */
+static coffer_err
+clear_tmp(struct fault *f, struct newfile *n)
+{
+	coffer_err err;
+
+	TRY(set_tmp_name(f, n));
+	TRY(remove_stale(f, n));
+out:
+	drop_tmp_name(n);
+	return err;
+}
+
 static coffer_err
 open_named(struct fault *f, struct newfile *n, mode_t mode)
 {
@@ -267,7 +280,7 @@ newfile_open_at(struct fault *f, struct newfile *n, int dirfd, const char *name,
 		if (!replace)
 			return fault_set(f, COFFER_E_EXISTS, "%s exists; --force replaces it", shown);
 	}
-	err = COFFER_OK;
+	TRY(clear_tmp(f, n));
 	if (!open_unnamed(n, mode))
 		TRY(open_named(f, n, mode));
 	(void)flock(n->fd, LOCK_EX | LOCK_NB); /* see remove_stale() */

@@ -37,8 +37,8 @@ void file_close(int *fd);
  * struct newfile - a file that is being made
  *
  * Has no name until newfile_commit(): it is an unnamed temporary file of its
- * folder (O_TMPFILE), so that a killed process leaves nothing.  Where the file system has none it is
- * «.NAME.coffer-tmp», and the next attempt removes a stale one.
+ * folder (O_TMPFILE), so that a killed process leaves nothing.  Where the file system has none, and for the moment in
+ * which it replaces another, it is «.NAME.coffer-tmp»; newfile_open() removes a stale one.
  */
 struct newfile {
 	int fd;	      /* write here */

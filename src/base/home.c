@@ -40,24 +40,32 @@ home_path(struct fault *f, enum home_kind kind, const char *below, char **out)
 	return COFFER_OK;
 }
 
+/* What is written in a new folder is durable only when the folder is. */
+static coffer_err
+make_one(struct fault *f, const char *what, const char *dir)
+{
+	if (mkdir(dir, 0700) == 0)
+		return file_sync_parent(f, dir);
+	return errno == EEXIST ? COFFER_OK : fault_errno(f, errno, "cannot make %s %s", what, dir);
+}
+
 static coffer_err
 make_each(struct fault *f, const char *what, char *dir)
 {
+	coffer_err err = COFFER_OK;
+
 	for (char *at = dir + 1; *dir != '\0'; at++) {
 		char c = *at;
-		int rc;
 
 		if (c != '/' && c != '\0')
 			continue;
 		*at = '\0';
-		rc = mkdir(dir, 0700);
-		if (rc != 0 && errno != EEXIST)
-			return fault_errno(f, errno, "cannot make %s %s", what, dir);
+		err = make_one(f, what, dir);
 		*at = c;
-		if (c == '\0')
+		if (err || c == '\0')
 			break;
 	}
-	return COFFER_OK;
+	return err;
 }
 
 coffer_err
@@ -70,8 +78,9 @@ home_make(struct fault *f, const char *what, const char *dir)
 	return err;
 }
 
-coffer_err
-home_check(struct fault *f, const char *what, const char *shown, int fd)
+/* Whether nobody but the user and root could have put something into the file or folder @fd. */
+static coffer_err
+check_owner(struct fault *f, const char *what, const char *shown, int fd)
 {
 	struct stat st;
 
@@ -106,7 +115,7 @@ home_open(struct fault *f, const char *what, const char *dir, int *fd_out)
 	*fd_out = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (*fd_out < 0)
 		return cannot_open(f, what, dir, errno);
-	err = home_check(f, what, dir, *fd_out);
+	err = check_owner(f, what, dir, *fd_out);
 	if (err != COFFER_OK)
 		file_close(fd_out);
 	return err;
@@ -120,7 +129,7 @@ check_entry(struct fault *f, const char *what, const char *shown, int fd)
 	if (fstat(fd, &st) == 0 && S_ISLNK(st.st_mode))
 		return fault_set(f, COFFER_E_FORMAT, "%s %s is a symbolic link; put the file itself there", what,
 				 shown);
-	return home_check(f, what, shown, fd);
+	return check_owner(f, what, shown, fd);
 }
 
 coffer_err

@@ -33,6 +33,13 @@ view_str(const char *s)
 	return view_of(s, strlen(s));
 }
 
+/** view_is() - whether @v is the text @s (not constant time) */
+static inline bool
+view_is(struct view v, const char *s)
+{
+	return v.len == strlen(s) && memcmp(v.p, s, v.len) == 0;
+}
+
 static inline bool
 view_take(struct view *v, size_t len, struct view *taken)
 {
@@ -89,25 +96,22 @@ view_be64(struct view *v, uint64_t *out)
 }
 
 static inline bool
-view_le32(struct view *v, uint32_t *out)
+view_is_space(uint8_t c)
 {
-	struct view t;
-
-	if (!view_take(v, 4, &t))
-		return false;
-	*out = get_le32(t.p);
-	return true;
+	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
 }
 
-static inline bool
-view_le64(struct view *v, uint64_t *out)
+/** view_trim() - @v without the spaces, tabs and line ends around it */
+static inline struct view
+view_trim(struct view v)
 {
-	struct view t;
-
-	if (!view_take(v, 8, &t))
-		return false;
-	*out = get_le64(t.p);
-	return true;
+	while (v.len > 0 && view_is_space(v.p[v.len - 1]))
+		v.len--;
+	while (v.len > 0 && view_is_space(v.p[0])) {
+		v.p++;
+		v.len--;
+	}
+	return v;
 }
 
 /** view_zero() - whether every byte is zero (not constant time; for padding, not for secrets) */

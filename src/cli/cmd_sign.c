@@ -27,7 +27,7 @@ static const struct option shared[] = {
 	 .text = &signing.reuse,
 	 .hint = HINT_FILE,
 	 .help = "an older signature of MODEL: files that did not change since, by the file system's word, are not "
-		 "read again"},
+		 "read again; a copy of it must keep its time (cp -p)"},
 	{.name = "reuse-key",
 	 .value = "FILE",
 	 .text = &signing.reuse_key,

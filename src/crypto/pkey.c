@@ -17,7 +17,6 @@
 #include "crypto/pki_ossl.h"
 
 #define RSA_MIN_BITS 2048
-#define RSA_MAX_BITS 8192
 #define RSA_NEW_BITS 3072
 
 /* of PBKDF2-HMAC-SHA256: 0.2 s for who knows the passphrase, and for each guess of who does not */
@@ -105,9 +104,9 @@ check_rsa(struct fault *f, const char *what, EVP_PKEY *pkey)
 	BIGNUM *e = NULL;
 	bool good;
 
-	if (bits < RSA_MIN_BITS || bits > RSA_MAX_BITS)
+	if (bits < RSA_MIN_BITS || bits > LIMIT_RSA_BITS)
 		return fault_set(f, COFFER_E_KEY, "%s is an RSA key of %d bits; %d to %d are taken", what, bits,
-				 RSA_MIN_BITS, RSA_MAX_BITS);
+				 RSA_MIN_BITS, LIMIT_RSA_BITS);
 	/* with the exponent 1 a signature is what it signs; the upper limit is FIPS 186-5's, and keeps a check from lasting */
 	good = EVP_PKEY_get_bn_param(pkey, OSSL_PKEY_PARAM_RSA_E, &e) == 1 && BN_is_odd(e) && !BN_is_one(e) &&
 	       BN_num_bits(e) <= 256;

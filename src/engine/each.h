@@ -16,6 +16,11 @@ struct each {
 	coffer_err (*file)(void *arg, struct fault *f, size_t index, struct pool_worker *w);
 	void *arg;
 	bool one_by_one; /* never two files at once */
+	/*
+	 * side_by_side: not 0 where the threads have to wait for each other within a file, as for its hash: then large files, too,
+	 * are done one thread each, with so many bytes of scratch, unless one of them is most of the model
+	 */
+	size_t side_by_side;
 };
 
 /** each_file() - do all; the first failure ends it */

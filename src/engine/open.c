@@ -90,7 +90,7 @@ choose_files(struct fault *f, struct open_run *r)
 /* ---- one file ---- */
 
 static coffer_err
-open_into(struct fault *f, struct open_run *r, struct sealed *s, struct newfile *n, struct pool_worker *w)
+open_into(struct fault *f, struct open_run *r, size_t index, struct sealed *s, struct newfile *n, struct pool_worker *w)
 {
 	const struct output out = {.fd = n->fd, .shown = n->shown};
 	struct transfer t = {.sealed = s, .out = &out, .progress = &r->progress};
@@ -102,6 +102,7 @@ open_into(struct fault *f, struct open_run *r, struct sealed *s, struct newfile 
 		return fault_errno(f, errno, "cannot write %s", n->shown);
 	TRY(open_trust_hash(f, &r->trust, s->head.path, s->head.size, &room, &t.hash));
 	TRY(transfer_file(f, r->ctx, &t, w));
+	TRY(open_trust_unchanged(f, &r->trust, r->model, index, s->in.fd));
 	TRY(open_trust_compare(f, &r->trust, s->head.path, t.hash));
 out:
 	stream_hash_free(&room);
@@ -208,7 +209,7 @@ write_single(struct fault *f, struct open_run *r, struct sealed *s, const char *
 	TRY(newfile_open(f, &n, out, s->in.mode, r->opt.force || again));
 	if (r->opt.dry_run)
 		goto out;
-	TRY(open_into(f, r, s, &n, NULL));
+	TRY(open_into(f, r, 0, s, &n, NULL));
 	TRY(ctx_check_cancelled(f, r->ctx));
 	if (again && !r->opt.force)
 		TRY(check_same_bytes(f, &n, out, s->head.size));
@@ -439,7 +440,7 @@ write_plain(struct fault *f, struct open_run *r, size_t index, int dirfd, struct
 	TRY(model_sealed(f, r->model, index, &s, &shown));
 	TRY(newfile_open_at(f, &n, dirfd, path_base(file->path), plain, s.in.mode,
 			    r->opt.force || r->resuming || r->replacing));
-	TRY(open_into(f, r, &s, &n, w));
+	TRY(open_into(f, r, index, &s, &n, w));
 	TRY(newfile_commit(f, &n));
 out:
 	newfile_abort(&n);
@@ -588,18 +589,49 @@ remove_mark(struct fault *f, struct open_run *r, const char *name)
 	return file_sync_dir(f, r->out_fd, r->out);
 }
 
+/* Scratch for one thread a file: as much as the one with the largest records takes. */
+static coffer_err
+find_scratch(struct fault *f, struct open_run *r, size_t *out)
+{
+	coffer_err err = COFFER_OK;
+
+	*out = 0;
+	for (size_t i = 0; r->trust.has_inner && i < r->model->keys.n_files; i++) {
+		struct sealed s = {0};
+		char *shown = NULL;
+		size_t scratch = 0;
+
+		if (!r->wanted[i] || entry_size(r, i) <= TRANSFER_SMALL)
+			continue;
+		err = model_sealed(f, r->model, i, &s, &shown);
+		if (err == COFFER_OK)
+			scratch = transfer_scratch(s.head.record_size);
+		sealed_close(&s);
+		free(shown);
+		TRY(err);
+		*out = scratch > *out ? scratch : *out;
+	}
+out:
+	return err;
+}
+
 static coffer_err
 each_entry(struct fault *f, struct open_run *r)
 {
-	const struct each each = {
+	struct each each = {
 		.n = r->model->keys.n_files,
 		.size = entry_size,
 		.file = open_entry,
 		.arg = r,
 		.one_by_one = r->opt.in_place,
 	};
+	coffer_err err;
 
-	return each_file(f, r->ctx, &each);
+	if (!r->opt.in_place)
+		TRY(find_scratch(f, r, &each.side_by_side));
+	TRY(each_file(f, r->ctx, &each));
+out:
+	return err;
 }
 
 /*

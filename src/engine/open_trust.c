@@ -10,9 +10,11 @@
 #include "base/num.h"
 #include "engine/oms.h"
 #include "engine/verify.h"
+#include "sign/trust_store.h"
 
-coffer_err
-engine_trust_for_model(struct fault *f, struct coffer_ctx *ctx, const char *name, struct coffer_trust **out)
+/* Whom the trust store binds the model @name to; NULL when it does not know that name. */
+static coffer_err
+ask_store(struct fault *f, struct coffer_ctx *ctx, const char *name, struct coffer_trust **out)
 {
 	coffer_err err = coffer_trust_find(ctx, name, out);
 
@@ -22,6 +24,33 @@ engine_trust_for_model(struct fault *f, struct coffer_ctx *ctx, const char *name
 	}
 	if (err != COFFER_OK && f != &ctx->fault)
 		*f = ctx->fault;
+	return err;
+}
+
+static coffer_err
+count(void *arg, struct fault *f, const struct stored *s)
+{
+	(void)f;
+	(void)s;
+	++*(size_t *)arg;
+	return COFFER_OK;
+}
+
+/* The name is of whoever sealed it: one that is not bound is what he would take who has nobody's signature. */
+static coffer_err
+notice_unbound(struct fault *f, const struct coffer_model *m)
+{
+	static const struct trust_dirs everywhere = {NULL, NULL};
+	size_t n = 0;
+	coffer_err err;
+
+	TRY(trust_store_each(f, &everywhere, count, &n));
+	if (n > 0)
+		ctx_notice(m->ctx,
+			   "%s calls itself %s, which the trust store binds to nobody: no signature is asked for (a "
+			   "binding of * asks always)",
+			   m->shown, m->keys.name);
+out:
 	return err;
 }
 
@@ -36,8 +65,10 @@ open_trust_find(struct fault *f, struct open_trust *t, const struct coffer_open_
 	t->trust = options->trust;
 	if (t->trust || options->ignore_trust_store)
 		return COFFER_OK;
-	TRY(engine_trust_for_model(f, m->ctx, m->keys.name, &t->found));
+	TRY(ask_store(f, m->ctx, m->keys.name, &t->found));
 	t->trust = t->found;
+	if (!t->trust)
+		TRY(notice_unbound(f, m));
 out:
 	return err;
 }
@@ -47,6 +78,7 @@ open_trust_end(struct open_trust *t)
 {
 	coffer_trust_free(&t->found);
 	manifest_free(&t->inner);
+	sign_walk_free(&t->outer);
 	ignore_free(&t->ignore);
 	free(t->sorted);
 	*t = (struct open_trust)OPEN_TRUST_INIT;
@@ -113,7 +145,8 @@ open_trust_outer(struct fault *f, struct open_trust *t, const struct coffer_mode
 	manifest_init(&manifest);
 	if (!signature)
 		TRY(model_outer_path(f, m->shown, m->directory, &own));
-	err = verify_model(f, t->ctx, m->shown, signature ? signature : own, t->trust, NULL, &manifest, &verdict);
+	err = verify_model(f, t->ctx, m->shown, signature ? signature : own, t->trust, NULL, &manifest, &t->outer,
+			   &verdict);
 	if (err == COFFER_E_NOTFOUND && !signature)
 		err = fault_set(f, COFFER_E_POLICY,
 				"%s has no signature %s, and only a model of a publisher who is believed is opened; "
@@ -130,23 +163,36 @@ out:
 	return err;
 }
 
+/* Whoever put it there after it was verified, or before, had it verified in the place of another. */
+coffer_err
+open_trust_unchanged(struct fault *f, const struct open_trust *t, const struct coffer_model *m, size_t index, int fd)
+{
+	const struct sign_file *file = t->outer.files;
+	const char *shown = m->directory ? m->keys.files[index].path : m->shown;
+	char *sealed = NULL;
+	struct stat st;
+	coffer_err err = COFFER_OK;
+
+	if (t->outer.n == 0)
+		return COFFER_OK;
+	if (m->directory) {
+		if (asprintf(&sealed, "%s%s", shown, SUFFIX) < 0)
+			return fault_nomem(f);
+		file = sign_walk_find(&t->outer, sealed);
+		free(sealed);
+	}
+	if (fstat(fd, &st) != 0)
+		TRY(fault_errno(f, errno, "cannot look at %s", shown));
+	if (!file || !sign_file_is(file, &st))
+		err = fault_set(f, COFFER_E_CHANGED,
+				"%s is not the file whose signature was verified: somebody was at work meanwhile; open "
+				"it where nobody else can write",
+				shown);
+out:
+	return err;
+}
+
 /* ---- over the plain files ---- */
-
-static int
-compare_place(const char *path_a, uint64_t start_a, const char *path_b, uint64_t start_b)
-{
-	int order = strcmp(path_a, path_b);
-
-	return order != 0 ? order : start_a < start_b ? -1 : start_a > start_b;
-}
-
-static int
-compare_resources(const void *a, const void *b)
-{
-	const struct resource *const *x = a, *const *y = b;
-
-	return compare_place((*x)->path, (*x)->start, (*y)->path, (*y)->start);
-}
 
 /* The first resource of @path, of which there are *@n_out; NULL when it is not listed. */
 static const struct resource *const *
@@ -180,7 +226,10 @@ check_file(struct fault *f, const struct open_trust *t, const struct keyblock_fi
 {
 	size_t n;
 
-	if (find(t, listed_name(t, file->path), &n) || ignore_covers(&t->ignore, file->path))
+	if (find(t, listed_name(t, file->path), &n))
+		return COFFER_OK;
+	/* what the publisher left out of the plain ones is in his signature of the sealed ones, if that was verified */
+	if (t->outer.n > 0 && ignore_covers(&t->ignore, file->path))
 		return COFFER_OK;
 	/* shards do not list empty files */
 	if (t->inner.method == MANIFEST_SHARDS && file->size == 0)
@@ -214,12 +263,7 @@ open_trust_inner(struct fault *f, struct open_trust *t, const struct coffer_mode
 	coffer_err err;
 
 	TRY(oms_verify(f, t->trust, what, json, &t->inner, &who));
-	t->sorted = calloc(t->inner.n, sizeof(*t->sorted));
-	if (!t->sorted)
-		TRY(fault_nomem(f));
-	for (size_t i = 0; i < t->inner.n; i++)
-		t->sorted[i] = &t->inner.resources[i];
-	qsort(t->sorted, t->inner.n, sizeof(*t->sorted), compare_resources);
+	TRY(manifest_by_path(f, &t->inner, &t->sorted));
 	for (size_t i = 0; i < t->inner.n_ignore_paths; i++)
 		TRY(ignore_add(f, &t->ignore, t->inner.ignore_paths[i]));
 	TRY(check_set(f, t, m, what));

@@ -11,6 +11,7 @@
 #include "base/buf.h"
 #include "engine/ignore.h"
 #include "engine/model.h"
+#include "engine/sign_walk.h"
 #include "engine/stream_hash.h"
 #include "engine/trust.h"
 #include "sign/manifest.h"
@@ -19,6 +20,7 @@ struct open_trust {
 	struct coffer_ctx *ctx;
 	const struct coffer_trust *trust; /* NULL: nobody is asked for */
 	struct coffer_trust *found;	  /* it, when it is the trust store's */
+	struct sign_walk outer;		  /* the sealed files as they were when their signature was verified */
 	bool has_inner;
 	struct manifest inner;
 	const struct resource **sorted; /* of @inner, by path and start */
@@ -30,18 +32,16 @@ struct open_trust {
 		.ctx = NULL                                                                                            \
 	}
 
-/**
- * engine_trust_for_model() - whom the trust store binds the model @name to
- * @out: NULL when it does not know that name; free with coffer_trust_free()
- */
-coffer_err engine_trust_for_model(struct fault *f, struct coffer_ctx *ctx, const char *name, struct coffer_trust **out);
-
 /** open_trust_find() - who is to be believed about the model @m; end with open_trust_end() */
 coffer_err open_trust_find(struct fault *f, struct open_trust *t, const struct coffer_open_options *options,
 			   const struct coffer_model *m);
 
 /** open_trust_outer() - verify the signature over all sealed files; @signature NULL = where it is made; COFFER_E_POLICY when there is none */
 coffer_err open_trust_outer(struct fault *f, struct open_trust *t, const struct coffer_model *m, const char *signature);
+
+/** open_trust_unchanged() - COFFER_E_CHANGED when @fd, of file @index of @m, is not the file that open_trust_outer() has verified; fine without that */
+coffer_err open_trust_unchanged(struct fault *f, const struct open_trust *t, const struct coffer_model *m, size_t index,
+				int fd);
 
 /** open_trust_inner() - verify @json, the signature over the plain files of @m, and that it lists them all; @what is for messages */
 coffer_err open_trust_inner(struct fault *f, struct open_trust *t, const struct coffer_model *m, const char *what,

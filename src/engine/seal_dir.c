@@ -228,6 +228,7 @@ seal_entries(struct fault *f, struct seal_run *r)
 		.arg = r,
 		/* so that there is never more than one sealed file beside its plain one */
 		.one_by_one = r->opt.in_place,
+		.side_by_side = r->sign.on ? transfer_scratch(r->opt.record_size) : 0,
 	};
 
 	return each_file(f, r->ctx, &each);

@@ -82,20 +82,22 @@ look_at_place(struct fault *f, struct sign_run *r, const char *path, bool within
 {
 	struct buf json = BUF_INIT(LIMIT_BUNDLE);
 	coffer_err err = COFFER_OK;
-	bool is_signature;
+	bool is_signature = false;
 	struct stat st;
 
 	if (stat(path, &st) != 0)
 		return COFFER_OK;
 	if (!r->opt.force)
 		return fault_set(f, COFFER_E_EXISTS, "%s exists; --force replaces it", path);
-	is_signature = S_ISREG(st.st_mode) && st.st_size <= (off_t)LIMIT_BUNDLE &&
-		       file_slurp(NULL, path, LIMIT_BUNDLE, &json, NULL) == COFFER_OK &&
-		       oms_is_signature(buf_view(&json));
+	if (S_ISREG(st.st_mode) && st.st_size <= (off_t)LIMIT_BUNDLE) {
+		TRY(file_slurp(f, path, LIMIT_BUNDLE, &json, NULL));
+		is_signature = oms_is_signature(buf_view(&json));
+	}
 	if (within && !is_signature)
 		err = fault_set(f, COFFER_E_EXISTS,
 				"%s is a file of the model and no signature; name another file for the signature",
 				path);
+out:
 	buf_free(&json);
 	return err;
 }
@@ -398,7 +400,7 @@ out:
 /* ---- the verbs ---- */
 
 static coffer_err
-fill_stats(struct fault *f, const struct sign_run *r, uint64_t start, struct coffer_sign_stats *out)
+fill_stats(struct fault *f, const struct sign_run *r, struct coffer_sign_stats *out)
 {
 	uint8_t root[32];
 	coffer_err err = manifest_root(f, &r->manifest, root);
@@ -409,7 +411,6 @@ fill_stats(struct fault *f, const struct sign_run *r, uint64_t start, struct cof
 		.n_files = r->walk.n,
 		.bytes = r->walk.bytes,
 		.n_reused = r->n_reused,
-		.seconds = (double)(now_ns() - start) / 1e9,
 	};
 	enc_hex(root, sizeof(root), out->root);
 	return COFFER_OK;
@@ -429,10 +430,12 @@ coffer_sign(struct coffer_ctx *ctx, const char *model, const char *signature, co
 	TRY(sign_run_begin(f, &r, ctx, model, options));
 	TRY(sign_run_place(f, &r, signature));
 	TRY(sign_run_manifest(f, &r));
+	TRY(fill_stats(f, &r, &stats));
+	sign_walk_free(&r.walk); /* of many files it is large, and so is what comes */
 	TRY(oms_sign(f, signer, &r.manifest, &json));
-	TRY(fill_stats(f, &r, start, &stats));
 	TRY(ctx_check_cancelled(f, ctx));
 	TRY(file_write_new(f, signature, json.p, json.len, 0666, r.opt.force));
+	stats.seconds = (double)(now_ns() - start) / 1e9;
 	if (stats_out)
 		*stats_out = stats;
 out:
@@ -453,7 +456,8 @@ coffer_sign_digest(struct coffer_ctx *ctx, const char *model, const struct coffe
 	*stats_out = (struct coffer_sign_stats){0};
 	TRY(sign_run_begin(f, &r, ctx, model, options));
 	TRY(sign_run_manifest(f, &r));
-	TRY(fill_stats(f, &r, start, stats_out));
+	TRY(fill_stats(f, &r, stats_out));
+	stats_out->seconds = (double)(now_ns() - start) / 1e9;
 out:
 	sign_run_end(&r);
 	return err;

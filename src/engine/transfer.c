@@ -90,8 +90,8 @@ n_steps(const struct transfer *t)
 	return (layout_of(t)->n_records + n - 1) / n;
 }
 
-static size_t
-scratch_len(uint32_t record_size)
+size_t
+transfer_scratch(uint32_t record_size)
 {
 	return (size_t)num_round_up(record_size > STEP_LEN ? record_size : STEP_LEN, HEAD_ALIGN);
 }
@@ -100,7 +100,7 @@ coffer_err
 transfer_run(struct fault *f, struct coffer_ctx *ctx, const struct transfer *t)
 {
 	struct input *in = t->plain ? t->plain : &t->sealed->in;
-	size_t scratch = scratch_len(head_of(t)->record_size);
+	size_t scratch = transfer_scratch(head_of(t)->record_size);
 	unsigned int threads, most = (unsigned int)num_min(LIMIT_BULK_MEMORY / scratch, 1024);
 	struct transfer copy = *t;
 	struct pool *pool;
@@ -115,14 +115,20 @@ out:
 	return err;
 }
 
-coffer_err
-transfer_alone(const struct transfer *t, struct pool_worker *w)
+static coffer_err
+run_alone(const struct transfer *t, struct pool_worker *w)
 {
+	struct input *in = t->plain ? t->plain : &t->sealed->in;
 	struct transfer copy = *t;
 	coffer_err err = COFFER_OK;
 
-	for (uint64_t i = 0; i < n_steps(t); i++)
+	if (head_of(t)->size > TRANSFER_SMALL)
+		input_expect_bulk(in);
+	for (uint64_t i = 0; i < n_steps(t); i++) {
+		if (t->progress)
+			TRY(ctx_check_cancelled(&w->fault, t->progress->ctx));
 		TRY(step(&copy, i, w));
+	}
 out:
 	return err;
 }
@@ -130,5 +136,5 @@ out:
 coffer_err
 transfer_file(struct fault *f, struct coffer_ctx *ctx, const struct transfer *t, struct pool_worker *w)
 {
-	return w ? transfer_alone(t, w) : transfer_run(f, ctx, t);
+	return w ? run_alone(t, w) : transfer_run(f, ctx, t);
 }

@@ -59,11 +59,9 @@ static int
 compare_resources(const void *a, const void *b, void *arg)
 {
 	const struct verifying *v = arg;
-	const struct resource *x = &v->manifest.resources[*(const size_t *)a];
-	const struct resource *y = &v->manifest.resources[*(const size_t *)b];
-	int order = strcmp(x->path, y->path);
+	const struct resource *all = v->manifest.resources;
 
-	return order != 0 ? order : x->start < y->start ? -1 : x->start > y->start;
+	return resource_compare(&all[*(const size_t *)a], &all[*(const size_t *)b]);
 }
 
 /* Under which path resource @index is found: a model of one file may be listed as «.», as model_signing writes it. */
@@ -166,6 +164,9 @@ ignored(void *arg, struct fault *f, const char *path)
 {
 	struct verifying *v = arg;
 
+	/* the signature names itself among what it leaves out; nobody would miss it */
+	if (v->signature && strcmp(v->signature, path) == 0)
+		return COFFER_OK;
 	return verdict_find(f, v->verdict, COFFER_FOUND_IGNORED, path,
 			    "is left out, as the signature or the caller says");
 }
@@ -465,7 +466,7 @@ end_verifying(struct verifying *v)
 coffer_err
 verify_model(struct fault *f, struct coffer_ctx *ctx, const char *model, const char *signature,
 	     const struct coffer_trust *trust, const struct coffer_verify_options *options, struct manifest *manifest,
-	     struct coffer_verdict **verdict_out)
+	     struct sign_walk *walk, struct coffer_verdict **verdict_out)
 {
 	struct verifying v = {.ctx = ctx, .trust = trust, .opt = {.version_1 = 1}, .model = SIGN_MODEL_INIT};
 	coffer_err err;
@@ -487,6 +488,10 @@ verify_model(struct fault *f, struct coffer_ctx *ctx, const char *model, const c
 		*manifest = v.manifest;
 		manifest_init(&v.manifest);
 	}
+	if (walk) {
+		*walk = v.walk;
+		v.walk = (struct sign_walk){0};
+	}
 out:
 	if (err && v.verdict)
 		err = find_fault(f, v.verdict);
@@ -498,5 +503,5 @@ coffer_err
 coffer_verify(struct coffer_ctx *ctx, const char *model, const char *signature, const struct coffer_trust *trust,
 	      const struct coffer_verify_options *options, struct coffer_verdict **verdict_out)
 {
-	return verify_model(ctx_begin(ctx), ctx, model, signature, trust, options, NULL, verdict_out);
+	return verify_model(ctx_begin(ctx), ctx, model, signature, trust, options, NULL, NULL, verdict_out);
 }

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/file.h"
 #include "base/limits.h"
@@ -99,6 +100,15 @@ out:
 	return err;
 }
 
+/* Whichever is met first says that the model is sealed. */
+static bool
+is_of_sealed(const struct walking *w, const char *path)
+{
+	if (strcmp(path, "coffer.sig") == 0)
+		return faccessat(w->root, "coffer.json", F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+	return ends_in_suffix(path) || strcmp(path, "coffer.json") == 0;
+}
+
 static coffer_err
 visit(void *arg, struct fault *f, const struct tree_entry *e)
 {
@@ -108,7 +118,7 @@ visit(void *arg, struct fault *f, const struct tree_entry *e)
 
 	if (!filter_wants(&w->options->filter, e->path))
 		return COFFER_OK;
-	if (!w->options->resuming && (ends_in_suffix(e->path) || strcmp(e->path, "coffer.json") == 0))
+	if (!w->options->resuming && is_of_sealed(w, e->path))
 		return fault_set(f, COFFER_E_SEALED, "%s/%s: this model is sealed already", w->shown, e->path);
 	err = path_check_model(f, e->path);
 	if (err != COFFER_OK) {

@@ -8,24 +8,6 @@
 #include "base/file.h"
 #include "base/view.h"
 
-static bool
-is_space(uint8_t c)
-{
-	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
-}
-
-static struct view
-trim(struct view v)
-{
-	while (v.len > 0 && is_space(v.p[v.len - 1]))
-		v.len--;
-	while (v.len > 0 && is_space(v.p[0])) {
-		v.p++;
-		v.len--;
-	}
-	return v;
-}
-
 /* as much as @room has space for, or until the end */
 static coffer_err
 read_all(struct fault *f, int fd, const char *path, struct secret *room, size_t *len_out)
@@ -58,7 +40,7 @@ secret_from_file(struct fault *f, const char *what, const char *path, size_t max
 		return fault_errno(f, errno, "cannot open %s", path);
 	TRY(secret_new(f, &room, max + 1));
 	TRY(read_all(f, fd, path, &room, &len));
-	text = trim(view_of(room.p, len));
+	text = view_trim(view_of(room.p, len));
 	if (len > max || text.len == 0)
 		TRY(fault_set(f, COFFER_E_KEY, "%s in %s is %s", what, path, len > max ? "too long" : "empty"));
 	TRY(secret_copy(f, out, text.p, text.len));

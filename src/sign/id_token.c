@@ -22,24 +22,6 @@ no_token(struct fault *f, const char *why)
 }
 
 static bool
-is_space(uint8_t c)
-{
-	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
-}
-
-static struct view
-trim(struct view v)
-{
-	while (v.len > 0 && is_space(v.p[v.len - 1]))
-		v.len--;
-	while (v.len > 0 && is_space(v.p[0])) {
-		v.p++;
-		v.len--;
-	}
-	return v;
-}
-
-static bool
 is_base64url(struct view v)
 {
 	for (size_t i = 0; i < v.len; i++) {
@@ -102,7 +84,7 @@ find_claim(struct view key)
 {
 	unsigned int i = 0;
 
-	while (i < N_CLAIMS && !scan_is(key, claim_names[i]))
+	while (i < N_CLAIMS && !view_is(key, claim_names[i]))
 		i++;
 	return i;
 }
@@ -117,7 +99,7 @@ read_audience(struct fault *f, struct scan *r, struct claims *c)
 
 	if (scan_peek(r) != '[') {
 		TRY(scan_string(f, r, &one));
-		c->has_aud = scan_is(one, c->audience);
+		c->has_aud = view_is(one, c->audience);
 		return COFFER_OK;
 	}
 	TRY(scan_enter(f, r, '['));
@@ -126,7 +108,7 @@ read_audience(struct fault *f, struct scan *r, struct claims *c)
 		if (!more)
 			break;
 		TRY(scan_string(f, r, &one));
-		c->has_aud |= scan_is(one, c->audience);
+		c->has_aud |= view_is(one, c->audience);
 	}
 out:
 	return err;
@@ -213,14 +195,14 @@ check_claims(struct fault *f, const struct claims *c, const struct id_token_poli
 	coffer_err err;
 
 	TRY(check_texts(f, c));
-	if (policy->issuer && !scan_is(c->iss, policy->issuer))
+	if (policy->issuer && !view_is(c->iss, policy->issuer))
 		return fault_set(f, COFFER_E_PERM, "the identity token is by «%.*s», not by «%s»", (int)c->iss.len,
 				 (const char *)c->iss.p, policy->issuer);
 	if (!c->has_aud)
 		return fault_set(f, COFFER_E_PERM,
 				 "the identity token is not for «%s» («aud»): ask the provider for one that is",
 				 policy->audience);
-	if (policy->nonce && !scan_is(c->nonce, policy->nonce))
+	if (policy->nonce && !view_is(c->nonce, policy->nonce))
 		return fault_set(f, COFFER_E_PERM,
 				 "the identity token answers another request than ours (its «nonce» differs)");
 	TRY(check_time(f, c, policy->now));
@@ -253,7 +235,7 @@ id_token_parse(struct fault *f, struct view text, const struct id_token_policy *
 	size_t len = 0;
 	coffer_err err;
 
-	text = trim(text);
+	text = view_trim(text);
 	if (text.len == 0 || text.len > LIMIT_TOKEN)
 		return no_token(f, text.len == 0 ? "it is empty" : "it is too long");
 	TRY(split(f, text, &payload));

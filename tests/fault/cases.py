@@ -280,5 +280,10 @@ def open_in_place_folder(coffer):
 
 
 def all_cases(coffer):
+    import signing_cases
+    return [*own_cases(coffer), *signing_cases.all_cases(coffer)]
+
+
+def own_cases(coffer):
     return [seal_file(coffer), seal_force(coffer), seal_folder(coffer), seal_in_place_file(coffer), seal_in_place_folder(coffer),
             open_file(coffer), open_folder(coffer), open_in_place_file(coffer), open_in_place_folder(coffer), *rotations(coffer)]

@@ -341,7 +341,8 @@ def main():
     import cases
     report = rig.Report()
     for case in rig.select(cases.all_cases(os.path.realpath(sys.argv[1])), sys.argv[2:]):
-        cut(case, report)
+        if case.writes:
+            cut(case, report)
     return report.end()
 
 

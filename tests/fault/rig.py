@@ -21,9 +21,11 @@ class Bad(Exception):
     """A state that must not be, with the reason."""
 
 
-Case = collections.namedtuple('Case', 'name argv start judge again')
+Case = collections.namedtuple('Case', 'name argv start judge again status writes most', defaults=(0, True, None))
 Case.__doc__ = """name; argv run inside the folder; start = {path: bytes} (a path that ends in / is an empty folder);
-judge(folder) -> 'old' | 'between' | 'new' or raise Bad; again = argv that completes what was hurt"""
+judge(folder) -> 'old' | 'between' | 'new' or raise Bad; again = argv that completes what was hurt;
+status = the exit code of a clean run: where it is not 0, the command refuses, and must never end with 0;
+writes = False of a command that is to leave no trace; most = how many points of a kind are tried, where not all"""
 
 
 def read_tree(folder):
@@ -121,6 +123,13 @@ def points(calls, syscalls):
     return found
 
 
+def thin(found, case):
+    """At most case.most of the points, from the first to the last, evenly."""
+    if case.most is None or len(found) <= case.most:
+        return found
+    return [found[i * (len(found) - 1) // (case.most - 1)] for i in range(case.most)]
+
+
 # ---- running cases ----
 
 class Report:
@@ -162,7 +171,7 @@ class Report:
 
 def complete(case, folder, state):
     """After a judge has said «state»: running again must end in «new»."""
-    if state == 'new':
+    if state == 'new' or case.status != 0:
         return
     outcome = execute(case.again, folder)
     if outcome.status != 0:
@@ -178,5 +187,5 @@ def scratch():
 
 
 def select(cases, words):
-    """The cases whose name holds one of the words; all of them without words."""
-    return [c for c in cases if not words or any(w in c.name for w in words)]
+    """The cases whose name holds one of the words, with all their points; without words all cases, some with a choice of points."""
+    return [c._replace(most=None) for c in cases if any(w in c.name for w in words)] if words else cases

@@ -323,6 +323,81 @@ only_to_look(void **state)
 	assert_false(kit_exists("back"));
 }
 
+/* ---- what is put in the place of what was verified ---- */
+
+static void (*sleight)(void);
+
+static coffer_err
+verify_and_change(const struct verifier *self, struct fault *f, const struct bundle *b, struct signed_by *who)
+{
+	const struct verifier *own = sign_kit.trust.verifier;
+
+	(void)self;
+	if (sleight)
+		sleight();
+	return own->verify(own, f, b, who);
+}
+
+static struct verifier changing = {.method = "key", .verify = verify_and_change};
+static const struct coffer_trust trust_and_change = {.verifier = &changing};
+
+static void
+change_back(void *user, const char *text)
+{
+	(void)user;
+	/* the signature holds: this is behind it */
+	if (!strstr(text, "is signed by"))
+		return;
+	assert_int_equal(rename("t/a.coffer", "s/a.coffer"), 0);
+	assert_int_equal(rename("t/b/big.coffer", "s/b/big.coffer"), 0);
+}
+
+/* Anybody can seal for a recipient's public key; here the key block is another's, which no signature covers. */
+static void
+files_that_come_later(void **state)
+{
+	(void)state;
+	make_model();
+	assert_int_equal(unlink("m/c"), 0);
+	assert_ok(coffer_seal(kit.ctx, "m", "s", kit.keys, NULL, NULL));
+	sign_again("s", "s/coffer.sig", sign_kit.signer);
+	kit_file("m/a", 1000, 66);
+	assert_ok(coffer_seal(kit.ctx, "m", "t", kit.keys, NULL, NULL));
+	assert_int_equal(rename("t/coffer.json", "s/coffer.json"), 0);
+	coffer_ctx_set_notice(kit.ctx, change_back, NULL);
+	assert_refused(open_trusting("s", "back", &sign_kit.trust), COFFER_E_CHANGED);
+	coffer_ctx_set_notice(kit.ctx, NULL, NULL);
+	assert_false(kit_exists("back/a"));
+	assert_false(kit_exists("back/b/big"));
+}
+
+static void
+put_the_right_one(void)
+{
+	assert_int_equal(rename("right.coffer", "f.coffer"), 0);
+}
+
+static void
+a_file_that_goes_before(void **state)
+{
+	(void)state;
+	kit_file("f", BIG, 7);
+	assert_ok(coffer_seal(kit.ctx, "f", "right.coffer", kit.keys, NULL, NULL));
+	assert_int_equal(rename("right.coffer", "f.coffer"), 0);
+	sign_again("f.coffer", "f.coffer.sig", sign_kit.signer);
+	assert_ok(open_trusting("f.coffer", "g", &trust_and_change));
+	assert_file("g", BIG, 7);
+	assert_int_equal(unlink("g"), 0);
+	/* what was opened is not what lies there when it is verified */
+	assert_int_equal(rename("f.coffer", "right.coffer"), 0);
+	kit_file("f", BIG, 8);
+	assert_ok(coffer_seal(kit.ctx, "f", "f.coffer", kit.keys, NULL, NULL));
+	sleight = put_the_right_one;
+	assert_refused(open_trusting("f.coffer", "g", &trust_and_change), COFFER_E_CHANGED);
+	sleight = NULL;
+	assert_false(kit_exists("g"));
+}
+
 /* ---- runs that were interrupted ---- */
 
 /* m is opened in place but for b/big, which was damaged; then it is mended. */
@@ -366,6 +441,26 @@ a_mark_that_is_none(void **state)
 	kit_file("m/.coffer.opening", 65, 1);
 	assert_refused(open_trusting("m", NULL, &sign_kit.trust), COFFER_E_EXISTS);
 	assert_true(kit_exists("m/a.coffer"));
+}
+
+/* Which files are left out is signed, but not what is in them; and the signature over the sealed files is not asked any more. */
+static void
+goes_on_with_files_left_out(void **state)
+{
+	static const char *const left_out[] = {"m/c"};
+	const struct coffer_sign_options sign = {.version_1 = 1, .ignore_paths = left_out, .n_ignore_paths = 1};
+	const struct coffer_seal_options seal = {.version_1 = 1, .signer = sign_kit.signer, .sign = &sign};
+	const struct coffer_open_options in_place = {.version_1 = 1, .in_place = true};
+
+	(void)state;
+	make_model();
+	assert_ok(coffer_seal(kit.ctx, "m", "s", kit.keys, &seal, NULL));
+	assert_ok(open_trusting("s", "back", &sign_kit.trust));
+	kit_flip("s/b/big.coffer", 5 << 20, 1);
+	assert_refused(coffer_open(kit.ctx, "s", NULL, kit.keys, &in_place, NULL), COFFER_E_AUTH);
+	kit_flip("s/b/big.coffer", 5 << 20, 1);
+	assert_refused(open_trusting("s", NULL, &sign_kit.trust), COFFER_E_FILESET);
+	assert_true(kit_exists("s/b/big.coffer"));
 }
 
 static void
@@ -467,6 +562,38 @@ one_file_that_is_another(void **state)
 
 /* ---- the trust store ---- */
 
+static bool is_unbound;
+
+static void
+take_unbound(void *user, const char *text)
+{
+	(void)user;
+	is_unbound |= strstr(text, "calls itself other-model, which the trust store binds to nobody") != NULL;
+}
+
+/* Whoever seals a model names it. */
+static void
+a_name_that_is_not(void **state)
+{
+	const struct coffer_trust_options key = {.version_1 = 1, .method = COFFER_METHOD_KEY, .public_key = SIGN_PUB};
+	const struct coffer_seal_options other = {.version_1 = 1, .signer = other_signer, .name = "other-model"};
+
+	(void)state;
+	make_model();
+	assert_ok(coffer_seal(kit.ctx, "m", "s", kit.keys, &other, NULL));
+	coffer_ctx_set_notice(kit.ctx, take_unbound, NULL);
+	assert_ok(open_trusting("s", "back", NULL));
+	assert_false(is_unbound);
+	assert_ok(coffer_trust_add(kit.ctx, "the-model", &key));
+	assert_ok(open_trusting("s", "again", NULL));
+	assert_true(is_unbound);
+	is_unbound = false;
+	assert_ok(coffer_trust_add(kit.ctx, "*", &key));
+	assert_refused(open_trusting("s", "third", NULL), COFFER_E_SIGNATURE);
+	assert_false(is_unbound);
+	coffer_ctx_set_notice(kit.ctx, NULL, NULL);
+}
+
 static void
 a_name_that_is_bound(void **state)
 {
@@ -503,13 +630,17 @@ main(void)
 		TRUST_TEST(a_signature_elsewhere),
 		TRUST_TEST(a_model_without_an_inner_one),
 		TRUST_TEST(only_to_look),
+		TRUST_TEST(files_that_come_later),
+		TRUST_TEST(a_file_that_goes_before),
 		TRUST_TEST(goes_on_in_place),
 		TRUST_TEST(a_mark_that_is_none),
+		TRUST_TEST(goes_on_with_files_left_out),
 		TRUST_TEST(goes_on_without_an_inner_one),
 		TRUST_TEST(goes_on_into_a_folder),
 		TRUST_TEST(one_file),
 		TRUST_TEST(one_file_that_is_another),
 		TRUST_TEST(a_name_that_is_bound),
+		TRUST_TEST(a_name_that_is_not),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -101,6 +101,33 @@ with_several_threads(void **state)
 	}
 }
 
+/* Where no file is most of the model, each is one thread's; where one is, all threads take turns. */
+static void
+several_large_files(void **state)
+{
+	static const uint32_t record_sizes[] = {65536, 1 << 20, 16 << 20};
+	const struct coffer_open_options trusting = {.version_1 = 1, .trust = &sign_kit.trust};
+
+	(void)state;
+	make_model();
+	kit_file("m/more/1", (8 << 20) + 1, 11);
+	kit_file("m/more/2", (7 << 20) - 1, 12);
+	coffer_ctx_set_jobs(kit.ctx, 3);
+	for (size_t i = 0; i < 3; i++) {
+		struct coffer_seal_options o = signing();
+
+		o.record_size = record_sizes[i];
+		assert_ok(coffer_seal(kit.ctx, "m", "s", kit.keys, &o, NULL));
+		assert_ok(sign_kit_verify("s", "s/coffer.sig", NULL));
+		assert_ok(coffer_open(kit.ctx, "s", "back", kit.keys, &trusting, NULL));
+		assert_files("back");
+		assert_file("back/more/1", (8 << 20) + 1, 11);
+		assert_file("back/more/2", (7 << 20) - 1, 12);
+		assert_ok(sign_kit_verify("back", "back/model.sig", NULL));
+		assert_int_equal(kit_remove_all("back") | kit_remove_all("s"), 0);
+	}
+}
+
 static void
 manners_of_signing(void **state)
 {
@@ -246,6 +273,7 @@ in_place(void **state)
 	o.in_place = true;
 	assert_ok(coffer_seal(kit.ctx, "m", NULL, kit.keys, &o, NULL));
 	assert_sealed("m", 3);
+	assert_refused(coffer_seal(kit.ctx, "m", NULL, kit.keys, &o, NULL), COFFER_E_SEALED);
 	assert_ok(coffer_open(kit.ctx, "m", NULL, kit.keys, &back, NULL));
 	assert_files("m");
 	assert_int_equal(kit_count("m"), N + 4);
@@ -559,6 +587,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		SIGN_TEST(both_signatures),
 		SIGN_TEST(with_several_threads),
+		SIGN_TEST(several_large_files),
 		SIGN_TEST(manners_of_signing),
 		SIGN_TEST(files_that_are_left_out),
 		SIGN_TEST(a_model_with_an_old_signature),
