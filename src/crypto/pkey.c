@@ -186,6 +186,23 @@ out:
 	return err;
 }
 
+/* What is in a PEM file in which no public key is, for the way out. */
+static const char *
+other_pem(struct view pem)
+{
+	static const struct {
+		const char *mark, *what;
+	} others[] = {
+		{"PRIVATE KEY-----", " but a private key; «openssl pkey -in FILE -pubout» writes the public one"},
+		{"-----BEGIN CERTIFICATE-----", " but a certificate, which the method certificate verifies with"},
+	};
+
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+		if (memmem(pem.p, pem.len, others[i].mark, strlen(others[i].mark)))
+			return others[i].what;
+	return "";
+}
+
 coffer_err
 pubkey_from_pem(struct fault *f, const char *what, struct view pem, struct pubkey **out)
 {
@@ -197,7 +214,8 @@ pubkey_from_pem(struct fault *f, const char *what, struct view pem, struct pubke
 	*out = NULL;
 	TRY(ossl_bio(f, what, pem, &bio));
 	if (PEM_bytes_read_bio(&der, &len, NULL, PEM_STRING_PUBLIC, bio, ossl_no_passphrase, NULL) != 1)
-		TRY(ossl_refusal(f, COFFER_E_KEY, "%s holds no «-----BEGIN PUBLIC KEY-----» in PEM", what));
+		TRY(ossl_refusal(f, COFFER_E_KEY, "%s holds no «-----BEGIN PUBLIC KEY-----» in PEM%s", what,
+				 other_pem(pem)));
 	TRY(pubkey_from_der(f, what, view_of(der, (size_t)len), out));
 out:
 	OPENSSL_free(der);

@@ -408,7 +408,7 @@ verify_signature(struct fault *f, struct verifying *v, const char *signature)
 	TRY(oms_read(f, signature, &json, NULL));
 	TRY(find_place(f, v, signature));
 	TRY(oms_verify(f, v->trust, signature, buf_view(&json), &v->manifest, &who));
-	verdict_signed(v->verdict, method_of(v->trust->verifier), &who);
+	TRY(verdict_signed(f, v->verdict, method_of(v->trust->verifier), &who));
 out:
 	signed_by_free(&who);
 	buf_free(&json);
