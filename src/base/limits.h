@@ -59,10 +59,11 @@
 
 /* ---- signatures: docs/signing.md ---- */
 
-#define LIMIT_BUNDLE (128u << 20)   /* a signature file, with all the files that it lists */
-#define LIMIT_SIGNATURE (16u << 10) /* one signature */
-#define LIMIT_SHARDS 4000000u	    /* of one manifest */
-#define LIMIT_SIGNED_PATH 4096u	    /* Linux takes no longer one (PATH_MAX) */
+#define LIMIT_BUNDLE (128u << 20)    /* a signature file, with all the files that it lists */
+#define LIMIT_SIGNATURE (16u << 10)  /* one signature */
+#define LIMIT_V02_PAYLOAD (4u << 20) /* a statement of model_signing 0.2: see signing_key.h */
+#define LIMIT_SHARDS 4000000u	     /* of one manifest */
+#define LIMIT_SIGNED_PATH 4096u	     /* Linux takes no longer one (PATH_MAX) */
 #define LIMIT_IGNORE_PATHS 1024u
 #define LIMIT_FINDINGS 1000u /* that a verdict keeps of failures, and of what was left out; all are counted */
 #define LIMIT_TAG_FILE 4096u /* an HMAC in hexadecimal or bytes: 32 of them, and white space */

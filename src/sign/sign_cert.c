@@ -221,6 +221,22 @@ out:
 	return err;
 }
 
+/* Whose certificate it is: a key that is not known is a fault of the signature, not of a key that somebody has given. */
+static coffer_err
+certified_key(struct fault *f, const struct cert *leaf, struct pubkey **out)
+{
+	coffer_err err = cert_public(f, leaf, out);
+
+	if (err == COFFER_E_KEY)
+		return fault_set(f, COFFER_E_UNSUPPORTED,
+				 "a certificate with a key that is not known; models are signed with keys on P-256, "
+				 "P-384 or P-521");
+	TRY(err);
+	TRY(signing_key_check(f, *out, COFFER_E_UNSUPPORTED));
+out:
+	return err;
+}
+
 static coffer_err
 verify(const struct verifier *base, struct fault *f, const struct bundle *b, struct signed_by *who)
 {
@@ -232,8 +248,7 @@ verify(const struct verifier *base, struct fault *f, const struct bundle *b, str
 	if (b->material != BUNDLE_CHAIN)
 		return fault_set(f, COFFER_E_POLICY, "signed by the method %s, not with a chain of certificates",
 				 b->material == BUNDLE_CERTIFICATE ? "sigstore" : "key");
-	TRY(cert_public(f, b->certs.v[0], &key));
-	TRY(signing_key_check(f, key, COFFER_E_UNSUPPORTED));
+	TRY(certified_key(f, b->certs.v[0], &key));
 	TRY(envelope_verify(f, key, DIGEST_SHA256, b));
 	choose_time(&self->trust, b, who);
 	TRY(check_chain(f, &self->trust, b, who));

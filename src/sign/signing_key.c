@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "sign/signing_key.h"
 
+#include <string.h>
+
 #include "base/enc.h"
 #include "base/limits.h"
 #include "sign/statement.h"
@@ -82,7 +84,7 @@ out:
 static coffer_err
 verify_v02(struct fault *f, const struct pubkey *k, enum digest_kind kind, const struct bundle *b)
 {
-	struct buf pae = BUF_INIT(4 * (size_t)LIMIT_BUNDLE);
+	struct buf pae = BUF_INIT(5 * (size_t)LIMIT_V02_PAYLOAD);
 	coffer_err err;
 
 	TRY(dsse_pae_v02(f, b->payload_type, buf_view(&b->payload), &pae));
@@ -90,6 +92,22 @@ verify_v02(struct fault *f, const struct pubkey *k, enum digest_kind kind, const
 out:
 	buf_free(&pae);
 	return err;
+}
+
+/* Nobody is believed yet: what takes many times its size is done for small ones alone. */
+static coffer_err
+try_v02(struct fault *f, const struct pubkey *k, enum digest_kind kind, const struct bundle *b)
+{
+	const struct view payload = buf_view(&b->payload);
+
+	if (payload.len <= LIMIT_V02_PAYLOAD)
+		return statement_is_v02(payload) ? verify_v02(f, k, kind, b) : COFFER_E_SIGNATURE;
+	if (!memmem(payload.p, payload.len, STATEMENT_V02, sizeof(STATEMENT_V02) - 1))
+		return COFFER_E_SIGNATURE;
+	return fault_set(f, COFFER_E_SIGNATURE,
+			 "the signature does not hold, and the encoding of model_signing 0.2 is tried for at most %u "
+			 "MiB; if it is one of that version, have the model signed anew",
+			 LIMIT_V02_PAYLOAD >> 20);
 }
 
 coffer_err
@@ -101,8 +119,8 @@ envelope_verify(struct fault *f, const struct pubkey *k, enum digest_kind v02, c
 
 	TRY(dsse_digest(f, kind, b->payload_type, buf_view(&b->payload), hash));
 	err = pubkey_verify_digest(f, k, kind, hash, buf_view(&b->signature));
-	if (err == COFFER_E_SIGNATURE && statement_is_v02(buf_view(&b->payload)))
-		err = verify_v02(f, k, v02, b);
+	if (err == COFFER_E_SIGNATURE)
+		err = try_v02(f, k, v02, b);
 out:
 	return err;
 }

@@ -47,6 +47,9 @@ coffer_err envelope_sign(struct fault *f, const struct signing_key *k, const str
 /**
  * envelope_verify() - COFFER_OK when the signature of @b's envelope is @k's
  * @v02: the hash of model_signing 0.2.0, whose encoding is tried for its statements alone: the curve's for keys, SHA-256 for certificates
+ *
+ * That encoding takes five times the memory of a statement that nobody is believed to have signed yet, so that statements above
+ * LIMIT_V02_PAYLOAD are none of that version.
  */
 coffer_err envelope_verify(struct fault *f, const struct pubkey *k, enum digest_kind v02, const struct bundle *b);
 

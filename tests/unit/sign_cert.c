@@ -25,6 +25,7 @@ enum {
 	EKU_ONLY,
 	CA_LEAF, /* as model_signing's own test certificates are */
 	RSA_LEAF,
+	FOREIGN_LEAF, /* on a curve that is not known */
 	STRANGER_ROOT,
 	STRANGER,
 	TSA_ROOT,
@@ -66,6 +67,8 @@ setup(void **state)
 	pki[CA_LEAF] = pki_make(&s, &pki[INTER]);
 	s = (struct pki_spec){.name = "rsa", .key = "RSA:2", .to = now + 100 * DAY, .ext = {PKI_LEAF, PKI_SIGNS}};
 	pki[RSA_LEAF] = pki_make(&s, &pki[INTER]);
+	s.key = "secp256k1";
+	pki[FOREIGN_LEAF] = pki_make(&s, &pki[INTER]);
 	pki[STRANGER_ROOT] = pki_make(&(struct pki_spec){.name = "stranger", .ext = {PKI_CA}}, NULL);
 	s = (struct pki_spec){.name = "signer", .rekey = &pki[LEAF], .ext = {PKI_LEAF, PKI_SIGNS}};
 	pki[STRANGER] = pki_make(&s, &pki[STRANGER_ROOT]);
@@ -262,6 +265,8 @@ static const struct {
 	{"no usage", NO_USE, ROOT, NOTHING, 0, 0, 0, NULL, COFFER_E_SIGNATURE, 0, "may not sign"},
 	{"another usage", FOR_TLS, ROOT, NOTHING, 0, 0, 0, NULL, COFFER_E_SIGNATURE, 0, "may not sign"},
 	{"an RSA key", RSA_LEAF, ROOT, NOTHING, 0, 0, 0, NULL, COFFER_E_UNSUPPORTED, 0, "P-256, P-384 or P-521"},
+	{"a foreign curve", FOREIGN_LEAF, ROOT, NOTHING, 0, 0, 0, NULL, COFFER_E_UNSUPPORTED, 0,
+	 "P-256, P-384 or P-521"},
 	{"the certificate of another key", INTER, ROOT, NOTHING, 0, 0, 0, NULL, COFFER_E_SIGNATURE, 0, "signature"},
 };
 

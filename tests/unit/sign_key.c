@@ -10,6 +10,8 @@
 
 #include <cmocka.h>
 
+#include "base/limits.h"
+
 #define V1 "{\"predicateType\":\"https://model_signing/signature/v1.0\",\"x\":\"it's\"}"
 #define V02 "{\"predicateType\":\"https://model_signing/Digests/v0.1\",\"x\":\"it's\"}"
 
@@ -245,6 +247,32 @@ test_v02(void **state)
 	}
 }
 
+/* a stranger's signature that claims to be of model_signing 0.2 cannot have much memory taken */
+static void
+test_large_v02(void **state)
+{
+	struct buf pae = BUF_INIT((size_t)5 * LIMIT_V02_PAYLOAD);
+
+	(void)state;
+	for (size_t more = 0; more < 2; more++) {
+		size_t len = LIMIT_V02_PAYLOAD + more;
+		char *statement = malloc(len + 1);
+		struct bundle b;
+
+		assert_non_null(statement);
+		(void)snprintf(statement, len + 1, "%s%*s", V02, (int)(len - strlen(V02)), "");
+		sign_with(keys[1], statement, &b);
+		b.signature.len = pae.len = 0;
+		assert_int_equal(dsse_pae_v02(NULL, b.payload_type, buf_view(&b.payload), &pae), COFFER_OK);
+		assert_int_equal(privkey_sign(NULL, keys[1], DIGEST_SHA384, buf_view(&pae), &b.signature), COFFER_OK);
+		assert_int_equal(verify_with(keys[1], &b, more ? "at most 4 MiB" : ""),
+				 more ? COFFER_E_SIGNATURE : COFFER_OK);
+		bundle_free(&b);
+		free(statement);
+	}
+	buf_free(&pae);
+}
+
 static void
 test_other_keys(void **state)
 {
@@ -373,8 +401,8 @@ main(void)
 		cmocka_unit_test(test_each_curve),    cmocka_unit_test(test_hint),
 		cmocka_unit_test(test_tampered),      cmocka_unit_test(test_hints_of_a_bundle),
 		cmocka_unit_test(test_other_bundles), cmocka_unit_test(test_v02),
-		cmocka_unit_test(test_other_keys),    cmocka_unit_test(test_broken_keys),
-		cmocka_unit_test(test_again),
+		cmocka_unit_test(test_large_v02),     cmocka_unit_test(test_other_keys),
+		cmocka_unit_test(test_broken_keys),   cmocka_unit_test(test_again),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);
