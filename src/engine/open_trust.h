@@ -38,7 +38,7 @@ struct open_trust {
  */
 coffer_err engine_trust_for_model(struct fault *f, struct coffer_ctx *ctx, const char *name, struct coffer_trust **out);
 
-/** open_trust_find() - who is to be believed about the model @m; end with open_trust_end() */
+/** open_trust_find() - who is to be believed about the model @m, which must be called as expected, else COFFER_E_POLICY; end with open_trust_end() */
 coffer_err open_trust_find(struct fault *f, struct open_trust *t, const struct coffer_open_options *options,
 			   const struct coffer_model *m);
 
