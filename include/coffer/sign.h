@@ -216,6 +216,9 @@ struct coffer_verdict {
 	const struct coffer_finding *findings; /* every reason, and what was ignored */
 	size_t n_findings;
 	size_t n_failures; /* findings that are failures */
+	const char *const
+		*fingerprints; /* hex SHA-256 of the certificates, the signer's first, the root last; of a key none */
+	size_t n_fingerprints;
 };
 
 /** struct coffer_verify_options - how to verify; zero it, set @version_1 to 1 */

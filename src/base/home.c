@@ -78,8 +78,9 @@ home_make(struct fault *f, const char *what, const char *dir)
 	return err;
 }
 
-coffer_err
-home_check(struct fault *f, const char *what, const char *shown, int fd)
+/* Whether nobody but the user and root could have put something into the file or folder @fd. */
+static coffer_err
+check_owner(struct fault *f, const char *what, const char *shown, int fd)
 {
 	struct stat st;
 
@@ -114,7 +115,7 @@ home_open(struct fault *f, const char *what, const char *dir, int *fd_out)
 	*fd_out = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (*fd_out < 0)
 		return cannot_open(f, what, dir, errno);
-	err = home_check(f, what, dir, *fd_out);
+	err = check_owner(f, what, dir, *fd_out);
 	if (err != COFFER_OK)
 		file_close(fd_out);
 	return err;
@@ -128,7 +129,7 @@ check_entry(struct fault *f, const char *what, const char *shown, int fd)
 	if (fstat(fd, &st) == 0 && S_ISLNK(st.st_mode))
 		return fault_set(f, COFFER_E_FORMAT, "%s %s is a symbolic link; put the file itself there", what,
 				 shown);
-	return home_check(f, what, shown, fd);
+	return check_owner(f, what, shown, fd);
 }
 
 coffer_err

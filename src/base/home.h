@@ -22,13 +22,14 @@ coffer_err home_path(struct fault *f, enum home_kind kind, const char *below, ch
 /** home_make() - make, durably, the folder @dir and those above it that are not there, for the user alone; @what is for messages */
 coffer_err home_make(struct fault *f, const char *what, const char *dir);
 
-/** home_open() - open the folder @dir, which home_check() must pass; the caller closes *@fd_out, which is -1 on failure */
+/**
+ * home_open() - open the folder @dir; the caller closes *@fd_out, which is -1 on failure
+ *
+ * COFFER_E_PERM when it belongs to neither the user nor root, or others may write it.
+ */
 coffer_err home_open(struct fault *f, const char *what, const char *dir, int *fd_out);
 
-/** home_check() - COFFER_E_PERM when the file or folder @fd belongs to neither the user nor root, or others may write it */
-coffer_err home_check(struct fault *f, const char *what, const char *shown, int fd);
-
-/** home_slurp() - append the file @name of the folder @dirfd, which home_open() gave: no link, home_check() passes, at most @max bytes */
+/** home_slurp() - append the file @name of the folder @dirfd, which home_open() gave: no link, whose it may be as there, at most @max bytes */
 coffer_err home_slurp(struct fault *f, const char *what, int dirfd, const char *name, const char *shown, size_t max,
 		      struct buf *out);
 

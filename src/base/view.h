@@ -33,6 +33,13 @@ view_str(const char *s)
 	return view_of(s, strlen(s));
 }
 
+/** view_is() - whether @v is the text @s (not constant time) */
+static inline bool
+view_is(struct view v, const char *s)
+{
+	return v.len == strlen(s) && memcmp(v.p, s, v.len) == 0;
+}
+
 static inline bool
 view_take(struct view *v, size_t len, struct view *taken)
 {

@@ -231,11 +231,32 @@ take_value(struct parser *p, const struct option *o, const char **value_out)
 	return COFFER_OK;
 }
 
+static bool
+has_option(const struct command *command, const char *name)
+{
+	return find(command, name, strlen(name), 0) != NULL;
+}
+
+/* The command that knows the option @name, in the group that does @command when none is named. */
+static const struct command *
+sibling_with(const struct command *command, const char *name)
+{
+	for (const struct command *const *group = commands; *group; group++)
+		for (size_t i = 0; (*group)->fallback == command && (*group)->subs[i]; i++)
+			if (has_option((*group)->subs[i], name))
+				return (*group)->subs[i];
+	return NULL;
+}
+
 static coffer_err
 refuse_unknown(struct parser *p, const char *name)
 {
+	const struct command *sibling = sibling_with(p->command, name);
 	const char *near = nearest_option(p->command, name);
 
+	if (sibling)
+		return fault_set(p->f, COFFER_E_USAGE, "--%s is not an option of %s; did you mean coffer %s?",
+				 args_shown(name), p->command->name, sibling->name);
 	if (near)
 		return fault_set(p->f, COFFER_E_USAGE, "--%s is not an option of %s; did you mean --%s?",
 				 args_shown(name), p->command->name, near);

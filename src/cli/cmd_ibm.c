@@ -232,6 +232,18 @@ decrypt_to_verify(struct fault *f, struct coffer_ctx *ctx, const char *model)
 	return COFFER_OK;
 }
 
+/* A signature that no decryption brings to light is missed while the model is still closed. */
+static coffer_err
+refuse_no_signature(struct fault *f)
+{
+	const char *path = signing.signature;
+
+	if (exists(path, "") || exists(path, ".coffer") || exists(path, ".enc"))
+		return COFFER_OK;
+	return fault_set(f, COFFER_E_NOTFOUND,
+			 "there is no signature %s, open or closed; --signature FILE names another", path);
+}
+
 static coffer_err
 run_decrypt_verify(struct fault *f, struct coffer_ctx *ctx, const struct words *operands)
 {
@@ -241,6 +253,7 @@ run_decrypt_verify(struct fault *f, struct coffer_ctx *ctx, const struct words *
 
 	TRY(prepare(f, ctx));
 	TRY(signing_trust(f, ctx, common.command->method, &trust));
+	TRY(refuse_no_signature(f));
 	TRY(decrypt_to_verify(f, ctx, operands->v[0]));
 	TRY(find_open(f, operands->v[0], &model));
 	err = verify_run(f, ctx, model, trust);

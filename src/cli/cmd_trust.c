@@ -311,7 +311,7 @@ static const struct command add = {
 	.operands = "NAME",
 	.min = 1,
 	.max = 1,
-	.about = "From then on verify, open and run believe this signer's signature of the model called NAME and no "
+	.about = "From then on verify and open believe this signer's signature of the model called NAME and no "
 		 "other, "
 		 "without being told. The name * stands for every model that no other binding names. Keys and "
 		 "certificates are "

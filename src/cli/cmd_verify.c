@@ -150,11 +150,18 @@ static const struct command any = {
 static coffer_err
 choose_input(struct fault *f, const char *file, const char *suffix, char **path_out)
 {
+	coffer_err err;
+
+	*path_out = NULL;
+	TRY(signing_refuse_stream(f));
 	if (signing.signature)
 		*path_out = strdup(signing.signature);
 	else if (asprintf(path_out, "%s%s", file, suffix) < 0)
 		*path_out = NULL;
-	return *path_out ? COFFER_OK : fault_nomem(f);
+	if (!*path_out)
+		TRY(fault_nomem(f));
+out:
+	return err;
 }
 
 static coffer_err

@@ -96,6 +96,11 @@ refuse_command(struct fault *f, const struct command *group, const char *name)
 	const char *near = command_nearest(group ? group->subs : commands, name);
 	const char *space = group ? " " : "", *of = group ? group->name : "";
 
+	if (name[0] == '-')
+		return fault_set(f, COFFER_E_USAGE,
+				 "%s is not an option of coffer alone; options stand behind the command, as in coffer "
+				 "COMMAND %s",
+				 args_shown(name), args_shown(name));
 	if (near)
 		return fault_set(f, COFFER_E_USAGE, "%s is not a command of coffer%s%s; did you mean coffer%s%s %s?",
 				 args_shown(name), space, of, space, of, near);
@@ -103,11 +108,14 @@ refuse_command(struct fault *f, const struct command *group, const char *name)
 			 args_shown(name), space, of, space, of);
 }
 
-/* Whether @word is a slip in the name of a member rather than an operand of what a group does by default. */
+/* Whether the first of @argv is a slip in the name of a member rather than an operand of what a group does by default. */
 static bool
-is_slip(const struct command *group, const char *word)
+is_slip(const struct command *group, char **argv)
 {
-	return word[0] != '-' && command_nearest(group->subs, word) && access(word, F_OK) != 0;
+	bool is_followed = argv[1] && argv[1][0] != '-';
+
+	return argv[0][0] != '-' && (is_followed || command_nearest(group->subs, argv[0])) &&
+	       access(argv[0], F_OK) != 0;
 }
 
 static bool
@@ -124,7 +132,7 @@ choose_member(struct fault *f, char ***argv, const struct command **command)
 
 	if (sub)
 		++*argv;
-	else if (group->fallback && !is_help(**argv) && !is_slip(group, **argv))
+	else if (group->fallback && !is_help(**argv) && !is_slip(group, *argv))
 		sub = group->fallback;
 	else if (***argv != '-')
 		return refuse_command(f, group, **argv);

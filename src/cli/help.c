@@ -61,8 +61,9 @@ word_len(const char *text)
 	return strcspn(text, " \n");
 }
 
-coffer_err
-help_wrap(struct fault *f, struct buf *b, const char *text, size_t indent, size_t at)
+/* @text in lines of at most 80 columns, each behind @indent spaces; the first begins at column @at */
+static coffer_err
+wrap(struct fault *f, struct buf *b, const char *text, size_t indent, size_t at)
 {
 	coffer_err err = COFFER_OK;
 
@@ -112,7 +113,7 @@ add_option(struct fault *f, struct buf *b, const struct option *o)
 		begin = b->len;
 	}
 	TRY(add_spaces(f, b, COLUMN - (b->len - begin)));
-	TRY(help_wrap(f, b, o->help, COLUMN, COLUMN));
+	TRY(wrap(f, b, o->help, COLUMN, COLUMN));
 out:
 	return err;
 }
@@ -144,8 +145,9 @@ out:
 
 /* ---- whole pages ---- */
 
-coffer_err
-help_usage(struct fault *f, struct buf *b, const struct command *command)
+/* «coffer seal [OPTIONS] IN», without a line end */
+static coffer_err
+usage(struct fault *f, struct buf *b, const struct command *command)
 {
 	if (command->fallback)
 		return buf_printf(f, b, "coffer %s [METHOD] [OPTIONS] %s", command->name, command->fallback->operands);
@@ -206,9 +208,9 @@ add_member(struct fault *f, struct buf *b, const struct command *member)
 	coffer_err err;
 
 	TRY(buf_str(f, b, "\n"));
-	TRY(help_usage(f, b, member));
+	TRY(usage(f, b, member));
 	TRY(buf_str(f, b, "\n"));
-	TRY(help_wrap(f, b, member->about, 4, 0));
+	TRY(wrap(f, b, member->about, 4, 0));
 	for (const struct option *o = member->options; o->name; o++)
 		TRY(add_option(f, b, o));
 out:
@@ -241,7 +243,7 @@ help_group(struct fault *f, struct buf *b, const struct command *group)
 	if (!help_takes_key(group))
 		return COFFER_OK;
 	TRY(buf_str(f, b, "\n"));
-	TRY(help_wrap(f, b, help_keys, 0, 0));
+	TRY(wrap(f, b, help_keys, 0, 0));
 out:
 	return err;
 }
@@ -252,16 +254,16 @@ help_command(struct fault *f, struct buf *b, const struct command *command)
 	coffer_err err;
 
 	TRY(buf_printf(f, b, "coffer %s: %s\n\nUsage: ", command->name, command->brief));
-	TRY(help_usage(f, b, command));
+	TRY(usage(f, b, command));
 	TRY(buf_str(f, b, "\n\n"));
-	TRY(help_wrap(f, b, command->about, 0, 0));
+	TRY(wrap(f, b, command->about, 0, 0));
 	if (command->subs) {
 		TRY(help_group(f, b, command));
 	} else {
 		TRY(add_options(f, b, command));
 		if (help_takes_key(command)) {
 			TRY(buf_str(f, b, "\n"));
-			TRY(help_wrap(f, b, help_keys, 0, 0));
+			TRY(wrap(f, b, help_keys, 0, 0));
 		}
 	}
 	if (command->examples)

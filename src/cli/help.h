@@ -23,12 +23,6 @@ coffer_err help_overview(struct fault *f, struct buf *b);
 /** help_command() - the full help of one command, appended to @b */
 coffer_err help_command(struct fault *f, struct buf *b, const struct command *command);
 
-/** help_usage() - «coffer seal [OPTIONS] IN», without a line end */
-coffer_err help_usage(struct fault *f, struct buf *b, const struct command *command);
-
-/** help_wrap() - @text in lines of at most 80 columns, each behind @indent spaces; the first begins at column @at */
-coffer_err help_wrap(struct fault *f, struct buf *b, const char *text, size_t indent, size_t at);
-
 /** struct exit_code - one exit code and what it means; a table that ends with one that has no text */
 struct exit_code {
 	int code;

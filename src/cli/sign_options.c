@@ -488,16 +488,42 @@ find_within(struct fault *f, const char *model, char **path)
 	return *path ? COFFER_OK : fault_nomem(f);
 }
 
+/* Of a model that is not there either, that is what will be said. */
+static coffer_err
+miss(struct fault *f, const char *model, const char *path)
+{
+	struct stat st;
+
+	if (stat(model, &st) != 0 || stat(path, &st) == 0 || errno != ENOENT)
+		return COFFER_OK;
+	return fault_set(f, COFFER_E_NOTFOUND, "there is no signature %s%s%s; --signature FILE names another", path,
+			 signing_is_sealed(model) ? "" : " here, and none in ", signing_is_sealed(model) ? "" : model);
+}
+
+coffer_err
+signing_refuse_stream(struct fault *f)
+{
+	if (signing.signature && strcmp(signing.signature, "-") == 0)
+		return fault_set(
+			f, COFFER_E_USAGE,
+			"a signature is a file, and --signature - names none; ./- is one, and /dev/stdin is read");
+	return COFFER_OK;
+}
+
 coffer_err
 signing_path(struct fault *f, const char *model, enum signature_use use, char **path_out)
 {
-	coffer_err err = COFFER_OK;
+	coffer_err err;
 
+	*path_out = NULL;
+	TRY(signing_refuse_stream(f));
 	*path_out = signing.signature ? strdup(signing.signature) : default_path(model);
 	if (!*path_out)
 		TRY(fault_nomem(f));
-	if (!signing.signature && use == SIGNATURE_READ)
+	if (!signing.signature && use == SIGNATURE_READ) {
 		TRY(find_within(f, model, path_out));
+		TRY(miss(f, model, *path_out));
+	}
 out:
 	if (err) {
 		free(*path_out);

@@ -119,8 +119,8 @@ extern const struct option options_trust_key[], options_trust_certificate[], opt
 #define OPTION_IDENTITY_TOKEN                                                                                          \
 	{                                                                                                              \
 		.name = "identity-token", .value = "SOURCE", .text = &signing.identity_token,                          \
-		.help = "an OIDC token: env:NAME reads the variable NAME, file:PATH a file; a token itself is not "    \
-			"taken, for others see arguments"                                                              \
+		.help = "an OIDC token: env:NAME reads the variable NAME, file:PATH a file; a token itself is "        \
+			"taken with a warning, for others see arguments"                                               \
 	}
 #define OPTION_AMBIENT                                                                                                 \
 	{                                                                                                              \
@@ -158,7 +158,8 @@ extern const struct option options_trust_key[], options_trust_certificate[], opt
 #define OPTION_IGNORE_PATHS                                                                                            \
 	{                                                                                                              \
 		.name = "ignore-paths", .value = "PATH", .list = &signing.ignore_paths, .hint = HINT_FILE,             \
-		.help = "leave out this file or folder of MODEL; repeat it for more"                                   \
+		.help = "leave out this file or folder of MODEL, as MODEL/FILE: it is looked for from here; repeat "   \
+			"it for more"                                                                                  \
 	}
 #define OPTION_IGNORE_GIT                                                                                              \
 	{                                                                                                              \
@@ -197,7 +198,7 @@ extern const struct option options_trust_key[], options_trust_certificate[], opt
 #define OPTION_LOG_FINGERPRINTS                                                                                        \
 	{                                                                                                              \
 		.name = "log-fingerprints", .flag = &signing.log_fingerprints,                                         \
-		.help = "say the SHA-256 of the public key that signed"                                                \
+		.help = "say the SHA-256 of the signer's key, and of each certificate from the signer's to the root"   \
 	}
 
 #define HELP_ROOTS                                                                                                     \
@@ -228,6 +229,9 @@ struct coffer_verify_options signing_verify_options(void);
 
 /** enum signature_use - what a signature file is wanted for */
 enum signature_use { SIGNATURE_MAKE, SIGNATURE_READ };
+
+/** signing_refuse_stream() - COFFER_E_USAGE for «--signature -»: elsewhere that is a stream, and a signature appears whole, as a file */
+coffer_err signing_refuse_stream(struct fault *f);
 
 /**
  * signing_path() - where the signature of @model is: --signature, else «coffer.sig» in a sealed folder, «MODEL.sig» beside a

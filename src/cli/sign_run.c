@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/sign_run.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,9 +21,13 @@ name_by_path(struct fault *f, const char *model, char **name_out)
 {
 	static const char suffix[] = ".coffer";
 	char *real = realpath(model, NULL);
-	const char *base = path_base(real ? real : model);
-	size_t len = strlen(base);
+	const char *base;
+	size_t len;
 
+	if (!real)
+		return fault_errno(f, errno, "cannot find %s", model);
+	base = path_base(real);
+	len = strlen(base);
 	if (signing_is_sealed(model) && len >= sizeof(suffix) && strcmp(base + len - strlen(suffix), suffix) == 0)
 		len -= strlen(suffix);
 	*name_out = strndup(base, len);
@@ -104,25 +109,35 @@ name_of(struct fault *f, struct coffer_ctx *ctx, const char *model, char **name_
 	return *name_out ? COFFER_OK : fault_nomem(f);
 }
 
-coffer_err
-trust_by_name(struct fault *f, struct coffer_ctx *ctx, const char *model, struct coffer_trust **trust_out)
+/* @options: those that say it in the place of the trust store */
+static coffer_err
+find_trust(struct fault *f, struct coffer_ctx *ctx, const char *model, const char *options,
+	   struct coffer_trust **trust_out)
 {
 	char *name = NULL;
 	coffer_err err;
 
+	*trust_out = NULL;
 	TRY(name_of(f, ctx, model, &name));
 	err = coffer_trust_find(ctx, name, trust_out);
 	if (err == COFFER_E_NOTFOUND)
 		TRY(fault_set(f, err,
-			      "whose signature to believe? The trust store binds nobody to the name %s; give "
-			      "--public-key FILE, --certificate-chain FILE, or --identity NAME and --identity-provider "
-			      "URL, or bind one with «coffer trust add»",
-			      name));
+			      "whose signature to believe? The trust store binds nobody to the name %s; give %s, or "
+			      "bind one with «coffer trust add»",
+			      name, options));
 	TRY(library_fault(f, ctx, err));
 	term_say("%s is bound in the trust store; nobody else may have signed it", name);
 out:
 	free(name);
 	return err;
+}
+
+coffer_err
+trust_by_name(struct fault *f, struct coffer_ctx *ctx, const char *model, struct coffer_trust **trust_out)
+{
+	return find_trust(f, ctx, model,
+			  "--public-key FILE, --certificate-chain FILE, or --identity NAME and --identity-provider URL",
+			  trust_out);
 }
 
 /* Whose older signature --reuse believes: a key's, a chain's, or that of whom the name is bound to. */
@@ -149,7 +164,7 @@ trust_to_reuse(struct fault *f, struct coffer_ctx *ctx, const char *model, struc
 				 "--reuse-chain out");
 	if (signing.reuse_key || signing.reuse_chain.n > 0)
 		return library_fault(f, ctx, coffer_trust_open(ctx, &options, trust_out));
-	return trust_by_name(f, ctx, model, trust_out);
+	return find_trust(f, ctx, model, "--reuse-key FILE or --reuse-chain FILE", trust_out);
 }
 
 /* ---- sign ---- */

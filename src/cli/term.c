@@ -275,15 +275,15 @@ read_line(struct fault *f, int tty, char *out, size_t cap, size_t *len_out)
 		ssize_t n = read(tty, &c, 1);
 
 		if (interrupt_seen())
-			return fault_set(f, COFFER_E_INTERRUPTED, "interrupted while asking for a passphrase");
+			return fault_set(f, COFFER_E_INTERRUPTED, "interrupted while asking");
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n <= 0)
-			return fault_set(f, COFFER_E_KEY, "the terminal gave no passphrase");
+			return fault_set(f, COFFER_E_KEY, "the terminal gave no answer");
 		if (c == '\n' || c == '\r')
 			break;
 		if (len == cap)
-			return fault_set(f, COFFER_E_KEY, "the passphrase is longer than %zu bytes", cap);
+			return fault_set(f, COFFER_E_KEY, "the answer is longer than %zu bytes", cap);
 		out[len++] = c;
 	}
 	*len_out = len;
@@ -341,10 +341,32 @@ ask_twice(struct fault *f, int tty, const char *what, char *out, size_t cap, siz
 			goto out;
 		put(tty, "They differ.\n");
 	}
-	err = fault_set(f, COFFER_E_KEY, "the passphrases differed %d times", N_TRIES);
+	err = fault_set(f, COFFER_E_KEY, "the answers differed %d times", N_TRIES);
 out:
 	explicit_bzero(again, sizeof(again));
 	return err;
+}
+
+/* Where no terminal is, what is asked for comes in another way; which one depends on what it is. */
+static coffer_err
+refuse_unasked(struct fault *f, const char *what)
+{
+	char clean[256];
+
+	(void)term_clean(what, clean, sizeof(clean));
+	if (strncmp(what, "code ", 5) == 0)
+		return fault_set(f, COFFER_E_KEY,
+				 "there is no terminal to ask for the %s; --device signs in without one, and "
+				 "--identity-token env:NAME takes a token that is there already",
+				 clean);
+	if (strstr(what, "token «"))
+		return fault_set(f, COFFER_E_KEY,
+				 "there is no terminal to ask for the PIN; pin-source=file:PATH in the PKCS#11 URI "
+				 "reads it from a file");
+	return fault_set(f, COFFER_E_KEY,
+			 "there is no terminal to ask for the %s; passphrase:file=PATH or passphrase:fd=N read that of "
+			 "a model from elsewhere, --passphrase-file FILE that of a private key",
+			 clean);
 }
 
 coffer_err
@@ -356,10 +378,7 @@ term_prompt(void *user, const char *what, bool confirm, char *out, size_t cap, s
 
 	*len_out = 0;
 	if (tty < 0)
-		return fault_set(
-			f, COFFER_E_KEY,
-			"there is no terminal to ask for a passphrase; passphrase:file=PATH or passphrase:fd=N "
-			"read it from elsewhere");
+		return refuse_unasked(f, what);
 	term_progress_end();
 	if (confirm)
 		err = ask_twice(f, tty, what, out, cap, len_out);

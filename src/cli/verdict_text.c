@@ -60,11 +60,14 @@ say_verified(const char *what, const char *signer)
 	term_say("verified: %s, signed by %s", what, term_clean(signer, clean, sizeof(clean)));
 }
 
-/* Whether the one finding is the sentence that ends the run anyway. */
+/* Whether the one failure is in the sentence that ends the run anyway. */
 static bool
 is_said_anyway(const struct coffer_verdict *v, const struct fault *failed)
 {
-	return v->n_findings == 1 && strcmp(v->findings[0].text, failed->text) == 0;
+	for (size_t i = 0; i < v->n_findings; i++)
+		if (v->findings[i].kind != COFFER_FOUND_IGNORED)
+			return v->n_failures == 1 && strstr(failed->text, v->findings[i].text);
+	return false;
 }
 
 static void
@@ -115,6 +118,15 @@ say_time(const struct coffer_verdict *v)
 }
 
 static void
+say_fingerprints(const struct coffer_verdict *v)
+{
+	if (v->key_id)
+		term_say("the signer's key: %s", v->key_id);
+	for (size_t i = 0; i < v->n_fingerprints; i++)
+		term_say("certificate %zu of %zu: %s", i + 1, v->n_fingerprints, v->fingerprints[i]);
+}
+
+static void
 say_success(const struct coffer_verdict *v, const char *model)
 {
 	char what[600], size[TERM_AMOUNT_LEN];
@@ -123,6 +135,8 @@ say_success(const struct coffer_verdict *v, const char *model)
 		       v->n_files == 1 ? "" : "s", term_bytes(v->bytes, size));
 	say_verified(what, v->signer ? v->signer : method_name(v->method));
 	say_time(v);
+	if (signing.log_fingerprints)
+		say_fingerprints(v);
 	say_ignored(v);
 }
 
@@ -148,6 +162,12 @@ add_verdict(struct json_out *j, const struct coffer_verdict *v)
 	if (v->time_source) {
 		json_out_str(j, "time", utc_text(v->time, text));
 		json_out_str(j, "time_source", v->time_source);
+	}
+	if (v->n_fingerprints > 0) {
+		json_out_begin(j, "fingerprints", JSON_ARRAY);
+		for (size_t i = 0; i < v->n_fingerprints; i++)
+			json_out_str(j, NULL, v->fingerprints[i]);
+		json_out_end(j);
 	}
 	json_out_uint(j, "files", v->n_files);
 	json_out_uint(j, "bytes", v->bytes);
@@ -204,8 +224,6 @@ fail(struct fault *f, coffer_err err, const struct coffer_verdict *v, const char
 static coffer_err
 succeed(struct fault *f, const struct coffer_verdict *v, const char *model)
 {
-	if (signing.log_fingerprints && v->key_id)
-		term_say("the signer's key: %s", v->key_id);
 	if (common.json) {
 		coffer_err err = print_json(f, NULL, v, model);
 

@@ -9,9 +9,6 @@
 
 #include "crypto/blake3.h"
 
-/* the most lanes that a kernel has */
-#define BLAKE3_MAX_LANES 16
-
 /* section 2.1, table 3 */
 enum { BLAKE3_CHUNK_START = 1, BLAKE3_CHUNK_END = 2, BLAKE3_PARENT = 4, BLAKE3_ROOT = 8 };
 

@@ -320,18 +320,11 @@ cert_equal(const struct cert *a, const struct cert *b)
 	return a->len == b->len && memcmp(a->der, b->der, a->len) == 0;
 }
 
+/* extensions that cannot be read allow nothing: they are present, and have no such usage */
 static enum cert_usage
 usage(bool present, bool allowed)
 {
 	return !present ? CERT_NO_SUCH_EXTENSION : allowed ? CERT_ALLOWED : CERT_NOT_ALLOWED;
-}
-
-/* extensions that cannot be read allow nothing */
-static enum cert_usage
-ext_usage(const struct cert *c, uint32_t which)
-{
-	return usage(!has(c, 0) || has(c, EXFLAG_XKUSAGE),
-		     has(c, EXFLAG_XKUSAGE) && (X509_get_extended_key_usage(c->x) & which) != 0);
 }
 
 enum cert_usage
@@ -344,13 +337,8 @@ cert_key_usage_signature(const struct cert *c)
 enum cert_usage
 cert_ext_usage_code(const struct cert *c)
 {
-	return ext_usage(c, XKU_CODE_SIGN);
-}
-
-enum cert_usage
-cert_ext_usage_timestamp(const struct cert *c)
-{
-	return ext_usage(c, XKU_TIMESTAMP);
+	return usage(!has(c, 0) || has(c, EXFLAG_XKUSAGE),
+		     has(c, EXFLAG_XKUSAGE) && (X509_get_extended_key_usage(c->x) & XKU_CODE_SIGN) != 0);
 }
 
 static coffer_err
@@ -387,24 +375,6 @@ coffer_err
 cert_subject(struct fault *f, const struct cert *c, struct buf *out)
 {
 	return x509_name_text(f, X509_get_subject_name(c->x), out);
-}
-
-coffer_err
-cert_issuer(struct fault *f, const struct cert *c, struct buf *out)
-{
-	return x509_name_text(f, X509_get_issuer_name(c->x), out);
-}
-
-coffer_err
-cert_fingerprint(struct fault *f, const struct cert *c, uint8_t out[static 32])
-{
-	uint8_t hash[DIGEST_MAX];
-	coffer_err err;
-
-	TRY(digest_of(f, DIGEST_SHA256, cert_der(c), hash));
-	memcpy(out, hash, 32);
-out:
-	return err;
 }
 
 static bool

@@ -60,14 +60,9 @@ bool cert_equal(const struct cert *a, const struct cert *b);
 enum cert_usage { CERT_NO_SUCH_EXTENSION, CERT_NOT_ALLOWED, CERT_ALLOWED };
 enum cert_usage cert_key_usage_signature(const struct cert *c); /* keyUsage digitalSignature */
 enum cert_usage cert_ext_usage_code(const struct cert *c);	/* extendedKeyUsage codeSigning */
-enum cert_usage cert_ext_usage_timestamp(const struct cert *c); /* extendedKeyUsage timeStamping */
 
-/** cert_subject(), cert_issuer() - append the name as RFC 2253 text, for people */
+/** cert_subject() - append its name as RFC 2253 text, for people; COFFER_E_FORMAT when it cannot be shown */
 coffer_err cert_subject(struct fault *f, const struct cert *c, struct buf *out);
-coffer_err cert_issuer(struct fault *f, const struct cert *c, struct buf *out);
-
-/** cert_fingerprint() - SHA-256 of the DER */
-coffer_err cert_fingerprint(struct fault *f, const struct cert *c, uint8_t out[static 32]);
 
 /** cert_extension() - the value (the bytes inside the OCTET STRING) of the extension @oid, «1.3.6.1.…»; false when absent or doubled */
 bool cert_extension(const struct cert *c, const char *oid, struct view *value_out, bool *critical_out);
@@ -87,9 +82,13 @@ void cert_names_free(struct cert_name **names, size_t n);
 
 enum cert_purpose {
 	CERT_ANY,
-	CERT_CODE_SIGNING, /* the leaf: keyUsage digitalSignature or extendedKeyUsage codeSigning, and neither may deny it; a CA leaf is allowed (reference 1.2) */
-	CERT_FULCIO,	   /* the leaf: no CA, keyUsage digitalSignature and extendedKeyUsage codeSigning both */
-	CERT_TIMESTAMPING, /* extendedKeyUsage timeStamping */
+	/* the leaf: keyUsage digitalSignature or extendedKeyUsage codeSigning, and neither may deny it; a CA leaf is
+	   allowed, as OMS has it */
+	CERT_CODE_SIGNING,
+	/* the leaf: no CA, keyUsage digitalSignature and extendedKeyUsage codeSigning both */
+	CERT_FULCIO,
+	/* the leaf: extendedKeyUsage timeStamping, and no other */
+	CERT_TIMESTAMPING,
 };
 
 /** struct chain_policy - from where to where, and when */

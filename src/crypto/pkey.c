@@ -17,7 +17,6 @@
 #include "crypto/pki_ossl.h"
 
 #define RSA_MIN_BITS 2048
-#define RSA_MAX_BITS 8192
 #define RSA_NEW_BITS 3072
 
 /* of PBKDF2-HMAC-SHA256: 0.2 s for who knows the passphrase, and for each guess of who does not */
@@ -105,9 +104,9 @@ check_rsa(struct fault *f, const char *what, EVP_PKEY *pkey)
 	BIGNUM *e = NULL;
 	bool good;
 
-	if (bits < RSA_MIN_BITS || bits > RSA_MAX_BITS)
+	if (bits < RSA_MIN_BITS || bits > LIMIT_RSA_BITS)
 		return fault_set(f, COFFER_E_KEY, "%s is an RSA key of %d bits; %d to %d are taken", what, bits,
-				 RSA_MIN_BITS, RSA_MAX_BITS);
+				 RSA_MIN_BITS, LIMIT_RSA_BITS);
 	/* with the exponent 1 a signature is what it signs; the upper limit is FIPS 186-5's, and keeps a check from lasting */
 	good = EVP_PKEY_get_bn_param(pkey, OSSL_PKEY_PARAM_RSA_E, &e) == 1 && BN_is_odd(e) && !BN_is_one(e) &&
 	       BN_num_bits(e) <= 256;
@@ -187,6 +186,23 @@ out:
 	return err;
 }
 
+/* What is in a PEM file in which no public key is, for the way out. */
+static const char *
+other_pem(struct view pem)
+{
+	static const struct {
+		const char *mark, *what;
+	} others[] = {
+		{"PRIVATE KEY-----", " but a private key; «openssl pkey -in FILE -pubout» writes the public one"},
+		{"-----BEGIN CERTIFICATE-----", " but a certificate, which the method certificate verifies with"},
+	};
+
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+		if (memmem(pem.p, pem.len, others[i].mark, strlen(others[i].mark)))
+			return others[i].what;
+	return "";
+}
+
 coffer_err
 pubkey_from_pem(struct fault *f, const char *what, struct view pem, struct pubkey **out)
 {
@@ -198,7 +214,8 @@ pubkey_from_pem(struct fault *f, const char *what, struct view pem, struct pubke
 	*out = NULL;
 	TRY(ossl_bio(f, what, pem, &bio));
 	if (PEM_bytes_read_bio(&der, &len, NULL, PEM_STRING_PUBLIC, bio, ossl_no_passphrase, NULL) != 1)
-		TRY(ossl_refusal(f, COFFER_E_KEY, "%s holds no «-----BEGIN PUBLIC KEY-----» in PEM", what));
+		TRY(ossl_refusal(f, COFFER_E_KEY, "%s holds no «-----BEGIN PUBLIC KEY-----» in PEM%s", what,
+				 other_pem(pem)));
 	TRY(pubkey_from_der(f, what, view_of(der, (size_t)len), out));
 out:
 	OPENSSL_free(der);

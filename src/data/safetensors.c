@@ -29,7 +29,7 @@ read_dtype(struct fault *f, struct scan *r, const struct dtype **dtype_out)
 
 	TRY(scan_string(f, r, &name));
 	for (size_t i = 0; i < sizeof(dtypes) / sizeof(dtypes[0]); i++) {
-		if (scan_is(name, dtypes[i].name)) {
+		if (view_is(name, dtypes[i].name)) {
 			*dtype_out = &dtypes[i];
 			return COFFER_OK;
 		}
@@ -105,9 +105,9 @@ enum member { DTYPE = 1, SHAPE = 2, DATA_OFFSETS = 4, ALL_MEMBERS = 7 };
 static enum member
 member_called(struct view key)
 {
-	return scan_is(key, "dtype")	      ? DTYPE
-	       : scan_is(key, "shape")	      ? SHAPE
-	       : scan_is(key, "data_offsets") ? DATA_OFFSETS
+	return view_is(key, "dtype")	      ? DTYPE
+	       : view_is(key, "shape")	      ? SHAPE
+	       : view_is(key, "data_offsets") ? DATA_OFFSETS
 					      : 0;
 }
 
@@ -200,7 +200,7 @@ read_header(struct fault *f, struct scan *r, size_t file, struct tensor_table *t
 		if (!more)
 			break;
 		TRY(scan_key(f, r, &key));
-		if (!scan_is(key, "__metadata__")) {
+		if (!view_is(key, "__metadata__")) {
 			TRY(read_tensor(f, r, key, file, table));
 			continue;
 		}

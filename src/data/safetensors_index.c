@@ -32,7 +32,7 @@ is_shard_name(struct view name)
 static coffer_err
 keep_shard(struct fault *f, struct safetensors_index *index, struct view shard, const char **shard_out)
 {
-	if (index->n > 0 && scan_is(shard, index->v[index->n - 1].shard)) {
+	if (index->n > 0 && view_is(shard, index->v[index->n - 1].shard)) {
 		*shard_out = index->v[index->n - 1].shard;
 		return COFFER_OK;
 	}
@@ -201,7 +201,7 @@ safetensors_index_looks(void *text, size_t len)
 		if (!more)
 			break;
 		TRY(scan_key(NULL, &r, &key));
-		if (scan_is(key, weight_map)) {
+		if (view_is(key, weight_map)) {
 			TRY(looks_like_map(&r, &looks));
 			break;
 		}

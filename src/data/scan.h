@@ -67,11 +67,4 @@ coffer_err scan_skip(struct fault *f, struct scan *r);
 /** scan_end() - white space up to the end, and nothing else */
 coffer_err scan_end(struct fault *f, struct scan *r);
 
-/** scan_is() - whether a key or string is @s */
-static inline bool
-scan_is(struct view v, const char *s)
-{
-	return v.len == strlen(s) && memcmp(v.p, s, v.len) == 0;
-}
-
 #endif

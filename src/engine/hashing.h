@@ -2,8 +2,8 @@
 /*
  * Many files, or parts of files, hashed at once on all cores: under coffer_hash_files(), signing and verifying.
  *
- * The largest are begun first.  With SHA-256 a thread has several lanes with one item each: a piece is read for every
- * lane, then all pieces are hashed together; an item that ends makes room for the next one.
+ * The largest are begun first.  A thread works in rounds: it takes its share of the items at work, several at once with
+ * SHA-256, reads a piece of each, hashes the pieces together, and gives the items back, so that none is bound to a thread.
  */
 #ifndef ENGINE_HASHING_H
 #define ENGINE_HASHING_H

@@ -12,6 +12,7 @@
 
 #include "base/enc.h"
 #include "base/file.h"
+#include "base/limits.h"
 #include "base/num.h"
 #include "crypto/mac.h"
 #include "engine/ctx.h"
@@ -19,7 +20,6 @@
 
 #define CHUNK ((size_t)1 << 20)
 #define HEX_LEN (2 * SHA256_LEN)
-#define TAG_FILE_MAX 4096
 
 static coffer_err
 load_key(struct fault *f, const char *key, struct keyfile *out)
@@ -102,10 +102,10 @@ parse_tag(struct view text, uint8_t out[static SHA256_LEN])
 static coffer_err
 read_tag(struct fault *f, const char *path, uint8_t out[static SHA256_LEN])
 {
-	struct buf b = BUF_INIT(TAG_FILE_MAX);
+	struct buf b = BUF_INIT(LIMIT_TAG_FILE);
 	coffer_err err;
 
-	TRY(file_slurp(f, path, TAG_FILE_MAX, &b, NULL));
+	TRY(file_slurp(f, path, LIMIT_TAG_FILE, &b, NULL));
 	if (!parse_tag(buf_view(&b), out))
 		TRY(fault_set(f, COFFER_E_FORMAT, "%s is no tag; a tag is 64 lower-case hex digits or 32 raw bytes",
 			      path));

@@ -391,8 +391,9 @@ model_free(struct coffer_model **model)
 
 /* ---- its files ---- */
 
-coffer_err
-model_sealed_matches(struct fault *f, const struct keyblock *k, size_t index, const struct sealed *s)
+/* Whether the verified head of @s is file @index of @k. */
+static coffer_err
+check_listed(struct fault *f, const struct keyblock *k, size_t index, const struct sealed *s)
 {
 	const struct keyblock_file *file = &k->files[index];
 	const struct head *h = &s->head;
@@ -462,7 +463,7 @@ model_sealed(struct fault *f, struct coffer_model *m, size_t index, struct seale
 	TRY(sealed_open(f, s, &in, m->dek.p));
 	if (s->head.embedded == m->directory)
 		TRY(fault_set(f, COFFER_E_FORMAT, "%s: a key block in a file of a directory", s->in.shown));
-	TRY(model_sealed_matches(f, &m->keys, index, s));
+	TRY(check_listed(f, &m->keys, index, s));
 out:
 	if (err) {
 		input_close(&in);

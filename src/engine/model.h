@@ -67,9 +67,6 @@ coffer_err model_sealed(struct fault *f, struct coffer_model *m, size_t index, s
 /** model_read_keyblock() - read and decode the document @name in the folder @dirfd */
 coffer_err model_read_keyblock(struct fault *f, int dirfd, const char *shown, const char *name, struct keyblock *out);
 
-/** model_sealed_matches() - whether a verified head is file @index of @k */
-coffer_err model_sealed_matches(struct fault *f, const struct keyblock *k, size_t index, const struct sealed *s);
-
 /** model_lock_folder() - hold the folder for this process until @fd is closed, or COFFER_E_BUSY */
 coffer_err model_lock_folder(struct fault *f, int fd, const char *shown);
 

@@ -13,8 +13,9 @@
 #include "engine/verify.h"
 #include "sign/trust_store.h"
 
-coffer_err
-engine_trust_for_model(struct fault *f, struct coffer_ctx *ctx, const char *name, struct coffer_trust **out)
+/* Whom the trust store binds the model @name to; NULL when it does not know that name. */
+static coffer_err
+ask_store(struct fault *f, struct coffer_ctx *ctx, const char *name, struct coffer_trust **out)
 {
 	coffer_err err = coffer_trust_find(ctx, name, out);
 
@@ -115,7 +116,7 @@ open_trust_find(struct fault *f, struct open_trust *t, const struct coffer_open_
 		return COFFER_OK;
 	if (!options->name)
 		TRY(check_expected(f, m));
-	TRY(engine_trust_for_model(f, m->ctx, m->keys.name, &t->found));
+	TRY(ask_store(f, m->ctx, m->keys.name, &t->found));
 	t->trust = t->found;
 	if (!t->trust)
 		TRY(notice_unbound(f, m));
@@ -244,22 +245,6 @@ out:
 
 /* ---- over the plain files ---- */
 
-static int
-compare_place(const char *path_a, uint64_t start_a, const char *path_b, uint64_t start_b)
-{
-	int order = strcmp(path_a, path_b);
-
-	return order != 0 ? order : start_a < start_b ? -1 : start_a > start_b;
-}
-
-static int
-compare_resources(const void *a, const void *b)
-{
-	const struct resource *const *x = a, *const *y = b;
-
-	return compare_place((*x)->path, (*x)->start, (*y)->path, (*y)->start);
-}
-
 /* The first resource of @path, of which there are *@n_out; NULL when it is not listed. */
 static const struct resource *const *
 find(const struct open_trust *t, const char *path, size_t *n_out)
@@ -329,12 +314,7 @@ open_trust_inner(struct fault *f, struct open_trust *t, const struct coffer_mode
 	coffer_err err;
 
 	TRY(oms_verify(f, t->trust, what, json, &t->inner, &who));
-	t->sorted = calloc(t->inner.n, sizeof(*t->sorted));
-	if (!t->sorted)
-		TRY(fault_nomem(f));
-	for (size_t i = 0; i < t->inner.n; i++)
-		t->sorted[i] = &t->inner.resources[i];
-	qsort(t->sorted, t->inner.n, sizeof(*t->sorted), compare_resources);
+	TRY(manifest_by_path(f, &t->inner, &t->sorted));
 	for (size_t i = 0; i < t->inner.n_ignore_paths; i++)
 		TRY(ignore_add(f, &t->ignore, t->inner.ignore_paths[i]));
 	TRY(check_set(f, t, m, what));

@@ -109,7 +109,10 @@ sign_model_ignore(struct fault *f, const struct coffer_ctx *ctx, const struct si
 		free(relative);
 		TRY(sign_model_within(f, m, paths[i], &relative));
 		if (!relative) {
-			ctx_notice(ctx, "%s is not within %s; nothing is left out for it", paths[i], m->shown);
+			ctx_notice(ctx,
+				   "%s is not within %s; nothing is left out for it (paths begin where you are, as in "
+				   "%s/FILE)",
+				   paths[i], m->shown, m->shown);
 			continue;
 		}
 		if (*relative == '\0')

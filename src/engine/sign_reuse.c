@@ -26,27 +26,9 @@ struct reuse {
 /* ---- the older signature ---- */
 
 static int
-compare_place(const char *path_a, uint64_t start_a, const char *path_b, uint64_t start_b)
-{
-	int order = strcmp(path_a, path_b);
-
-	return order != 0 ? order : start_a < start_b ? -1 : start_a > start_b;
-}
-
-static int
-compare_resources(const void *a, const void *b)
-{
-	const struct resource *const *x = a, *const *y = b;
-
-	return compare_place((*x)->path, (*x)->start, (*y)->path, (*y)->start);
-}
-
-static int
 compare_with(const void *key, const void *element)
 {
-	const struct resource *x = key, *const *y = element;
-
-	return compare_place(x->path, x->start, (*y)->path, (*y)->start);
+	return resource_compare(key, *(const struct resource *const *)element);
 }
 
 static coffer_err
@@ -63,12 +45,7 @@ read_old(struct fault *f, struct reuse *u)
 	TRY(oms_verify(f, opt->reuse_trust, opt->reuse, buf_view(&json), &u->old, &who));
 	ctx_notice(u->r->ctx, "hashes of files not changed since %s was written are taken from it; signed by %s",
 		   opt->reuse, who.who);
-	u->sorted = calloc(u->old.n, sizeof(*u->sorted));
-	if (!u->sorted)
-		TRY(fault_nomem(f));
-	for (size_t i = 0; i < u->old.n; i++)
-		u->sorted[i] = &u->old.resources[i];
-	qsort(u->sorted, u->old.n, sizeof(*u->sorted), compare_resources);
+	TRY(manifest_by_path(f, &u->old, &u->sorted));
 out:
 	signed_by_free(&who);
 	buf_free(&json);

@@ -140,11 +140,12 @@ leave_out(void *arg, const char *path, const char *name)
 {
 	struct walking *w = arg;
 	const struct sign_walk_options *o = w->options;
+	bool is_signature = o->signature && strcmp(path, o->signature) == 0;
 
 	(void)name;
 	if (!o->ignore || !ignore_has(o->ignore, path) || is_wanted(w, path))
 		return false;
-	if (o->ignored && w->trouble.err == COFFER_OK)
+	if (o->ignored && !is_signature && w->trouble.err == COFFER_OK)
 		w->trouble.err = o->ignored(o->arg, &w->trouble, path);
 	return true;
 }

@@ -115,8 +115,8 @@ out:
 	return err;
 }
 
-coffer_err
-transfer_alone(const struct transfer *t, struct pool_worker *w)
+static coffer_err
+run_alone(const struct transfer *t, struct pool_worker *w)
 {
 	struct input *in = t->plain ? t->plain : &t->sealed->in;
 	struct transfer copy = *t;
@@ -136,5 +136,5 @@ out:
 coffer_err
 transfer_file(struct fault *f, struct coffer_ctx *ctx, const struct transfer *t, struct pool_worker *w)
 {
-	return w ? transfer_alone(t, w) : transfer_run(f, ctx, t);
+	return w ? run_alone(t, w) : transfer_run(f, ctx, t);
 }

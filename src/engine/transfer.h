@@ -33,10 +33,7 @@ coffer_err transfer_run(struct fault *f, struct coffer_ctx *ctx, const struct tr
 /** transfer_scratch() - bytes of scratch that a file with records of @record_size takes, at most TRANSFER_SMALL for one of those */
 size_t transfer_scratch(uint32_t record_size);
 
-/** transfer_alone() - all records of a file by the worker @w, which has transfer_scratch() bytes of scratch */
-coffer_err transfer_alone(const struct transfer *t, struct pool_worker *w);
-
-/** transfer_file() - transfer_alone() in @w, or transfer_run() when it is NULL */
+/** transfer_file() - all records of a small file by the worker @w, which has transfer_scratch() bytes of scratch; NULL = transfer_run() */
 coffer_err transfer_file(struct fault *f, struct coffer_ctx *ctx, const struct transfer *t, struct pool_worker *w);
 
 #endif

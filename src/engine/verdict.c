@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/enc.h"
 #include "base/limits.h"
 
 coffer_err
@@ -27,6 +28,9 @@ coffer_verdict_free(struct coffer_verdict **verdict)
 		free((char *)(uintptr_t)v->findings[i].text);
 	}
 	free(v->findings);
+	for (size_t i = 0; i < v->public.n_fingerprints; i++)
+		free(v->fingerprints[i]);
+	free(v->fingerprints);
 	signed_by_free(&v->who);
 	free(v);
 	*verdict = NULL;
@@ -50,9 +54,47 @@ source_name(enum time_source source)
 	return NULL;
 }
 
-void
-verdict_signed(struct verdict *v, enum coffer_method method, struct signed_by *who)
+static coffer_err
+take_fingerprint(struct fault *f, const struct cert *c, char **text_out)
 {
+	uint8_t hash[32];
+	coffer_err err;
+
+	TRY(cert_fingerprint(f, c, hash));
+	*text_out = calloc(1, 2 * sizeof(hash) + 1);
+	if (!*text_out)
+		TRY(fault_nomem(f));
+	enc_hex(hash, sizeof(hash), *text_out);
+out:
+	return err;
+}
+
+static coffer_err
+take_fingerprints(struct fault *f, struct verdict *v, const struct certs *chain)
+{
+	coffer_err err = COFFER_OK;
+
+	if (chain->n == 0)
+		return COFFER_OK;
+	v->fingerprints = calloc(chain->n, sizeof(*v->fingerprints));
+	if (!v->fingerprints)
+		return fault_nomem(f);
+	v->public.fingerprints = (const char *const *)v->fingerprints;
+	for (size_t i = 0; i < chain->n; i++) {
+		TRY(take_fingerprint(f, chain->v[i], &v->fingerprints[i]));
+		v->public.n_fingerprints++;
+	}
+out:
+	return err;
+}
+
+coffer_err
+verdict_signed(struct fault *f, struct verdict *v, enum coffer_method method, struct signed_by *who)
+{
+	coffer_err err = take_fingerprints(f, v, &who->chain);
+
+	if (err)
+		return err;
 	v->who = *who;
 	memset(who, 0, sizeof(*who));
 	v->public.method = method;
@@ -62,6 +104,7 @@ verdict_signed(struct verdict *v, enum coffer_method method, struct signed_by *w
 	v->public.issuer = v->who.issuer;
 	v->public.time = v->who.time;
 	v->public.time_source = source_name(v->who.source);
+	return COFFER_OK;
 }
 
 /* ---- findings ---- */
@@ -191,8 +234,10 @@ verdict_judge(struct fault *f, struct verdict *v, const char *model)
 		return fault_set(f, err, "%s is not what was signed: %s; first: %s%s%s", model, counts,
 				 first ? first->path : "", first && first->path[0] ? " " : "",
 				 first ? first->text : "");
-	return fault_set(f, err, "%s is not what was signed: %s%s%s", model, first->path, first->path[0] ? " " : "",
-			 first->text);
+	/* some sentences name the file themselves */
+	if (strstr(first->text, first->path))
+		return fault_set(f, err, "%s is not what was signed: %s", model, first->text);
+	return fault_set(f, err, "%s is not what was signed: %s %s", model, first->path, first->text);
 }
 
 coffer_err

@@ -19,13 +19,14 @@ struct verdict {
 	size_t n_of[COFFER_FOUND_IGNORED + 1]; /* by kind: how many there were, kept or not */
 	coffer_err unreadable;		       /* why the first file that cannot be read cannot */
 	struct signed_by who;
+	char **fingerprints; /* of the chain in @who */
 };
 
 /** verdict_new() - nothing found, not verified */
 coffer_err verdict_new(struct fault *f, struct verdict **out);
 
-/** verdict_signed() - the signature holds, and @who, which is taken over, made it */
-void verdict_signed(struct verdict *v, enum coffer_method method, struct signed_by *who);
+/** verdict_signed() - the signature holds, and @who, which is taken over on success, made it; COFFER_E_NOMEM */
+coffer_err verdict_signed(struct fault *f, struct verdict *v, enum coffer_method method, struct signed_by *who);
 
 /**
  * verdict_find() - add a finding; COFFER_E_NOMEM

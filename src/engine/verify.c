@@ -59,11 +59,9 @@ static int
 compare_resources(const void *a, const void *b, void *arg)
 {
 	const struct verifying *v = arg;
-	const struct resource *x = &v->manifest.resources[*(const size_t *)a];
-	const struct resource *y = &v->manifest.resources[*(const size_t *)b];
-	int order = strcmp(x->path, y->path);
+	const struct resource *all = v->manifest.resources;
 
-	return order != 0 ? order : x->start < y->start ? -1 : x->start > y->start;
+	return resource_compare(&all[*(const size_t *)a], &all[*(const size_t *)b]);
 }
 
 /* Under which path resource @index is found: a model of one file may be listed as «.», as model_signing writes it. */
@@ -410,7 +408,7 @@ verify_signature(struct fault *f, struct verifying *v, const char *signature)
 	TRY(oms_read(f, signature, &json, NULL));
 	TRY(find_place(f, v, signature));
 	TRY(oms_verify(f, v->trust, signature, buf_view(&json), &v->manifest, &who));
-	verdict_signed(v->verdict, method_of(v->trust->verifier), &who);
+	TRY(verdict_signed(f, v->verdict, method_of(v->trust->verifier), &who));
 out:
 	signed_by_free(&who);
 	buf_free(&json);

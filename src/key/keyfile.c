@@ -142,12 +142,6 @@ take_field(struct lines *l, const char *field, struct view *value)
 	return true;
 }
 
-static bool
-is_text(struct view v, const char *text)
-{
-	return v.len == strlen(text) && memcmp(v.p, text, v.len) == 0;
-}
-
 /* @what: how the line after the last good one should look */
 static coffer_err
 malformed(struct fault *f, unsigned int number, const char *what)
@@ -172,10 +166,10 @@ take_kind(struct fault *f, struct lines *l, struct keyfile *k)
 
 	if (!take_field(l, "kind: ", &value))
 		return malformed(f, 2, "kind: " KIND_AES ", " KIND_PAIR " or " KIND_PUBLIC);
-	if (!is_text(value, KIND_AES) && !is_text(value, KIND_PAIR) && !is_text(value, KIND_PUBLIC))
+	if (!view_is(value, KIND_AES) && !view_is(value, KIND_PAIR) && !view_is(value, KIND_PUBLIC))
 		return malformed(f, 2, "kind: " KIND_AES ", " KIND_PAIR " or " KIND_PUBLIC);
-	k->info.kind = is_text(value, KIND_AES) ? COFFER_KEY_AES : COFFER_KEY_X25519;
-	k->info.secret = !is_text(value, KIND_PUBLIC);
+	k->info.kind = view_is(value, KIND_AES) ? COFFER_KEY_AES : COFFER_KEY_X25519;
+	k->info.secret = !view_is(value, KIND_PUBLIC);
 	return COFFER_OK;
 }
 
@@ -249,7 +243,7 @@ take_public(struct fault *f, struct lines *l, struct keyfile *k)
 		return malformed(f, number, "public: coffer1…");
 	TRY(set_public(f, k));
 	/* the decoder takes upper case too; here there is one text */
-	if (!is_text(value, k->info.public_key))
+	if (!view_is(value, k->info.public_key))
 		return malformed(f, number, "public: coffer1…");
 out:
 	return err;

@@ -11,12 +11,12 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/limits.h"
 #include "base/view.h"
 #include "net/url.h"
 
 #define PATH "/auth/callback"
-#define CALLERS 8	  /* at once; browsers open connections ahead of need */
-#define REQUEST_MAX 16384 /* bytes of a request's head */
+#define CALLERS 8 /* at once; browsers open connections ahead of need */
 #define STATE_MAX 256
 #define SLICE_MS 250 /* between two looks at whether it was stopped */
 
@@ -60,7 +60,7 @@ loopback_close(struct loopback *l)
 struct caller {
 	int fd;
 	size_t len;
-	char head[REQUEST_MAX + 1];
+	char head[LIMIT_REQUEST + 1];
 };
 
 struct waiting {
@@ -143,7 +143,7 @@ judge(struct waiting *w, const struct caller *c, struct view *query_out)
 	const uint8_t *end;
 
 	if (!strstr(c->head, "\r\n\r\n"))
-		return c->len == REQUEST_MAX ? ANSWER_TOO_LARGE : ANSWER_WAIT;
+		return c->len == LIMIT_REQUEST ? ANSWER_TOO_LARGE : ANSWER_WAIT;
 	line.len = (size_t)(strstr(c->head, "\r\n") - c->head);
 	if (!take_word(&line, "GET "))
 		return ANSWER_NO_METHOD;
@@ -165,7 +165,7 @@ hear(struct waiting *w, struct caller *c, bool *done_out)
 	struct view query = {0};
 	coffer_err err = COFFER_OK;
 	enum answer answer;
-	ssize_t n = recv(c->fd, c->head + c->len, REQUEST_MAX - c->len, 0);
+	ssize_t n = recv(c->fd, c->head + c->len, LIMIT_REQUEST - c->len, 0);
 
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return COFFER_OK;

@@ -45,12 +45,6 @@ static const char *const methods[] = {
 
 #define N_METHODS (sizeof(methods) / sizeof(methods[0]))
 
-const char *
-binding_method_name(enum binding_method method)
-{
-	return methods[method];
-}
-
 static char **
 slot(struct trust_binding *b, const struct member *m)
 {

@@ -38,9 +38,6 @@ struct trust_binding {
 	char *trusted_root;
 };
 
-/** binding_method_name() - «key», «certificate», «sigstore» */
-const char *binding_method_name(enum binding_method method);
-
 /** binding_check_model() - COFFER_E_USAGE unless @model is 1 to LIMIT_TRUST_NAME bytes of text without control characters */
 coffer_err binding_check_model(struct fault *f, const char *model);
 

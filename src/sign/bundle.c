@@ -11,17 +11,14 @@
 #include "data/doc.h"
 #include "mem/secret.h"
 
-#define HINT_MAX 256
-#define KEY_ID_MAX 256
-#define HASH_MAX 128 /* of a log; what length is right is for its verifier to say */
 #define COUNT_MAX ((uint64_t)INT64_MAX)
 
 void
 tlog_entry_init(struct tlog_entry *e)
 {
-	*e = (struct tlog_entry){.key_id = BUF_INIT(KEY_ID_MAX),
+	*e = (struct tlog_entry){.key_id = BUF_INIT(LIMIT_TEXT),
 				 .promise = BUF_INIT(LIMIT_SIGNATURE),
-				 .root = BUF_INIT(HASH_MAX),
+				 .root = BUF_INIT(LIMIT_LOG_HASH),
 				 .body = BUF_INIT(LIMIT_TLOG_BODY)};
 }
 
@@ -198,7 +195,7 @@ read_hashes(struct fault *f, const struct doc *proof, struct tlog_entry *e)
 	if (!e->hashes)
 		return fault_nomem(f);
 	for (size_t i = 0; i < doc_size(list); i++) {
-		e->hashes[e->n_hashes] = (struct buf)BUF_INIT(HASH_MAX);
+		e->hashes[e->n_hashes] = (struct buf)BUF_INIT(LIMIT_LOG_HASH);
 		TRY(decode(f, doc_at(list, i), "hashes", &e->hashes[e->n_hashes++]));
 	}
 out:
@@ -332,7 +329,7 @@ read_public_key(struct fault *f, const struct doc *key, struct bundle *b)
 	coffer_err err;
 
 	b->material = BUNDLE_PUBLIC_KEY;
-	TRY(read_text(f, key, "hint", 0, HINT_MAX, &b->key_hint));
+	TRY(read_text(f, key, "hint", 0, LIMIT_TEXT, &b->key_hint));
 	TRY(read_bytes(f, key, "rawBytes", OPTIONAL, &b->key_raw));
 	if (b->key_hint && b->key_hint[0] == '\0') { /* protobuf's JSON knows no difference */
 		free(b->key_hint);
@@ -416,7 +413,7 @@ read_envelope(struct fault *f, const struct doc *d, struct bundle *b)
 		return fault_set(f, COFFER_E_FORMAT, "%zu signatures in its envelope; exactly one is expected",
 				 doc_size(list));
 	TRY(read_bytes(f, doc_at(list, 0), "sig", REQUIRED, &b->signature));
-	TRY(read_text(f, doc_at(list, 0), "keyid", 0, HINT_MAX, &key_id)); /* which nobody uses */
+	TRY(read_text(f, doc_at(list, 0), "keyid", 0, LIMIT_TEXT, &key_id)); /* which nobody uses */
 out:
 	free(key_id);
 	return err;
@@ -483,7 +480,7 @@ read_version(struct fault *f, const struct doc *bundle, unsigned int *out)
 		{"application/vnd.dev.sigstore.bundle+json;version=0.2", 2},
 		{"application/vnd.dev.sigstore.bundle+json;version=0.1", 1},
 	};
-	const char *text = doc_text(member(bundle, "mediaType"), 1, HINT_MAX);
+	const char *text = doc_text(member(bundle, "mediaType"), 1, LIMIT_TEXT);
 
 	if (!text)
 		return fault_set(f, COFFER_E_FORMAT, "no mediaType: this is no Sigstore bundle");

@@ -7,7 +7,6 @@
 #include "base/limits.h"
 #include "base/num.h"
 
-#define SIGNATURE_MAX 1024   /* bytes, of any key that can be ours */
 #define DASH "\xe2\x80\x94 " /* U+2014 and a space */
 
 /* the next line without its end; false when there is no whole one */
@@ -21,12 +20,6 @@ take_line(struct view *v, struct view *line)
 	v->p++;
 	v->len--;
 	return true;
-}
-
-static bool
-view_is(struct view v, const char *text)
-{
-	return v.len == strlen(text) && memcmp(v.p, text, v.len) == 0;
 }
 
 /* signatures follow the last empty line, for the text may have some of its own */
@@ -117,7 +110,7 @@ checkpoint_verify(struct fault *f, const struct checkpoint *c, const char *name,
 	coffer_err err = COFFER_OK;
 
 	while (rest.len > 0) {
-		uint8_t bytes[CHECKPOINT_HINT + SIGNATURE_MAX];
+		uint8_t bytes[CHECKPOINT_HINT + LIMIT_CHECKPOINT_SIGNATURE];
 		struct signature_line s;
 		size_t len;
 

@@ -84,7 +84,7 @@ find_claim(struct view key)
 {
 	unsigned int i = 0;
 
-	while (i < N_CLAIMS && !scan_is(key, claim_names[i]))
+	while (i < N_CLAIMS && !view_is(key, claim_names[i]))
 		i++;
 	return i;
 }
@@ -99,7 +99,7 @@ read_audience(struct fault *f, struct scan *r, struct claims *c)
 
 	if (scan_peek(r) != '[') {
 		TRY(scan_string(f, r, &one));
-		c->has_aud = scan_is(one, c->audience);
+		c->has_aud = view_is(one, c->audience);
 		return COFFER_OK;
 	}
 	TRY(scan_enter(f, r, '['));
@@ -108,7 +108,7 @@ read_audience(struct fault *f, struct scan *r, struct claims *c)
 		if (!more)
 			break;
 		TRY(scan_string(f, r, &one));
-		c->has_aud |= scan_is(one, c->audience);
+		c->has_aud |= view_is(one, c->audience);
 	}
 out:
 	return err;
@@ -195,14 +195,14 @@ check_claims(struct fault *f, const struct claims *c, const struct id_token_poli
 	coffer_err err;
 
 	TRY(check_texts(f, c));
-	if (policy->issuer && !scan_is(c->iss, policy->issuer))
+	if (policy->issuer && !view_is(c->iss, policy->issuer))
 		return fault_set(f, COFFER_E_PERM, "the identity token is by «%.*s», not by «%s»", (int)c->iss.len,
 				 (const char *)c->iss.p, policy->issuer);
 	if (!c->has_aud)
 		return fault_set(f, COFFER_E_PERM,
 				 "the identity token is not for «%s» («aud»): ask the provider for one that is",
 				 policy->audience);
-	if (policy->nonce && !scan_is(c->nonce, policy->nonce))
+	if (policy->nonce && !view_is(c->nonce, policy->nonce))
 		return fault_set(f, COFFER_E_PERM,
 				 "the identity token answers another request than ours (its «nonce» differs)");
 	TRY(check_time(f, c, policy->now));

@@ -215,6 +215,34 @@ manifest_sort(struct manifest *m)
 		qsort_r(m->resources, m->n, sizeof(*m->resources), compare_names, m);
 }
 
+int
+resource_compare(const struct resource *a, const struct resource *b)
+{
+	int order = strcmp(a->path, b->path);
+
+	return order != 0 ? order : a->start < b->start ? -1 : a->start > b->start;
+}
+
+static int
+compare_places(const void *a, const void *b)
+{
+	return resource_compare(*(const struct resource *const *)a, *(const struct resource *const *)b);
+}
+
+coffer_err
+manifest_by_path(struct fault *f, const struct manifest *m, const struct resource ***sorted_out)
+{
+	const struct resource **sorted = calloc(m->n, sizeof(*sorted));
+
+	*sorted_out = sorted;
+	if (!sorted)
+		return fault_nomem(f);
+	for (size_t i = 0; i < m->n; i++)
+		sorted[i] = &m->resources[i];
+	qsort(sorted, m->n, sizeof(*sorted), compare_places);
+	return COFFER_OK;
+}
+
 coffer_err
 manifest_root(struct fault *f, const struct manifest *m, uint8_t out[static 32])
 {
@@ -350,7 +378,7 @@ find_hash(struct view name, enum digest_kind *out)
 
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
 		*out = kinds[i];
-		if (scan_is(name, digest_name(kinds[i])))
+		if (view_is(name, digest_name(kinds[i])))
 			return true;
 	}
 	return false;
@@ -374,9 +402,9 @@ judge_serialization(struct fault *f, const struct statement *s, struct manifest 
 {
 	if (!s->method.p || !s->hash_type.p || !s->allow_symlinks.given)
 		return fault_set(f, COFFER_E_FORMAT, "«serialization» lacks method, hash_type or allow_symlinks");
-	if (scan_is(s->method, methods[MANIFEST_SHARDS]))
+	if (view_is(s->method, methods[MANIFEST_SHARDS]))
 		m->method = MANIFEST_SHARDS;
-	else if (!scan_is(s->method, methods[MANIFEST_FILES]))
+	else if (!view_is(s->method, methods[MANIFEST_FILES]))
 		return fault_set(f, COFFER_E_UNSUPPORTED, "a serialization method other than files and shards");
 	if (!find_hash(s->hash_type, &m->hash))
 		return fault_set(f, COFFER_E_UNSUPPORTED, "a hash_type other than sha256, blake2b and blake3");
@@ -409,7 +437,7 @@ is_algorithm(struct view name, const struct manifest *m)
 	char sharded[64];
 
 	(void)snprintf(sharded, sizeof(sharded), "%s-sharded-%" PRIu64, digest_name(m->hash), m->shard_size);
-	return scan_is(name, digest_name(m->hash)) || (m->method == MANIFEST_SHARDS && scan_is(name, sharded));
+	return view_is(name, digest_name(m->hash)) || (m->method == MANIFEST_SHARDS && view_is(name, sharded));
 }
 
 static coffer_err
@@ -562,7 +590,7 @@ judge_v02(struct fault *f, const struct statement *s, struct manifest *m)
 	for (size_t i = 0; i < s->subjects.n; i++) {
 		struct entry e = s->subjects.v[i];
 
-		if (e.algorithm.p && !scan_is(e.algorithm, "file-sha256"))
+		if (e.algorithm.p && !view_is(e.algorithm, "file-sha256"))
 			return fault_set(f, COFFER_E_UNSUPPORTED, "hashes of model_signing 0.2 other than file-sha256");
 		e.algorithm = view_str(digest_name(DIGEST_SHA256));
 		TRY(judge_resource(f, &e, m));
@@ -579,7 +607,7 @@ is_v1(struct view type)
 	struct view prefix;
 	uint64_t version;
 
-	if (!view_take(&type, strlen(PREDICATE_V1), &prefix) || !scan_is(prefix, PREDICATE_V1) ||
+	if (!view_take(&type, strlen(PREDICATE_V1), &prefix) || !view_is(prefix, PREDICATE_V1) ||
 	    type.len >= sizeof(minor))
 		return false;
 	memcpy(minor, type.p, type.len);
@@ -589,9 +617,9 @@ is_v1(struct view type)
 static coffer_err
 judge(struct fault *f, const struct statement *s, struct manifest *m)
 {
-	if (!scan_is(s->type, STATEMENT_TYPE))
+	if (!view_is(s->type, STATEMENT_TYPE))
 		return fault_set(f, COFFER_E_UNSUPPORTED, "its _type is not " STATEMENT_TYPE);
-	if (scan_is(s->predicate_type, STATEMENT_V02))
+	if (view_is(s->predicate_type, STATEMENT_V02))
 		return judge_v02(f, s, m);
 	if (!is_v1(s->predicate_type))
 		return fault_set(f, COFFER_E_UNSUPPORTED,

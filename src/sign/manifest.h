@@ -57,6 +57,12 @@ coffer_err manifest_ignore(struct fault *f, struct manifest *m, const char *path
 /** manifest_sort() - the order of the specification: by whole name, code points (5.2.1) */
 void manifest_sort(struct manifest *m);
 
+/** resource_compare() - by path, then by start: less than, equal to or more than 0 */
+int resource_compare(const struct resource *a, const struct resource *b);
+
+/** manifest_by_path() - the resources as resource_compare() orders them, in an array; free it with free(), before @m */
+coffer_err manifest_by_path(struct fault *f, const struct manifest *m, const struct resource ***sorted_out);
+
 /** manifest_root() - SHA-256 of all digests in the order listed */
 coffer_err manifest_root(struct fault *f, const struct manifest *m, uint8_t out[static 32]);
 

@@ -9,7 +9,7 @@ static struct oidc_member *
 find(struct oidc_member *wanted, size_t n, struct view key)
 {
 	for (size_t i = 0; i < n; i++)
-		if (scan_is(key, wanted[i].name))
+		if (view_is(key, wanted[i].name))
 			return &wanted[i];
 	return NULL;
 }

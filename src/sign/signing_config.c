@@ -11,7 +11,6 @@
 
 #define MEDIA_TYPE "application/vnd.dev.sigstore.signingconfig.v0.2+json"
 #define TRUST_CONFIG "application/vnd.dev.sigstore.clienttrustconfig.v0.1+json"
-#define OPERATOR_MAX 256
 
 /* ---- one service of the list ---- */
 
@@ -51,7 +50,7 @@ read_candidate(struct fault *f, const struct doc *d, struct candidate *c)
 	if (!is_absent(end) && !read_time(end, &c->end))
 		return fault_set(f, COFFER_E_FORMAT, "the «end» of «validFor» is no time of RFC 3339");
 	/* protobuf leaves out what is empty */
-	c->who = is_absent(who) ? "" : doc_text(who, 0, OPERATOR_MAX);
+	c->who = is_absent(who) ? "" : doc_text(who, 0, LIMIT_TEXT);
 	if (!c->who)
 		return fault_set(f, COFFER_E_FORMAT, "«operator» is not a name");
 	return COFFER_OK;

@@ -389,7 +389,7 @@ check_issuer(struct fault *f, const struct run *r)
 	coffer_err err = COFFER_OK;
 
 	TRY(find_issuer(f, r->leaf, &issuer));
-	if (issuer.len == strlen(want) && memcmp(issuer.p, want, issuer.len) == 0)
+	if (view_is(issuer, want))
 		return COFFER_OK;
 	if (!text_check((const char *)issuer.p, issuer.len))
 		issuer = view_str("(an issuer that cannot be shown)");

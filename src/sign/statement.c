@@ -22,7 +22,7 @@ read_member(struct fault *f, struct scan *r, const struct member *members, uint3
 
 	TRY(scan_key(f, r, &key));
 	for (size_t i = 0; members[i].name; i++) {
-		if (!scan_is(key, members[i].name))
+		if (!view_is(key, members[i].name))
 			continue;
 		if (*seen & 1u << i)
 			return fault_set(f, COFFER_E_FORMAT, "«%s» stands twice in one object", members[i].name);
@@ -254,7 +254,7 @@ statement_is_v02(struct view json)
 		{.name = NULL},
 	};
 	struct statement s = STATEMENT_INIT;
-	bool is = read_all(NULL, json, members, &s) == COFFER_OK && scan_is(s.predicate_type, STATEMENT_V02);
+	bool is = read_all(NULL, json, members, &s) == COFFER_OK && view_is(s.predicate_type, STATEMENT_V02);
 
 	statement_free(&s);
 	return is;

@@ -295,8 +295,8 @@ check_free(struct fault *f, const struct trust_dirs *dirs, const char *model)
 			      other->path, model));
 	other = find_model(&s.user, model);
 	if (other)
-		TRY(fault_set(f, COFFER_E_EXISTS, "%s binds the model %s already; remove it first", other->path,
-			      model));
+		TRY(fault_set(f, COFFER_E_EXISTS, "%s binds the model %s already; «coffer trust remove» comes first",
+			      other->path, model));
 out:
 	close_store(&s);
 	return err;

@@ -10,7 +10,6 @@
 
 #define MEDIA_TYPE "application/vnd.dev.sigstore.trustedroot+json;version=0.1"
 #define TRUST_CONFIG "application/vnd.dev.sigstore.clienttrustconfig.v0.1+json"
-#define URL_MAX 1024
 
 /* ---- times ---- */
 
@@ -133,7 +132,7 @@ out:
 static coffer_err
 read_url(struct fault *f, const struct doc *d, struct trusted_log *log)
 {
-	const char *url = doc_text(d, 1, URL_MAX), *scheme_end;
+	const char *url = doc_text(d, 1, LIMIT_LOG_URL), *scheme_end;
 	size_t len;
 
 	if (!url)

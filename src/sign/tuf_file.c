@@ -25,12 +25,6 @@ static const struct {
 } hashes[N_TUF_HASHES] = {{"sha256", DIGEST_SHA256}, {"sha512", DIGEST_SHA512}};
 
 const char *
-tuf_role_name(enum tuf_role role)
-{
-	return roles[role].name;
-}
-
-const char *
 tuf_role_file(enum tuf_role role)
 {
 	return roles[role].file;

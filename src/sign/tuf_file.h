@@ -20,9 +20,6 @@
 enum tuf_role { TUF_ROOT, TUF_TIMESTAMP, TUF_SNAPSHOT, TUF_TARGETS };
 #define N_TUF_ROLES 4
 
-/** tuf_role_name() - «root», «timestamp», «snapshot», «targets» */
-const char *tuf_role_name(enum tuf_role role);
-
 /** tuf_role_file() - «root.json», …: as it is stored, and as other files list it */
 const char *tuf_role_file(enum tuf_role role);
 

@@ -156,8 +156,12 @@ is_plain
 enc_all
 refused AUTH coffer decrypt aes-256 --encryption-key wrong.bin m
 says 'does not open with wrong.bin'
+cp m/weights.bin.enc m/model.sig.enc
 refused AUTH coffer decrypt+verify key --public_key key.pub --encryption-key wrong.bin --signature m/model.sig m
 says 'does not open with wrong.bin'
+rm m/model.sig.enc
+refused NOTFOUND decrypt_verify
+[ -e m/weights.bin.enc ] || fail "it was opened"
 [ "$(find m -name '*.enc' | wc -l)" = 3 ] || fail "something happened"
 
 # one that was changed stays what it was, and is said; the others open
@@ -207,6 +211,11 @@ says '--public-key'
 expect_err USAGE coffer decrypt+verify --encryption-key aes256.bin m
 says '--identity'
 expect_err NOTFOUND coffer decrypt+verify key --public_key key.pub --encryption-key nothing m
+ok coffer encrypt aes-256 --encryption-key aes256.bin m
+expect_err NOTFOUND coffer decrypt+verify key --public_key key.pub --encryption-key aes256.bin --signature m/none.sig m
+says 'no signature m/none.sig, open or closed'
+[ -e m/weights.bin.coffer ] || fail "it was opened"
+ok coffer decrypt aes-256 --encryption-key aes256.bin m
 expect_err NOTFOUND coffer encrypt aes-256 --encryption-key aes256.bin nothing
 expect_err NOTFOUND coffer decrypt aes-256 --encryption-key aes256.bin nothing
 head -c 31 aes256.bin >short.bin

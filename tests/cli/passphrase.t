@@ -12,7 +12,10 @@ expect_err USAGE coffer check sealed --kek 'passphrase:correct horse'
 says 'never goes on the command line'
 ! grep -q 'correct horse' "$ERR" || fail "it repeats the passphrase"
 expect_err KEY setsid -w coffer check sealed --kek passphrase:
-says 'passphrase:file=PATH'
+says 'the passphrase for model; passphrase:file=PATH'
+ok coffer keygen --kind p256 -o locked --passphrase-file pass
+expect_err KEY setsid -w coffer sign key --private-key locked --signature none.sig model
+says '--passphrase-file FILE'
 
 has_terminal || skip "in part: script(1) makes no terminal here"
 # answer N TEXT: type it when the prompt was there N times; what is typed too early is dropped, as it should be

@@ -39,6 +39,8 @@ says 'signed 3 files'
 echo more >>model/.cache/x
 ok coffer verify key --public-key key.pub --signature part.sig model
 says 'not covered: .cache'
+ok coffer sign key --private-key key --ignore-paths sub --signature none.sig model
+says 'as in model/FILE'
 expect_err AUTH coffer verify key --public-key key.pub --signature new.sig model
 
 # every form
@@ -55,7 +57,7 @@ mkdir elsewhere
 (cd elsewhere && ok coffer verify key --public-key ../key.pub ../model)
 expect_err USAGE coffer verify key --public-key key.pub model
 says 'say which with --signature'
-(cd model && ok coffer verify key --public-key ../key.pub .)
+(cd model && ok coffer verify key --public-key ../key.pub . && ! grep 'not covered: model.sig' "$ERR")
 rm model/model.sig
 ok coffer sign key --private-key key --signature one.sig model/weights.bin
 ok coffer verify key --public-key key.pub --signature one.sig model/weights.bin
@@ -64,6 +66,15 @@ expect_err USAGE coffer sign key --private-key key --signature link.sig model
 ok coffer sign key --private-key key --signature link.sig --allow_symlinks model
 ok coffer verify key --public-key key.pub --signature link.sig --allow-symlinks model
 rm model/link
+
+# a stream is no signature file
+for method in 'key --private-key key' 'detached --private-key key' 'hmac --kek file:key'; do
+    # shellcheck disable=SC2086 # words
+    expect_err USAGE coffer sign $method --signature - model/weights.bin
+    says 'names none'
+done
+expect_err USAGE coffer verify key --public-key key.pub --signature - model
+absent -
 
 # an empty model
 mkdir void
@@ -79,11 +90,19 @@ ok coffer verify key --public-key key.pub --signature again.sig model
 ok coffer keygen --kind p256 -o other
 expect_err SIGNATURE coffer sign key --private-key key --signature third.sig --reuse old.sig --reuse-key other.pub model
 expect_err USAGE coffer sign key --private-key key --signature third.sig --reuse-key other.pub model
+expect_err NOTFOUND coffer sign key --private-key key --signature third.sig --reuse old.sig model
+says 'give --reuse-key FILE or --reuse-chain FILE'
 absent third.sig
 
 # which method
 expect_err USAGE coffer sign kye model
 says 'did you mean coffer sign key?'
+expect_err USAGE coffer sign card model
+says 'card is not a command of coffer sign'
+expect_err USAGE coffer sign --private_key key model
+says 'did you mean coffer sign key?'
+expect_err USAGE coffer -q sign key model
+says 'options stand behind the command'
 ok coffer sign
 prints 'coffer sign pkcs11-key'
 expect_err USAGE coffer sign key model

@@ -34,6 +34,9 @@ ok verify model --quiet
 [ ! -s "$ERR" ] || fail "--quiet is not"
 ok verify model --log-fingerprints
 says "$(sha256sum <key.pub | cut -c 1-64)"
+! grep -q 'certificate' "$ERR" || fail "a key has no certificates"
+ok verify model --json
+! grep -q 'fingerprints' "$OUT" || fail "a key has no certificates"
 ok coffer verify pkcs11-key --public_key key.pub model
 ok coffer verify model --public-key key.pub
 
@@ -42,6 +45,8 @@ refused SIGNATURE coffer verify key --public-key other.pub model
 says 'signed with another key'
 refused NOTFOUND coffer verify key --public-key nothing model
 refused KEY coffer verify key --public-key model/config.json model
+refused KEY coffer verify key --public-key key model
+says 'but a private key; «openssl pkey'
 ok coffer keygen --kind rsa -o rsa
 refused KEY coffer verify key --public-key rsa.pub model
 
@@ -55,6 +60,13 @@ sed 's/"sig":"\(.\{40\}\)A/"sig":"\1B/; t; s/"sig":"\(.\{40\}\)./"sig":"\1A/' mo
 refused SIGNATURE coffer verify key --public-key key.pub --signature broken.sig model
 ok coffer sign key --private-key other --signature other.sig model
 refused SIGNATURE coffer verify key --public-key key.pub --signature other.sig model
+
+# no signature, and no model
+mkdir apart
+(cd apart && refused NOTFOUND coffer verify key --public-key ../key.pub ../model &&
+    says 'no signature model.sig here, and none in ../model; --signature FILE')
+refused NOTFOUND coffer verify nothing
+says 'cannot find nothing'
 
 # another model: each kind of finding, by its name
 change() {
@@ -108,6 +120,17 @@ if [ "$(id -u)" != 0 ]; then
     expect_err PERM verify changed
 fi
 
+# one failure is told once, and its file named once
+change
+echo >changed/extra
+expect_err FILESET verify changed
+[ "$(grep -c 'extra' "$ERR")" = 1 ] || fail "it is told twice"
+change
+mkfifo changed/pipe
+expect_err FILESET verify changed
+says 'changed is not what was signed: changed/pipe is no regular file'
+[ "$(wc -l <"$ERR")" = 1 ] || fail "it is told twice"
+
 # no more than 20 lines
 change
 for i in $(seq 30); do
@@ -142,3 +165,22 @@ says 'trust store'
 says '--public-key'
 expect_err USAGE coffer verify kye model
 says 'did you mean coffer verify key?'
+
+# the fingerprints of a chain, the signer's first
+if command -v openssl >/dev/null; then
+    openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout ca.key -out ca.pem -subj /CN=ca 2>/dev/null
+    openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout leaf.key -subj /CN=leaf -out leaf.csr 2>/dev/null
+    printf 'extendedKeyUsage=codeSigning\n' >usage
+    openssl x509 -req -in leaf.csr -CA ca.pem -CAkey ca.key -CAcreateserial -extfile usage -out leaf.pem 2>/dev/null
+    fingerprint() {
+        openssl x509 -in "$1" -outform DER | sha256sum | cut -c 1-64
+    }
+    ok coffer sign certificate --private-key leaf.key --signing-certificate leaf.pem --signature chain.sig model
+    ok coffer verify certificate --certificate-chain ca.pem --signature chain.sig --log-fingerprints model
+    says "certificate 1 of 2: $(fingerprint leaf.pem)"
+    says "certificate 2 of 2: $(fingerprint ca.pem)"
+    ok coffer verify certificate --certificate-chain ca.pem --signature chain.sig --json model
+    prints "\"fingerprints\":[\"$(fingerprint leaf.pem)\",\"$(fingerprint ca.pem)\"]"
+    ok coffer verify certificate --certificate-chain ca.pem --signature chain.sig model
+    ! grep -q 'certificate 1' "$ERR" || fail "nobody asked for fingerprints"
+fi

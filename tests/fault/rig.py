@@ -187,5 +187,5 @@ def scratch():
 
 
 def select(cases, words):
-    """The cases whose name holds one of the words; all of them without words."""
-    return [c for c in cases if not words or any(w in c.name for w in words)]
+    """The cases whose name holds one of the words, with all their points; without words all cases, some with a choice of points."""
+    return [c._replace(most=None) for c in cases if any(w in c.name for w in words)] if words else cases

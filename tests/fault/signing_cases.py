@@ -8,7 +8,7 @@ import cases
 import rig
 from cases import FILE, KEY1, QUIET, TREE
 
-MOST = 14  # points of a case and a fault, for these are many cases
+MOST = 8  # points of a case and a fault, for these are many cases
 KEK = ('--kek', 'file:k1')
 BY = ('--public-key', 'sign.pub')
 SEAL = (*KEK, '--record-size', '64K', *QUIET)

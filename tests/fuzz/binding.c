@@ -1,19 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A binding of the trust store: what is read is whole, and says the same when it is written and read again. */
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/limits.h"
 #include "sign/binding.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void
-need(bool truth)
-{
-	if (!truth)
-		abort();
-}
+#include "support/fuzz.h"
 
 static void
 need_same(const char *a, const char *b)

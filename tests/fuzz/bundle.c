@@ -1,19 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A bundle: what is read is written, and what is written is read as the same. */
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/limits.h"
 #include "sign/bundle.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void
-need(bool truth)
-{
-	if (!truth)
-		abort();
-}
+#include "support/fuzz.h"
 
 static bool
 same(const struct buf *a, const struct buf *b)

@@ -1,22 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Checkpoints: what is signed and the signatures lie inside the note, in this order, and nothing verifies under a key that signed nothing. */
-#include <stdlib.h>
 
 #include "sign/checkpoint.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "support/fuzz.h"
 
 static const char pem[] = "-----BEGIN PUBLIC KEY-----\n"
 			  "MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAETTsVdVSgZGwVpt8u13NTTuAeeKNR\n"
 			  "S72Z6vy0g9fZuK8rv1l3bhknXToG7/M8QsDI+YUPx8J2kXkhgmaGe8tvWA==\n"
 			  "-----END PUBLIC KEY-----\n";
-
-static void
-need(bool truth)
-{
-	if (!truth)
-		abort();
-}
 
 static const struct pubkey *
 key(void)

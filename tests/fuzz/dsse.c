@@ -6,15 +6,7 @@
 #include <string.h>
 
 #include "sign/dsse.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void
-need(bool truth)
-{
-	if (!truth)
-		abort();
-}
+#include "support/fuzz.h"
 
 /* A reader of its own: «DSSEv1 LEN TYPE LEN PAYLOAD» and nothing behind it. */
 static bool

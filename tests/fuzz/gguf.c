@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "data/gguf.h"
-#include "memory_source.h"
-#include "tensor_check.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "support/fuzz.h"
+#include "support/memory_source.h"
+#include "support/tensor_check.h"
 
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -1,19 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A, the parameters of a sealed file: what decodes encodes to the same bytes and has a layout that makes sense. */
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/path.h"
 #include "format/head.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void
-need(bool truth)
-{
-	if (!truth)
-		abort();
-}
+#include "support/fuzz.h"
 
 static void
 check_layout(const struct head *h)

@@ -8,8 +8,7 @@
 
 #include "base/enc.h"
 #include "sign/id_token.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "support/fuzz.h"
 
 static void
 judge(struct view text)

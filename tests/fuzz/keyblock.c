@@ -1,20 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The key block: what decodes is not authentic, and encodes under any key to the same text but for commitment and MAC. */
-#include <stdlib.h>
 #include <string.h>
 
 #include "format/keyblock.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "support/fuzz.h"
 
 static const uint8_t dek[DEK_LEN] = {0xfe, 0xed};
-
-static void
-need(bool truth)
-{
-	if (!truth)
-		abort();
-}
 
 static void
 check(struct view text, struct keyblock *k)

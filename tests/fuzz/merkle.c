@@ -4,8 +4,7 @@
 
 #include "base/limits.h"
 #include "sign/merkle.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "support/fuzz.h"
 
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -1,18 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Keys in DER and PEM: what is accepted is of a known kind, and written so that it is read again as the same key. */
-#include <stdlib.h>
 #include <string.h>
 
 #include "crypto/pkey.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void
-must(bool good)
-{
-	if (!good)
-		abort();
-}
+#include "support/fuzz.h"
 
 static void
 check_public(const struct pubkey *k)
@@ -20,16 +11,16 @@ check_public(const struct pubkey *k)
 	struct buf out = BUF_INIT(1 << 16);
 	struct pubkey *again;
 
-	must(pubkey_der(NULL, k, &out) == COFFER_OK);
-	must(pubkey_from_der(NULL, "again", buf_view(&out), &again) == COFFER_OK);
-	must(pubkey_equal(k, again) && pubkey_kind(k) == pubkey_kind(again));
+	need(pubkey_der(NULL, k, &out) == COFFER_OK);
+	need(pubkey_from_der(NULL, "again", buf_view(&out), &again) == COFFER_OK);
+	need(pubkey_equal(k, again) && pubkey_kind(k) == pubkey_kind(again));
 	pubkey_free(&again);
 	out.len = 0;
-	must(pubkey_pem(NULL, k, &out) == COFFER_OK);
-	must(pubkey_from_pem(NULL, "again", buf_view(&out), &again) == COFFER_OK);
-	must(pubkey_equal(k, again));
+	need(pubkey_pem(NULL, k, &out) == COFFER_OK);
+	need(pubkey_from_pem(NULL, "again", buf_view(&out), &again) == COFFER_OK);
+	need(pubkey_equal(k, again));
 	pubkey_free(&again);
-	must(pubkey_verify(NULL, k, DIGEST_SHA256, view_str("message"), view_str("no signature")) ==
+	need(pubkey_verify(NULL, k, DIGEST_SHA256, view_str("message"), view_str("no signature")) ==
 	     COFFER_E_SIGNATURE);
 	buf_free(&out);
 }
@@ -40,7 +31,7 @@ static void public(struct view in, coffer_err (*parse)(struct fault *, const cha
 	struct pubkey *k;
 	coffer_err err = parse(&f, "input", in, &k);
 
-	must((err == COFFER_OK) == (k != NULL) && (k || f.text[0] != '\0'));
+	need((err == COFFER_OK) == (k != NULL) && (k || f.text[0] != '\0'));
 	if (k)
 		check_public(k);
 	pubkey_free(&k);
@@ -54,9 +45,9 @@ static void private(struct view in)
 	struct pubkey *its_public;
 	coffer_err err = privkey_from_pem(&f, "input", in, NULL, &k);
 
-	must((err == COFFER_OK) == (k != NULL) && (k || f.text[0] != '\0'));
+	need((err == COFFER_OK) == (k != NULL) && (k || f.text[0] != '\0'));
 	if (k) {
-		must(privkey_public(NULL, k, &its_public) == COFFER_OK);
+		need(privkey_public(NULL, k, &its_public) == COFFER_OK);
 		check_public(its_public);
 		pubkey_free(&its_public);
 	}

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "data/recognise.h"
-#include "memory_source.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "support/fuzz.h"
+#include "support/memory_source.h"
 
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -6,10 +6,9 @@
 #include <jansson.h>
 
 #include "data/safetensors.h"
-#include "memory_source.h"
-#include "tensor_check.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "support/fuzz.h"
+#include "support/memory_source.h"
+#include "support/tensor_check.h"
 
 static void
 check_json(const uint8_t *header, size_t len)

@@ -2,9 +2,8 @@
 #include <jansson.h>
 
 #include "data/safetensors_index.h"
-#include "memory_source.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "support/fuzz.h"
+#include "support/memory_source.h"
 
 /* what was accepted has as many entries for another parser, each in plain name of a file */
 static void

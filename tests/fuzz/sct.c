@@ -3,8 +3,7 @@
 #include <stdlib.h>
 
 #include "sign/sct.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "support/fuzz.h"
 
 static void
 need_inside(struct view part, const uint8_t *data, size_t size)

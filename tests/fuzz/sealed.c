@@ -7,15 +7,13 @@
  * Two parts are changed by somebody who has the key: the commitment of A, or hash and MAC of the key block, are put right
  * afterwards, so that what lies behind them is reached.  What they lead to may open, and must not crash.
  */
-#include <stdlib.h>
 #include <string.h>
 
 #include <coffer/coffer.h>
 
 #include "base/num.h"
 #include "engine/model.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "support/fuzz.h"
 
 #define SIZE ((size_t)65536 + 100)
 #define PAYLOAD ((size_t)139264)
@@ -40,13 +38,6 @@ static const struct {
 static struct coffer_ctx *ctx;
 static struct coffer_keyring *keys;
 static uint8_t good[ROOM], bytes[ROOM], plain[SIZE], dek[DEK_LEN];
-
-static void
-need(bool truth)
-{
-	if (!truth)
-		abort();
-}
 
 static coffer_err
 write_good(void *user, uint64_t off, const void *buf, size_t len)

@@ -3,8 +3,7 @@
 #include <stdlib.h>
 
 #include "sign/signing_config.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "support/fuzz.h"
 
 static void
 check(const struct services *list, unsigned int versions)

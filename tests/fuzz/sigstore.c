@@ -1,18 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Bundles against a trusted root: whatever is accepted has the very payload that was signed, and a failure names nobody. */
-#include <stdlib.h>
 
 #include "sign/sigstore.h"
+#include "support/fuzz.h"
 #include "support/universe.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void
-need(bool truth)
-{
-	if (!truth)
-		abort();
-}
 
 static struct trusted_root *root;
 static struct bundle signed_bundle;

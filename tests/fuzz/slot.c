@@ -3,25 +3,16 @@
  * A slot of an embedded key block.  The first byte says what the rest is: a document, an image, or an image whose hash is
  * put right first, so that what lies behind the hash is reached.
  */
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/num.h"
 #include "crypto/hash.h"
 #include "format/slot.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "support/fuzz.h"
 
 enum what { DOCUMENT, IMAGE, HASHED_IMAGE, N_WHATS };
 
 static uint8_t image[SLOT_LEN], again[SLOT_LEN];
-
-static void
-need(bool truth)
-{
-	if (!truth)
-		abort();
-}
 
 static void
 put_hash_right(void)

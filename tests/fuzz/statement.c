@@ -1,20 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A statement: names that are read lead nowhere but into the model, each stands once, and what is written says the same. */
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/limits.h"
 #include "sign/manifest.h"
 #include "sign/statement.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void
-need(bool truth)
-{
-	if (!truth)
-		abort();
-}
+#include "support/fuzz.h"
 
 /* said in another way than manifest.c does */
 static bool

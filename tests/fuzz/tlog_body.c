@@ -4,9 +4,8 @@
 #include <stdlib.h>
 
 #include "sign/tlog_body.h"
+#include "support/fuzz.h"
 #include "support/universe.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 /* the certificate of a bundle, to be compared with */
 static const struct bundle *

@@ -1,17 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Trusted roots: each log is found by its id, each authority has a root and one that signs. */
-#include <stdlib.h>
 
 #include "sign/trusted_root.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void
-need(bool truth)
-{
-	if (!truth)
-		abort();
-}
+#include "support/fuzz.h"
 
 static void
 check_authorities(const struct trusted_authority *a, size_t n)

@@ -3,19 +3,10 @@
  * Timestamps.  Its input is a message, a length in front of each part: the certificates that are believed, in PEM, are
  * part of it too, or no token would ever get past the first check.
  */
-#include <stdlib.h>
 #include <string.h>
 
 #include "crypto/tst.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void
-must(bool good)
-{
-	if (!good)
-		abort();
-}
+#include "support/fuzz.h"
 
 /* two bytes of length and the part; what is left when that is too long */
 static struct view
@@ -39,8 +30,8 @@ verify(struct view response, struct view message, const struct certs *roots, con
 	int64_t at = -1;
 	coffer_err err = tst_verify(&f, response, message, &trust, NULL, &at);
 
-	must(err == COFFER_OK || at == 0);
-	must(err == COFFER_OK || ((err == COFFER_E_SIGNATURE || err == COFFER_E_FORMAT) && f.text[0] != '\0'));
+	need(err == COFFER_OK || at == 0);
+	need(err == COFFER_OK || ((err == COFFER_E_SIGNATURE || err == COFFER_E_FORMAT) && f.text[0] != '\0'));
 }
 
 int

@@ -1,17 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Metadata of The Update Framework: what is read can be asked, and a root judges any file without believing its own. */
-#include <stdlib.h>
 
 #include "sign/tuf_file.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void
-need(bool truth)
-{
-	if (!truth)
-		abort();
-}
+#include "support/fuzz.h"
 
 static coffer_err
 look_up(void *arg, const char *name, const struct tuf_listed *listed)

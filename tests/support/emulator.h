@@ -4,8 +4,8 @@
  *
  * Include cmocka.h first.
  */
-#ifndef SUPPORT_EMULATOR_H
-#define SUPPORT_EMULATOR_H
+#ifndef TESTS_SUPPORT_EMULATOR_H
+#define TESTS_SUPPORT_EMULATOR_H
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -2,8 +2,8 @@
 /*
  * A child that speaks HTTP on 127.0.0.1, one connection after the other, as a test tells it to.
  */
-#ifndef SUPPORT_HTTP_SERVER_H
-#define SUPPORT_HTTP_SERVER_H
+#ifndef TESTS_SUPPORT_HTTP_SERVER_H
+#define TESTS_SUPPORT_HTTP_SERVER_H
 
 #include <arpa/inet.h>
 #include <signal.h>

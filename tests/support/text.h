@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Texts in arrays of tests: what does not fit fails the test. */
-#ifndef SUPPORT_TEXT_H
-#define SUPPORT_TEXT_H
+#ifndef TESTS_SUPPORT_TEXT_H
+#define TESTS_SUPPORT_TEXT_H
 
 #include <setjmp.h>
 #include <stdarg.h>

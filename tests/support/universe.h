@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Made by tests/signing/universe.py: a trusted root, and bundles that it vouches for, of the second UNIVERSE_TIME. */
-#ifndef SUPPORT_UNIVERSE_H
-#define SUPPORT_UNIVERSE_H
+#ifndef TESTS_SUPPORT_UNIVERSE_H
+#define TESTS_SUPPORT_UNIVERSE_H
 
 #include <stdint.h>
 

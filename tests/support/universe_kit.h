@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The trusted root and a bundle of universe.h, read; a test changes them and asks again. */
-#ifndef SUPPORT_UNIVERSE_KIT_H
-#define SUPPORT_UNIVERSE_KIT_H
+#ifndef TESTS_SUPPORT_UNIVERSE_KIT_H
+#define TESTS_SUPPORT_UNIVERSE_KIT_H
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -170,6 +170,7 @@ test_exists(void **state)
 static void
 test_stale(void **state)
 {
+	struct newfile n;
 	int fd;
 
 	(void)state;
@@ -178,6 +179,11 @@ test_stale(void **state)
 	assert_int_equal(file_write_new(NULL, "f", "new", 3, 0666, true), COFFER_OK);
 	assert_content("f", "new");
 	assert_int_equal(count_entries("."), 1);
+	/* at once, so that nobody takes it for a file of the user's */
+	tmpdir_file(".f.coffer-tmp", "half", 4, 0644);
+	assert_int_equal(newfile_open(NULL, &n, "f", 0666, true), COFFER_OK);
+	assert_int_equal(access(".f.coffer-tmp", F_OK), -1);
+	newfile_abort(&n);
 	tmpdir_file(".f.coffer-tmp", "live", 4, 0644);
 	fd = open(".f.coffer-tmp", O_RDONLY);
 	assert_int_equal(flock(fd, LOCK_EX | LOCK_NB), 0);

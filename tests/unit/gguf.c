@@ -15,7 +15,7 @@
 #include "base/buf.h"
 #include "base/limits.h"
 #include "data/gguf.h"
-#include "memory_source.h"
+#include "support/memory_source.h"
 
 static void
 add_number(struct buf *b, size_t bytes, uint64_t v)

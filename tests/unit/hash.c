@@ -8,16 +8,7 @@
 
 #include <cmocka.h>
 
-#include "base/enc.h"
-
-static void
-assert_hex(const uint8_t *bytes, const char *expected)
-{
-	char text[2 * SHA256_LEN + 1];
-
-	enc_hex(bytes, strlen(expected) / 2, text);
-	assert_string_equal(text, expected);
-}
+#include "support/hex.h"
 
 /* FIPS 180-2 appendix B, and the empty message */
 static const struct {
@@ -107,15 +98,6 @@ static const struct {
 
 enum { N_MACS = sizeof(macs) / sizeof(macs[0]) };
 
-static struct view
-bytes(const char *hex, uint8_t *room)
-{
-	size_t len = strlen(hex) / 2;
-
-	assert_true(dec_hex(hex, 2 * len, room, len));
-	return view_of(room, len);
-}
-
 static void
 hmac_answers(void **state)
 {
@@ -124,8 +106,8 @@ hmac_answers(void **state)
 		uint8_t key_room[256];
 		uint8_t data_room[256];
 		uint8_t out[SHA256_LEN];
-		struct view key = bytes(macs[i].key, key_room);
-		struct view data = bytes(macs[i].data, data_room);
+		struct view key = hex_bytes(macs[i].key, key_room);
+		struct view data = hex_bytes(macs[i].data, data_room);
 
 		print_message("%s\n", macs[i].name);
 		assert_int_equal(hmac_sha256(NULL, key, data, out), COFFER_OK);

@@ -8,27 +8,9 @@
 
 #include <cmocka.h>
 
-#include "base/enc.h"
+#include "support/hex.h"
 
 enum { ROOM = 128, TAG_LEN = 16 };
-
-static struct view
-bytes(const char *hex, uint8_t *room)
-{
-	size_t len = strlen(hex) / 2;
-
-	assert_true(dec_hex(hex, 2 * len, room, len));
-	return view_of(room, len);
-}
-
-static void
-assert_hex(const uint8_t *out, const char *expected)
-{
-	char text[2 * ROOM + 1];
-
-	enc_hex(out, strlen(expected) / 2, text);
-	assert_string_equal(text, expected);
-}
 
 /* RFC 7748 section 6.1 */
 static void
@@ -49,7 +31,7 @@ public_key_answers(void **state)
 		uint8_t secret[X25519_LEN];
 		uint8_t public[X25519_LEN];
 
-		(void)bytes(cases[i].secret, secret);
+		(void)hex_bytes(cases[i].secret, secret);
 		assert_int_equal(x25519_public(NULL, secret, public), COFFER_OK);
 		assert_hex(public, cases[i].public);
 	}
@@ -92,11 +74,11 @@ messages_are_those_of_the_rfc(void **state)
 		uint8_t enc[X25519_LEN];
 		uint8_t out[ROOM];
 		uint8_t sealed_room[ROOM];
-		struct view sealed = bytes(answers[i].sealed, sealed_room);
+		struct view sealed = hex_bytes(answers[i].sealed, sealed_room);
 
 		print_message("%s\n", answers[i].name);
-		(void)bytes(answers[i].secret, secret);
-		(void)bytes(answers[i].ephemeral, ephemeral);
+		(void)hex_bytes(answers[i].secret, secret);
+		(void)hex_bytes(answers[i].ephemeral, ephemeral);
 		assert_int_equal(x25519_public(NULL, secret, public), COFFER_OK);
 		assert_hex(public, answers[i].public);
 		assert_int_equal(hpke_seal_with(NULL, ephemeral, public, answers[i].aead_id, view_str(INFO),
@@ -288,7 +270,7 @@ public_keys_of_low_order_are_refused(void **state)
 		struct fault f = {0};
 
 		seal_message(&m);
-		(void)bytes(points[i], point);
+		(void)hex_bytes(points[i], point);
 		assert_int_equal(hpke_seal(&f, point, HPKE_AEAD_AES_256_GCM, view_str(INFO), view_str(AAD),
 					   view_of(dek, sizeof(dek)), m.enc, out),
 				 COFFER_E_KEY);

@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-#include "memory_source.h"
+#include "support/memory_source.h"
 #include "support/tmpdir.h"
 
 #define SIZE 10000

@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "base/enc.h"
+#include "support/hex.h"
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define SANITIZED 1
@@ -20,24 +20,6 @@
 #ifndef SANITIZED
 #define SANITIZED 0
 #endif
-
-static struct view
-bytes(const char *hex, uint8_t *room)
-{
-	size_t len = strlen(hex) / 2;
-
-	assert_true(dec_hex(hex, 2 * len, room, len));
-	return view_of(room, len);
-}
-
-static void
-assert_hex(const uint8_t *out, const char *expected)
-{
-	char text[2 * 128 + 1];
-
-	enc_hex(out, strlen(expected) / 2, text);
-	assert_string_equal(text, expected);
-}
 
 /* RFC 5869 appendix A, the cases with SHA-256 */
 static const struct {
@@ -73,8 +55,9 @@ hkdf_answers(void **state)
 		uint8_t out[128];
 
 		print_message("%s\n", hkdf_cases[i].name);
-		assert_int_equal(hkdf_sha256(NULL, bytes(hkdf_cases[i].ikm, ikm), bytes(hkdf_cases[i].salt, salt),
-					     bytes(hkdf_cases[i].info, info), out, strlen(hkdf_cases[i].okm) / 2),
+		assert_int_equal(hkdf_sha256(NULL, hex_bytes(hkdf_cases[i].ikm, ikm),
+					     hex_bytes(hkdf_cases[i].salt, salt), hex_bytes(hkdf_cases[i].info, info),
+					     out, strlen(hkdf_cases[i].okm) / 2),
 				 COFFER_OK);
 		assert_hex(out, hkdf_cases[i].okm);
 	}

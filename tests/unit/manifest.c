@@ -503,6 +503,36 @@ test_names_refused(void **state)
 	manifest_free(&m);
 }
 
+/* The order by place is by path and number: not that of the names, in which 10 stands before 9 and «a!» before «a:». */
+static void
+test_by_path(void **state)
+{
+	static const struct {
+		const char *path;
+		uint64_t start;
+	} listed[] = {{"a", 10}, {"b", 0}, {"a!", 0}, {"a", 9}, {"a", 0}},
+	  wanted[] = {{"a", 0}, {"a", 9}, {"a", 10}, {"a!", 0}, {"b", 0}};
+	const size_t n = sizeof(listed) / sizeof(listed[0]);
+	const uint8_t digest[SHA256_LEN] = {0};
+	const struct resource **sorted;
+	struct manifest m;
+
+	(void)state;
+	manifest_init(&m);
+	m.method = MANIFEST_SHARDS;
+	for (size_t i = 0; i < n; i++)
+		assert_int_equal(manifest_add(NULL, &m, listed[i].path, listed[i].start, listed[i].start + 1, digest),
+				 COFFER_OK);
+	assert_int_equal(manifest_by_path(NULL, &m, &sorted), COFFER_OK);
+	for (size_t i = 0; i < n; i++) {
+		assert_string_equal(sorted[i]->path, wanted[i].path);
+		assert_true(sorted[i]->start == wanted[i].start);
+	}
+	assert_true(resource_compare(sorted[1], sorted[1]) == 0);
+	free(sorted);
+	manifest_free(&m);
+}
+
 /* 100,000 files, in an order that is bad for a quicksort, within what a build machine has in a second or so */
 static void
 test_many(void **state)
@@ -556,11 +586,11 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_cases),	      cmocka_unit_test(test_statements),
-		cmocka_unit_test(test_content),	      cmocka_unit_test(test_sort),
-		cmocka_unit_test(test_write),	      cmocka_unit_test(test_write_shards),
-		cmocka_unit_test(test_names_refused), cmocka_unit_test(test_many),
-		cmocka_unit_test(test_too_many),
+		cmocka_unit_test(test_cases),	     cmocka_unit_test(test_statements),
+		cmocka_unit_test(test_content),	     cmocka_unit_test(test_sort),
+		cmocka_unit_test(test_by_path),	     cmocka_unit_test(test_write),
+		cmocka_unit_test(test_write_shards), cmocka_unit_test(test_names_refused),
+		cmocka_unit_test(test_many),	     cmocka_unit_test(test_too_many),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -11,8 +11,8 @@
 
 #include <cmocka.h>
 
-#include "base/enc.h"
 #include "base/limits.h"
+#include "support/hex.h"
 #include "support/pki.h"
 
 /* made by the openssl command; all that begin with P256 are of one key */
@@ -159,15 +159,6 @@
 
 #define PASSPHRASE "geheim"
 
-static struct view
-bytes(const char *hex, uint8_t *room)
-{
-	size_t len = strlen(hex) / 2;
-
-	assert_true(dec_hex(hex, 2 * len, room, len));
-	return view_of(room, len);
-}
-
 static void
 set_secret(struct secret *s, const char *text)
 {
@@ -299,7 +290,7 @@ pubkey_of(const char *text)
 	uint8_t room[512];
 	struct pubkey *k;
 	coffer_err err = text[0] == '-' ? pubkey_from_pem(NULL, "a key", view_str(text), &k)
-					: pubkey_from_der(NULL, "a key", bytes(text, room), &k);
+					: pubkey_from_der(NULL, "a key", hex_bytes(text, room), &k);
 
 	assert_int_equal(err, COFFER_OK);
 	return k;
@@ -313,7 +304,7 @@ verifies(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof(signatures) / sizeof(signatures[0]); i++) {
 		struct pubkey *k = pubkey_of(signatures[i].key);
-		struct view sig = bytes(signatures[i].sig, room);
+		struct view sig = hex_bytes(signatures[i].sig, room);
 		struct fault f = {.text = ""};
 		coffer_err err = pubkey_verify(&f, k, signatures[i].digest, view_str(signatures[i].message), sig);
 
@@ -330,7 +321,7 @@ verifies_hashes(void **state)
 	uint8_t room[512];
 	struct pubkey *p256 = pubkey_of(DER_P256_HEAD P256_POINT);
 	struct pubkey *ed25519 = pubkey_of(DER_ED25519_HEAD ED25519_POINT);
-	struct view sig = bytes(P256_SIG, room);
+	struct view sig = hex_bytes(P256_SIG, room);
 	uint8_t hash[DIGEST_MAX];
 
 	(void)state;
@@ -611,7 +602,7 @@ public_points(void **state)
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		struct fault f = {.text = ""};
 		struct pubkey *k;
-		coffer_err err = pubkey_from_der(&f, "it", bytes(cases[i].der, room), &k);
+		coffer_err err = pubkey_from_der(&f, "it", hex_bytes(cases[i].der, room), &k);
 
 		if (err != COFFER_E_KEY || k || !strstr(f.text, cases[i].says))
 			fail_msg("%s: %s, «%s»", cases[i].name, coffer_err_name(err), f.text);

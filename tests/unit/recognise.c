@@ -8,7 +8,7 @@
 
 #include "base/buf.h"
 #include "data/recognise.h"
-#include "memory_source.h"
+#include "support/memory_source.h"
 
 #define BYTES(s) (s), sizeof(s) - 1
 

@@ -9,7 +9,7 @@
 #include "base/buf.h"
 #include "base/limits.h"
 #include "data/safetensors.h"
-#include "memory_source.h"
+#include "support/memory_source.h"
 
 static void
 put_le64(struct buf *b, uint64_t v)

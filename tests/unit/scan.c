@@ -109,9 +109,9 @@ test_string(void **state)
 	assert_false(more);
 	assert_int_equal(scan_end(NULL, &r), COFFER_OK);
 	/* all three are still good */
-	assert_true(scan_is(first, "aA\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80\n\xc3\xa9"));
-	assert_true(scan_is(second, ""));
-	assert_true(scan_is(third, "b"));
+	assert_true(view_is(first, "aA\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80\n\xc3\xa9"));
+	assert_true(view_is(second, ""));
+	assert_true(view_is(third, "b"));
 }
 
 static const struct {

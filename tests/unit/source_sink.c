@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Sealing from a source to a sink and opening from a source, where each read and each write may fail. */
-#include "memory_source.h"
 #include "support/kit.h"
+#include "support/memory_source.h"
 
 #define SIZE ((size_t)200000)
 #define CAP ((size_t)600000)

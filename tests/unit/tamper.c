@@ -3,8 +3,8 @@
  * A small sealed file, changed: every bit of A and of the used bytes of the slots, every other byte of the head, every
  * truncation, and what is longer.  Each is refused, and no byte of plaintext comes out.
  */
-#include "memory_source.h"
 #include "support/kit.h"
+#include "support/memory_source.h"
 
 #define SIZE ((size_t)65536 + 1000) /* two records */
 #define PAYLOAD ((size_t)139264)

@@ -851,7 +851,8 @@ acceptance_needs_reasons(void **state)
 	assert_int_equal(verdict_accept(&f, v, 1, 1), COFFER_E_INTERNAL);
 	assert_false(v->public.verified);
 	who.who = strdup("somebody");
-	verdict_signed(v, COFFER_METHOD_KEY, &who);
+	assert_int_equal(verdict_signed(&f, v, COFFER_METHOD_KEY, &who), COFFER_OK);
+	assert_int_equal(v->public.n_fingerprints, 0);
 	assert_int_equal(verdict_accept(&f, v, 0, 0), COFFER_E_INTERNAL);
 	assert_false(v->public.verified);
 	assert_int_equal(verdict_find(&f, v, COFFER_FOUND_EXTRA, "x", "no"), COFFER_OK);

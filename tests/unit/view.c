@@ -87,6 +87,18 @@ test_trim(void **state)
 }
 
 static void
+test_is(void **state)
+{
+	(void)state;
+	assert_true(view_is(view_of("abc", 2), "ab"));
+	assert_true(view_is(view_of("abc", 0), ""));
+	assert_false(view_is(view_of("abc", 2), "abc"));
+	assert_false(view_is(view_of("abc", 2), "a"));
+	assert_false(view_is(view_of("abc", 2), "ac"));
+	assert_false(view_is(view_of("a\0", 2), "a"));
+}
+
+static void
 test_zero(void **state)
 {
 	uint8_t some[70] = {0};
@@ -107,7 +119,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_integers), cmocka_unit_test(test_short), cmocka_unit_test(test_take),
-		cmocka_unit_test(test_trim),	 cmocka_unit_test(test_zero),
+		cmocka_unit_test(test_is),	 cmocka_unit_test(test_trim),  cmocka_unit_test(test_zero),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -8,7 +8,7 @@
 
 #include "base/limits.h"
 #include "data/weight_files.h"
-#include "memory_source.h"
+#include "support/memory_source.h"
 
 #define FILES_MAX 6
 

@@ -2,8 +2,8 @@
 /*
  * A source over bytes in memory, which checks that it is never asked for bytes past its end, and can fail.
  */
-#ifndef TESTS_MEMORY_SOURCE_H
-#define TESTS_MEMORY_SOURCE_H
+#ifndef TESTS_SUPPORT_MEMORY_SOURCE_H
+#define TESTS_SUPPORT_MEMORY_SOURCE_H
 
 #include <stdlib.h>
 #include <string.h>

@@ -2,8 +2,8 @@
 /*
  * What holds of every table of tensors that a reader of one file has accepted.
  */
-#ifndef TESTS_TENSOR_CHECK_H
-#define TESTS_TENSOR_CHECK_H
+#ifndef TESTS_SUPPORT_TENSOR_CHECK_H
+#define TESTS_SUPPORT_TENSOR_CHECK_H
 
 #include <stdlib.h>
 
