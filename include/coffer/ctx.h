@@ -76,6 +76,9 @@ COFFER_API void coffer_ctx_set_notice(struct coffer_ctx *ctx, coffer_notice_fn f
 typedef coffer_err (*coffer_prompt_fn)(void *user, const char *what, bool confirm, char *out, size_t cap,
 				       size_t *len_out);
 
+/** coffer_ctx_set_prompt() - ask through @fn; without one «passphrase:» alone is COFFER_E_KEY */
+COFFER_API void coffer_ctx_set_prompt(struct coffer_ctx *ctx, coffer_prompt_fn fn, void *user);
+
 /**
  * coffer_browse_fn - have a person open an address, to sign in there
  * @user: as given to coffer_ctx_set_browse()
@@ -86,12 +89,12 @@ typedef coffer_err (*coffer_prompt_fn)(void *user, const char *what, bool confir
  */
 typedef coffer_err (*coffer_browse_fn)(void *user, const char *url, const char *code);
 
-/** coffer_ctx_set_browse() - have people sign in through @fn; without one that is COFFER_E_USAGE.  A code that is to be typed in is asked for
- *  through coffer_ctx_set_prompt() */
+/**
+ * coffer_ctx_set_browse() - have people sign in through @fn; without one that is COFFER_E_USAGE
+ *
+ * A code that is to be typed in is asked for through coffer_ctx_set_prompt().
+ */
 COFFER_API void coffer_ctx_set_browse(struct coffer_ctx *ctx, coffer_browse_fn fn, void *user);
-
-/** coffer_ctx_set_prompt() - ask through @fn; without one «passphrase:» alone is COFFER_E_KEY */
-COFFER_API void coffer_ctx_set_prompt(struct coffer_ctx *ctx, coffer_prompt_fn fn, void *user);
 
 /** coffer_ctx_set_jobs() - use @n threads for bulk work; 0 (the default) means one a processor */
 COFFER_API void coffer_ctx_set_jobs(struct coffer_ctx *ctx, unsigned int n);

@@ -2,7 +2,8 @@
 /*
  * Signing a model and verifying it: OpenSSF Model Signing 1.0 (docs/signing.md).
  *
- * A signer makes signatures, a trust says whose are believed, a verdict tells what was found.
+ * A signer makes signatures, a trust says whose are believed, a verdict tells what was found.  Signers and trusts do not
+ * change once they are open and may serve several calls, one after the other; a verdict is the caller's alone.
  */
 #ifndef COFFER_SIGN_H
 #define COFFER_SIGN_H
@@ -34,36 +35,57 @@ struct coffer_signer;
 struct coffer_signer_options {
 	/** @version_1: must be 1 */
 	uint32_t version_1;
+	/** @method: how it signs; each says below what it needs */
 	enum coffer_method method;
 
-	/** @private_key: a PEM file (key, certificate) with an EC key on P-256, P-384 or P-521.  An encrypted one is asked for, or: */
+	/** @private_key: a PEM file with an EC key on P-256, P-384 or P-521 (key, certificate) */
 	const char *private_key;
-	/** @passphrase_file: a file whose first line is its passphrase; NULL = ask through coffer_ctx_set_prompt() */
+	/** @passphrase_file: its first line is the passphrase of an encrypted key; NULL = ask through coffer_ctx_set_prompt() */
 	const char *passphrase_file;
 
-	/** @signing_certificate: the leaf in PEM; @certificate_chain: files with what comes above it, but for the root */
+	/**
+	 * @signing_certificate: the certificate of the key, in PEM (certificate, PKCS #11 certificate)
+	 * @certificate_chain: PEM files with what stands above it, but for the root
+	 */
 	const char *signing_certificate;
 	const char *const *certificate_chain;
 	size_t n_certificate_chain;
 
-	/** @pkcs11_uri: RFC 7512: token or slot, object or id, module-path or module-name, pin-source; @pkcs11_module: overrides the module */
+	/**
+	 * @pkcs11_uri: where the key is (RFC 7512): token or slot, object or id, module-path or module-name, pin-source
+	 * @pkcs11_module: the module to load, whatever the URI says; NULL = the URI's
+	 */
 	const char *pkcs11_uri;
 	const char *pkcs11_module;
 
 	/** @tsa_url: have the signature timestamped there (RFC 3161), any method; NULL = no, or what the signing config says */
 	const char *tsa_url;
 
-	/** @trust_config: a ClientTrustConfig; or @trusted_root and @signing_config apart.  NULL = what «coffer trust» imported */
+	/**
+	 * @trust_config: a ClientTrustConfig (sigstore); NULL = what «coffer trust» imported
+	 * @trusted_root: a trusted_root.json, in place of the one in it
+	 * @signing_config: a signing config, likewise
+	 */
 	const char *trust_config;
 	const char *trusted_root;
 	const char *signing_config;
 
-	/** @token_file: holds an OIDC identity token; @token_env: the name of a variable that does; @ambient: take the one of the CI service that we run in */
+	/**
+	 * @token_file: a file that holds an OIDC identity token (sigstore); none of the three = a person signs in
+	 * @token_env: the name of a variable that holds it
+	 * @ambient: take the one of the CI service that this runs in
+	 */
 	const char *token_file;
 	const char *token_env;
 	bool ambient;
 
-	/** @issuer: the identity provider; NULL = that of the signing config.  @device: device flow in place of a browser; @oob: type the code in */
+	/**
+	 * @issuer: the identity provider that a person signs in with; NULL = that of the signing config
+	 * @client_id: as whom coffer is known there; NULL = «sigstore»
+	 * @client_secret_file: holds the secret that goes with it; NULL = none
+	 * @device: the device flow (RFC 8628) in place of a browser on this machine
+	 * @oob: the person types in a code that the provider shows
+	 */
 	const char *issuer;
 	const char *client_id;
 	const char *client_secret_file;
@@ -74,7 +96,15 @@ struct coffer_signer_options {
 	uint64_t reserved[8];
 };
 
-/** coffer_signer_open() - make a signer; free it with coffer_signer_free().  COFFER_E_USAGE, COFFER_E_NOTFOUND, COFFER_E_KEY */
+/**
+ * coffer_signer_open() - make a signer
+ * @options: what the method needs; what it points to may go afterwards
+ * @signer_out: gets it, or NULL; free it with coffer_signer_free(), before @ctx
+ *
+ * Keys and given tokens are read here, and passphrases asked for; people sign in when something is signed.
+ *
+ * Return: COFFER_OK; COFFER_E_USAGE, COFFER_E_NOTFOUND, COFFER_E_PERM, COFFER_E_KEY or COFFER_E_FORMAT for what @options name.
+ */
 COFFER_API COFFER_CHECK coffer_err coffer_signer_open(struct coffer_ctx *ctx,
 						      const struct coffer_signer_options *options,
 						      struct coffer_signer **signer_out);
@@ -82,14 +112,19 @@ COFFER_API COFFER_CHECK coffer_err coffer_signer_open(struct coffer_ctx *ctx,
 /** coffer_signer_free() - wipe, free, set to NULL; NULL is fine */
 COFFER_API void coffer_signer_free(struct coffer_signer **signer);
 
+/* ---- signing ---- */
+
 /** enum coffer_serialization - one hash a file, or one a shard of each file */
 enum coffer_serialization { COFFER_SERIALIZE_FILES, COFFER_SERIALIZE_SHARDS };
 
+/** enum coffer_file_hash - which hash of the files a signature lists; model_signing reads all three */
 enum coffer_file_hash { COFFER_HASH_SHA256, COFFER_HASH_BLAKE2B, COFFER_HASH_BLAKE3 };
 
 /** struct coffer_sign_options - how to sign; zero it, set @version_1 to 1 */
 struct coffer_sign_options {
+	/** @version_1: must be 1 */
 	uint32_t version_1;
+	/** @serialization, @hash: what of the files is listed; zero = one SHA-256 a file */
 	enum coffer_serialization serialization;
 	enum coffer_file_hash hash;
 
@@ -106,14 +141,18 @@ struct coffer_sign_options {
 	/** @allow_symlinks: sign what links lead to, within the model; else a link is refused */
 	bool allow_symlinks;
 
-	/** @reuse: an older signature of this model: files that have not changed since it was written are not hashed again.  What is
-	 *  trusted then is the file system's change time, and that old signature, which @reuse_trust must accept */
+	/**
+	 * @reuse: an older signature of this model: files that have not changed since it was written are not hashed again.  What
+	 * is trusted then is the file system's change time, and that old signature
+	 * @reuse_trust: who must have made it; needed with @reuse
+	 */
 	const char *reuse;
 	const struct coffer_trust *reuse_trust;
 
 	/** @force: replace a signature file that exists */
 	bool force;
 
+	/** @reserved: must be zero */
 	uint64_t reserved[8];
 };
 
@@ -127,18 +166,24 @@ struct coffer_sign_stats {
 };
 
 /**
- * coffer_sign() - sign the model at @model, a folder or a file, into the new file @signature
+ * coffer_sign() - sign a model
+ * @model: a folder or a file, plain or sealed
+ * @signature: the new file
+ * @options: NULL = all defaults
+ * @stats_out: what was done; may be NULL
  *
- * A sealed model is signed as the files that it consists of, without its key block, which may change.  The signature file itself is
- * never part of the model.  Return: COFFER_OK; COFFER_E_CHANGED when a file changed meanwhile; COFFER_E_USAGE for an
- * empty model, links, special files or names that cannot be signed; 3, 4, 6, 7, 8, 10, 12.
+ * A sealed model is signed as the files that it consists of, without its key block, which may change.  The signature file
+ * itself is never part of the model.
+ *
+ * Return: COFFER_OK; COFFER_E_CHANGED when a file changed meanwhile; COFFER_E_USAGE for an empty model, links, special
+ * files or names that cannot be signed; an error of category 3, 4, 6, 7, 8, 10, 12 or 130.
  */
 COFFER_API COFFER_CHECK coffer_err coffer_sign(struct coffer_ctx *ctx, const char *model, const char *signature,
 					       const struct coffer_signer *signer,
 					       const struct coffer_sign_options *options,
 					       struct coffer_sign_stats *stats_out);
 
-/** coffer_sign_digest() - the root digest that a signature of @model would have, without signing */
+/** coffer_sign_digest() - the root digest that a signature of @model would have, without signing; else as coffer_sign() */
 COFFER_API COFFER_CHECK coffer_err coffer_sign_digest(struct coffer_ctx *ctx, const char *model,
 						      const struct coffer_sign_options *options,
 						      struct coffer_sign_stats *stats_out);
@@ -149,39 +194,61 @@ struct coffer_trust;
 
 /** struct coffer_trust_options - whose signature is believed; zero it, set @version_1 to 1 and @method */
 struct coffer_trust_options {
+	/** @version_1: must be 1 */
 	uint32_t version_1;
-	enum coffer_method method; /* a PKCS#11 one is as its plain one */
+	/** @method: how the signature must be made; a PKCS #11 one is as its plain one */
+	enum coffer_method method;
 
-	const char *public_key; /* PEM file */
+	/** @public_key: a PEM file (key) */
+	const char *public_key;
 
-	/** @certificate_chain: PEM files: self-issued certificates are roots, others help to build chains; none = the system's roots */
+	/**
+	 * @certificate_chain: PEM files (certificate): self-issued ones are roots, others help to build chains; none = the
+	 * system's roots
+	 */
 	const char *const *certificate_chain;
 	size_t n_certificate_chain;
-	/** @tsa_chain: PEM files of timestamp authorities that are believed */
+	/** @tsa_chain: PEM files with the roots of timestamp authorities that are believed (certificate) */
 	const char *const *tsa_chain;
 	size_t n_tsa_chain;
 
 	/** @verify_at: judge certificates at this time (seconds since 1970) and no other; 0 = a trusted timestamp's, else now */
 	int64_t verify_at;
 
-	/** @identity, @issuer: of sigstore; both, exactly */
+	/** @identity, @issuer: who signed, and who vouched for that; both, exactly (sigstore) */
 	const char *identity;
 	const char *issuer;
-	/** @trusted_root: a trusted_root.json; or @trust_config, a ClientTrustConfig.  NULL = what «coffer trust» imported */
+	/**
+	 * @trusted_root: a trusted_root.json (sigstore)
+	 * @trust_config: a ClientTrustConfig, in place of it; NULL both = what «coffer trust» imported
+	 */
 	const char *trusted_root;
 	const char *trust_config;
 
+	/** @reserved: must be zero */
 	uint64_t reserved[8];
 };
 
-/** coffer_trust_open() - make a trust; free it with coffer_trust_free() */
+/**
+ * coffer_trust_open() - make a trust
+ * @options: what the method needs; what it points to may go afterwards
+ * @trust_out: gets it, or NULL; free it with coffer_trust_free()
+ *
+ * Return: COFFER_OK; COFFER_E_USAGE, COFFER_E_NOTFOUND, COFFER_E_KEY or COFFER_E_FORMAT for what @options name.
+ */
 COFFER_API COFFER_CHECK coffer_err coffer_trust_open(struct coffer_ctx *ctx, const struct coffer_trust_options *options,
 						     struct coffer_trust **trust_out);
 
-/** coffer_trust_find() - what the trust store (~/.config/coffer/trust.d, /etc/coffer/trust.d) binds the model called @name to; COFFER_E_NOTFOUND when nothing */
+/**
+ * coffer_trust_find() - whom the trust store (coffer/trust.h) binds the model called @name to
+ * @trust_out: gets it, or NULL; free it with coffer_trust_free()
+ *
+ * Return: COFFER_OK; COFFER_E_NOTFOUND when nobody; COFFER_E_PERM when others may write the store; COFFER_E_FORMAT.
+ */
 COFFER_API COFFER_CHECK coffer_err coffer_trust_find(struct coffer_ctx *ctx, const char *name,
 						     struct coffer_trust **trust_out);
 
+/** coffer_trust_free() - free *@trust and set it to NULL; NULL is fine */
 COFFER_API void coffer_trust_free(struct coffer_trust **trust);
 
 /* ---- verdicts ---- */
@@ -197,6 +264,7 @@ enum coffer_finding_kind {
 	COFFER_FOUND_IGNORED,	 /* there, and left out by the signature or the caller: no failure */
 };
 
+/** struct coffer_finding - one of them */
 struct coffer_finding {
 	enum coffer_finding_kind kind;
 	const char *path; /* relative to the model; «» for the whole */
@@ -223,45 +291,71 @@ struct coffer_verdict {
 
 /** struct coffer_verify_options - how to verify; zero it, set @version_1 to 1 */
 struct coffer_verify_options {
+	/** @version_1: must be 1 */
 	uint32_t version_1;
 	/** @ignore_paths: beyond those that the signature lists */
 	const char *const *ignore_paths;
 	size_t n_ignore_paths;
-	bool verify_git; /* as sign_git */
+	/** @verify_git, @allow_symlinks: as @sign_git and @allow_symlinks of struct coffer_sign_options */
+	bool verify_git;
 	bool allow_symlinks;
 	/** @ignore_unsigned: files that the signature does not list are no failure */
 	bool ignore_unsigned;
+	/** @reserved: must be zero */
 	uint64_t reserved[8];
 };
 
 /**
- * coffer_verify() - verify the model at @model against the file @signature
- * @verdict_out: gets the verdict, with every reason, after a failure too (NULL only for want of memory); free it with coffer_verdict_free()
+ * coffer_verify() - verify a model against a signature
+ * @model: a folder or a file, plain or sealed; no key to open it is needed
+ * @signature: the file
+ * @trust: whose signature is believed
+ * @options: NULL = all defaults
+ * @verdict_out: gets the verdict, with every reason, after a failure too (NULL only for want of memory); free it with
+ *	coffer_verdict_free()
  *
- * Return: COFFER_OK only if all of it holds; COFFER_E_SIGNATURE or COFFER_E_POLICY when the signature does not; COFFER_E_AUTH when a
- * file differs; COFFER_E_FILESET when one is missing or extra; COFFER_E_FORMAT, COFFER_E_UNSUPPORTED for the bundle.
+ * Needs no network.
+ *
+ * Return: COFFER_OK only if all of it holds; COFFER_E_SIGNATURE or COFFER_E_POLICY when the signature does not;
+ * COFFER_E_AUTH when a file differs; COFFER_E_FILESET when one is missing or extra; COFFER_E_FORMAT or
+ * COFFER_E_UNSUPPORTED for the bundle.
  */
 COFFER_API COFFER_CHECK coffer_err coffer_verify(struct coffer_ctx *ctx, const char *model, const char *signature,
 						 const struct coffer_trust *trust,
 						 const struct coffer_verify_options *options,
 						 struct coffer_verdict **verdict_out);
 
+/** coffer_verdict_free() - free *@verdict with all that it points to and set it to NULL; NULL is fine */
 COFFER_API void coffer_verdict_free(struct coffer_verdict **verdict);
 
 /* ---- signing keys, plain signatures ---- */
 
+/** enum coffer_curve - of a new signing key; RSA signs single files alone, models are signed on a curve */
 enum coffer_curve { COFFER_CURVE_P256, COFFER_CURVE_P384, COFFER_CURVE_P521, COFFER_RSA_3072 };
 
-/** coffer_signing_key_generate() - a new key pair in two new PEM files; @passphrase_file NULL = not encrypted, «-» = ask */
+/**
+ * coffer_signing_key_generate() - make a key pair
+ * @private_path: the new PEM file of the private key, mode 0600
+ * @public_path: the new PEM file of the public one
+ * @passphrase_file: its first line encrypts the private key; NULL = it is not encrypted, «-» = ask
+ * @key_id_out: the hex SHA-256 of the public key in PEM, as bundles and verdicts name it
+ *
+ * Return: COFFER_OK; COFFER_E_EXISTS when one of the files is there, and is left as it is; COFFER_E_IO and its kin.
+ */
 COFFER_API COFFER_CHECK coffer_err coffer_signing_key_generate(struct coffer_ctx *ctx, enum coffer_curve curve,
 							       const char *private_path, const char *public_path,
 							       const char *passphrase_file, char key_id_out[65]);
 
-/** coffer_sign_file() - a plain detached signature of one file's bytes, as «openssl dgst -sha256 -sign» makes it (EC: DER; RSA: PKCS #1 v1.5) */
+/**
+ * coffer_sign_file() - a plain detached signature of one file's bytes
+ * @signature: the new file; what «openssl dgst -sha256 -sign» writes (EC: DER; RSA: PKCS #1 v1.5)
+ * @key: of the method key
+ * @force: replace a signature that exists
+ */
 COFFER_API COFFER_CHECK coffer_err coffer_sign_file(struct coffer_ctx *ctx, const char *path, const char *signature,
 						    const struct coffer_signer_options *key, bool force);
 
-/** coffer_verify_file() - COFFER_OK when «openssl dgst -sha256 -verify» says so; COFFER_E_SIGNATURE */
+/** coffer_verify_file() - COFFER_OK when «openssl dgst -sha256 -verify» with the PEM file @public_key says so; COFFER_E_SIGNATURE */
 COFFER_API COFFER_CHECK coffer_err coffer_verify_file(struct coffer_ctx *ctx, const char *path, const char *signature,
 						      const char *public_key);
 

@@ -85,6 +85,7 @@ struct coffer_trusted_root {
 /** coffer_trust_root() - the trusted root that is used where none is named; COFFER_E_NOTFOUND when none was imported */
 COFFER_API COFFER_CHECK coffer_err coffer_trust_root(struct coffer_ctx *ctx, struct coffer_trusted_root **root_out);
 
+/** coffer_trusted_root_free() - free *@root and set it to NULL; NULL is fine */
 COFFER_API void coffer_trusted_root_free(struct coffer_trusted_root **root);
 
 /**

@@ -377,6 +377,18 @@ cert_subject(struct fault *f, const struct cert *c, struct buf *out)
 	return x509_name_text(f, X509_get_subject_name(c->x), out);
 }
 
+coffer_err
+cert_fingerprint(struct fault *f, const struct cert *c, uint8_t out[static 32])
+{
+	uint8_t hash[DIGEST_MAX];
+	coffer_err err;
+
+	TRY(digest_of(f, DIGEST_SHA256, cert_der(c), hash));
+	memcpy(out, hash, 32);
+out:
+	return err;
+}
+
 static bool
 is_oid(const ASN1_OBJECT *object, const char *oid)
 {

@@ -64,6 +64,9 @@ enum cert_usage cert_ext_usage_code(const struct cert *c);	/* extendedKeyUsage c
 /** cert_subject() - append its name as RFC 2253 text, for people; COFFER_E_FORMAT when it cannot be shown */
 coffer_err cert_subject(struct fault *f, const struct cert *c, struct buf *out);
 
+/** cert_fingerprint() - SHA-256 of the DER */
+coffer_err cert_fingerprint(struct fault *f, const struct cert *c, uint8_t out[static 32]);
+
 /** cert_extension() - the value (the bytes inside the OCTET STRING) of the extension @oid, «1.3.6.1.…»; false when absent or doubled */
 bool cert_extension(const struct cert *c, const char *oid, struct view *value_out, bool *critical_out);
 

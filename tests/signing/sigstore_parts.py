@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a Sigstore is made of: signatures, statements, Merkle trees, certificates, timestamps."""
-import base64, datetime, hashlib, json
+import base64, datetime, hashlib, json, os, sys
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, utils
 from cryptography.x509.oid import NameOID
 
-import der
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "peers", "sigstore"))
+
+import der  # noqa: E402
 
 T0 = 1748779200  # 2025-06-01T12:00:00Z: when everything is signed
 ISSUER = "https://issuer.example"
@@ -33,7 +35,7 @@ def sha256(data):
 
 
 def date(seconds):
-    return datetime.datetime(1970, 1, 1) + datetime.timedelta(seconds=seconds)
+    return datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc) + datetime.timedelta(seconds=seconds)
 
 
 def rfc3339(seconds):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""As much DER as a timestamp authority and a CT log need: written by hand, so that a test can write it wrong."""
+"""As much DER (X.690) as timestamps and certificate extensions need: written by hand, so that a test can write it wrong."""
 import datetime
 
 
@@ -44,7 +44,7 @@ def context(number, *parts, constructed=True):
 
 
 def time(when):
-    """A GeneralizedTime in whole seconds, which is all that RFC 3161 asks for."""
+    """A GeneralizedTime in whole seconds of an aware datetime, which is all that RFC 3161 asks for."""
     return tlv(0x18, when.astimezone(datetime.timezone.utc).strftime('%Y%m%d%H%M%SZ').encode())
 
 
@@ -59,6 +59,11 @@ def oid(dotted):
     return tlv(0x06, bytes(out))
 
 
+def algorithm(dotted):
+    """An AlgorithmIdentifier without parameters, as ECDSA and hashes have it."""
+    return sequence(oid(dotted))
+
+
 def read(data, at=0):
     """One element of data: (tag, its contents, the place after it)."""
     tag, length = data[at], data[at + 1]
@@ -67,13 +72,9 @@ def read(data, at=0):
         n = length & 0x7f
         length = int.from_bytes(data[at:at + n], 'big')
         at += n
-    if n_left(data, at) < length:
+    if len(data) - at < length:
         raise ValueError('an element is longer than what holds it')
     return tag, data[at:at + length], at + length
-
-
-def n_left(data, at):
-    return len(data) - at
 
 
 def children(data):

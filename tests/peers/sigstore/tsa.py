@@ -132,14 +132,14 @@ class Authority(Service):
             key, certificate = self.other_key, self.other
         if self.is_bad('no-usage'):
             key, certificate = self.other_key, self.useless
-        sha256 = der.sequence(der.oid(SHA256))
+        sha256 = der.algorithm(SHA256)
         attributes = self.attributes(info, certificate)
         signature = pki.sign(key, der.set_of(*attributes))
         if self.is_bad('wrong-signature'):
             signature = pki.sign(key, signature)
         signer = der.sequence(
             der.integer(1), der.sequence(certificate.issuer.public_bytes(), der.integer(certificate.serial_number)),
-            sha256, der.context(0, *sorted(attributes)), der.sequence(der.oid(ECDSA_SHA256)), der.octets(signature))
+            sha256, der.context(0, *sorted(attributes)), der.algorithm(ECDSA_SHA256), der.octets(signature))
         certificates = der.context(0, pki.der(certificate)) \
             if wants_certificate and not self.is_bad('no-certificate') else b''
         data = der.sequence(
