@@ -19,6 +19,7 @@ extern "C" {
 #endif
 
 struct coffer_trust;
+struct coffer_verify_options;
 
 /**
  * struct coffer_open_options - how to open
@@ -56,6 +57,14 @@ struct coffer_open_options {
 	const struct coffer_trust *trust;
 	const char *signature;
 	bool ignore_trust_store;
+
+	/**
+	 * @verify: how the signature over the sealed files is verified; NULL = as coffer_verify() by default.  What is opened must be
+	 * listed in it, whatever this leaves out.
+	 * @outer_alone: that signature is enough; the one over the plain files is a file like any other
+	 */
+	const struct coffer_verify_options *verify;
+	bool outer_alone;
 
 	/** @name: what the model must call itself, whatever its path; another name is COFFER_E_POLICY; NULL = anything, but see @trust */
 	const char *name;

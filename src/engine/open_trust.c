@@ -186,8 +186,10 @@ out:
 }
 
 coffer_err
-open_trust_outer(struct fault *f, struct open_trust *t, const struct coffer_model *m, const char *signature)
+open_trust_outer(struct fault *f, struct open_trust *t, const struct coffer_model *m,
+		 const struct coffer_open_options *options)
 {
+	const char *signature = options->signature;
 	struct coffer_verdict *verdict = NULL;
 	struct manifest manifest;
 	char *own = NULL;
@@ -196,8 +198,8 @@ open_trust_outer(struct fault *f, struct open_trust *t, const struct coffer_mode
 	manifest_init(&manifest);
 	if (!signature)
 		TRY(model_outer_path(f, m->shown, m->directory, &own));
-	err = verify_model(f, t->ctx, m->shown, signature ? signature : own, t->trust, NULL, &manifest, &t->outer,
-			   &verdict);
+	err = verify_model(f, t->ctx, m->shown, signature ? signature : own, t->trust, options->verify, &manifest,
+			   &t->outer, &verdict);
 	if (err == COFFER_E_NOTFOUND && !signature)
 		err = fault_set(f, COFFER_E_POLICY,
 				"%s has no signature %s, and only a model of a publisher who is believed is opened; "
