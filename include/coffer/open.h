@@ -19,6 +19,7 @@ extern "C" {
 #endif
 
 struct coffer_trust;
+struct coffer_verify_options;
 
 /**
  * struct coffer_open_options - how to open
@@ -48,13 +49,25 @@ struct coffer_open_options {
 	 * @trust: whose model this must be (coffer/sign.h).  The signature over the sealed files is verified before any of them
 	 * is opened; then the one over the plain files, if the model has it, which every file is held against before it gets its
 	 * name.  Who is not believed is COFFER_E_SIGNATURE, a missing signature COFFER_E_POLICY.
-	 * NULL = whom the trust store binds the model's name to, and nobody if it does not know that name.
+	 * NULL = whom the trust store binds the model's name to, and nobody if it does not know that name; a model that calls itself
+	 * otherwise than the last part of its path, without «.coffer», is COFFER_E_POLICY when the trust store knows that one.
 	 * @signature: the signature over the sealed files; NULL = coffer.sig in the directory, of a file S: S.sig
 	 * @ignore_trust_store: ask nobody
 	 */
 	const struct coffer_trust *trust;
 	const char *signature;
 	bool ignore_trust_store;
+
+	/**
+	 * @verify: how the signature over the sealed files is verified; NULL = as coffer_verify() by default.  What is opened must be
+	 * listed in it, whatever this leaves out.
+	 * @outer_alone: that signature is enough; the one over the plain files is a file like any other
+	 */
+	const struct coffer_verify_options *verify;
+	bool outer_alone;
+
+	/** @name: what the model must call itself, whatever its path; another name is COFFER_E_POLICY; NULL = anything, but see @trust */
+	const char *name;
 
 	/** @reserved: must be zero */
 	uint64_t reserved[8];

@@ -138,12 +138,23 @@ out:
 	return err;
 }
 
+/* @trust: who must have signed the sealed files; NULL = nobody, or whom the trust store says */
 static coffer_err
-open_sealed(struct fault *f, struct coffer_ctx *ctx, const char *path, struct coffer_stats *done)
+open_sealed(struct fault *f, struct coffer_ctx *ctx, const char *path, const struct coffer_trust *trust,
+	    struct coffer_stats *done)
 {
-	/* with a method the caller says whose signature is believed, and it need not be one of the sealed files */
+	const struct coffer_verify_options verify = signing_verify_options();
 	const struct coffer_open_options options = {
-		.version_1 = 1, .in_place = true, .ignore_trust_store = common.command->method != 0};
+		.version_1 = 1,
+		.in_place = true,
+		/* verified again with the files that are opened: those of before may have been replaced */
+		.trust = trust,
+		.signature = trust ? signing.signature : NULL,
+		.verify = &verify,
+		.outer_alone = true,
+		/* with a method the caller says whose signature is believed, and it need not be one of the sealed files */
+		.ignore_trust_store = common.command->method != 0,
+	};
 	struct coffer_keyring *keys = NULL;
 	coffer_err err;
 
@@ -167,9 +178,10 @@ open_ibm(struct fault *f, struct coffer_ctx *ctx, const char *path, struct coffe
 	return err;
 }
 
-/* Whatever is closed is opened in place; nothing is no failure. */
+/* Whatever is closed is opened in place; nothing is no failure.  @trust as for open_sealed(); IBM's files have none. */
 static coffer_err
-decrypt(struct fault *f, struct coffer_ctx *ctx, const char *model, struct coffer_stats *done)
+decrypt(struct fault *f, struct coffer_ctx *ctx, const char *model, const struct coffer_trust *trust,
+	struct coffer_stats *done)
 {
 	char *path = NULL;
 	struct stat st;
@@ -177,7 +189,7 @@ decrypt(struct fault *f, struct coffer_ctx *ctx, const char *model, struct coffe
 
 	TRY(find_closed(f, model, &path));
 	if (signing_is_sealed(path))
-		TRY(open_sealed(f, ctx, path, done));
+		TRY(open_sealed(f, ctx, path, trust, done));
 	else if (stat(path, &st) != 0 || S_ISDIR(st.st_mode) || ends_in(path, ".enc"))
 		TRY(open_ibm(f, ctx, path, done));
 out:
@@ -223,7 +235,7 @@ static coffer_err
 decrypt_to_verify(struct fault *f, struct coffer_ctx *ctx, const char *model)
 {
 	struct coffer_stats done = {0};
-	coffer_err err = decrypt(f, ctx, model, &done);
+	coffer_err err = decrypt(f, ctx, model, NULL, &done);
 
 	if (err != COFFER_E_AUTH || signing_is_sealed(model) || !exists(signing.signature, ""))
 		return err;
@@ -322,7 +334,7 @@ run_verify_decrypt(struct fault *f, struct coffer_ctx *ctx, const struct words *
 	if (err && !signing_is_sealed(closed))
 		term_warn("%s is not sealed: coffer verify is for models that are open", closed);
 	if (!err)
-		err = decrypt(f, ctx, closed, &done);
+		err = decrypt(f, ctx, closed, trust, &done);
 	err = verdict_end(f, err, verdict, closed);
 out:
 	coffer_verdict_free(&verdict);
@@ -354,7 +366,7 @@ run_decrypt(struct fault *f, struct coffer_ctx *ctx, const struct words *operand
 	coffer_err err;
 
 	TRY(prepare(f, ctx));
-	TRY(decrypt(f, ctx, operands->v[0], &done));
+	TRY(decrypt(f, ctx, operands->v[0], NULL, &done));
 	if (done.n_files == 0)
 		term_say("%s is open already", operands->v[0]);
 	TRY(stats_print(f, &done, operands->v[0]));

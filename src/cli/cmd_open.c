@@ -11,6 +11,7 @@
 #include "cli/library.h"
 #include "cli/out.h"
 #include "cli/sign_options.h"
+#include "cli/sign_run.h"
 #include "cli/stats_text.h"
 #include "cli/term.h"
 
@@ -57,6 +58,10 @@ static const struct option trust_options[] = {
 	OPTION_TSA_CHAIN,
 	OPTION_VERIFY_AT,
 	OPTION_SIGNATURE("the signature of the sealed files; the default is coffer.sig in SEALED, or SEALED.sig"),
+	{.name = "name",
+	 .value = "NAME",
+	 .text = &signing.name,
+	 .help = "open only a model that calls itself NAME, which is what the trust store is asked for"},
 	{.name = "no-trust-store",
 	 .flag = &no_trust_store,
 	 .help = "do not ask the trust store who must have signed the model"},
@@ -155,8 +160,6 @@ refuse_bound(struct fault *f, struct coffer_ctx *ctx, const char *model_name)
 	struct coffer_trust *trust = NULL;
 	coffer_err err;
 
-	if (no_trust_store)
-		return COFFER_OK;
 	err = coffer_trust_find(ctx, model_name, &trust);
 	coffer_trust_free(&trust);
 	if (err == COFFER_E_NOTFOUND)
@@ -168,6 +171,23 @@ refuse_bound(struct fault *f, struct coffer_ctx *ctx, const char *model_name)
 		"the trust store says whose %s must be, and a signature is of all of it, not of a part; open it whole, "
 		"or use «coffer verify» and then --no-trust-store",
 		model_name);
+}
+
+static coffer_err
+check_name(struct fault *f, struct coffer_ctx *ctx, const char *in, const char *model_name)
+{
+	coffer_err err = COFFER_OK;
+
+	if (signing.name && strcmp(signing.name, model_name) != 0)
+		TRY(fault_set(f, COFFER_E_POLICY, "%s calls itself %s, and %s was asked for; it is another model", in,
+			      model_name, signing.name));
+	if (no_trust_store)
+		return COFFER_OK;
+	if (!signing.name)
+		TRY(refuse_misnamed(f, ctx, in, model_name));
+	TRY(refuse_bound(f, ctx, model_name));
+out:
+	return err;
 }
 
 static coffer_err
@@ -271,7 +291,7 @@ open_part(struct fault *f, struct coffer_ctx *ctx, const char *in)
 	}
 	TRY(library_keys_to_open(f, ctx, &keys));
 	TRY(library_fault(f, ctx, coffer_model_open(ctx, in, keys, &model)));
-	TRY(refuse_bound(f, ctx, coffer_model_name(model)));
+	TRY(check_name(f, ctx, in, coffer_model_name(model)));
 	TRY(tensor_name ? find_tensor(f, ctx, model, &part) : find_file(f, model, &part.file));
 	TRY(library_fault(f, ctx, coffer_file_open(ctx, model, part.file, &file)));
 	TRY(measure(f, file, &part));
@@ -347,6 +367,7 @@ open_whole(struct fault *f, struct coffer_ctx *ctx, const char *in)
 		.dry_run = common.dry_run,
 		.signature = signing.signature,
 		.ignore_trust_store = no_trust_store,
+		.name = signing.name,
 	};
 	struct coffer_trust *trust = NULL;
 	struct coffer_keyring *keys = NULL;
@@ -398,7 +419,9 @@ const struct command cmd_open = {
 		"Whose signature must be there is said by --verify-key, --certificate-chain or --identity, and without "
 		"them by the trust store, where it knows the model's name. Then nothing is opened before the signature "
 		"of "
-		"the sealed files holds, and the files are compared with the one that was sealed with them.",
+		"the sealed files holds, and the files are compared with the one that was sealed with them. A model "
+		"names itself; one that lies where the trust store expects another is refused, and --name says which "
+		"it must be.",
 	.options = options,
 	.shared = trust_options,
 	.examples = examples,

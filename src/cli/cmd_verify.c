@@ -120,8 +120,8 @@ static const struct option any_options[] = {
 	{.name = "name",
 	 .value = "NAME",
 	 .text = &signing.name,
-	 .help = "what the trust store knows MODEL as; the default is the name of a sealed model, else the last part "
-		 "of the path"},
+	 .help = "what the trust store knows MODEL as, and a sealed model must call itself; the default is the name of "
+		 "a sealed model, else the last part of the path"},
 	OPTION_PUBLIC_KEY("the public key of the signer, in PEM"),
 	OPTION_CERTIFICATE_CHAIN(HELP_ROOTS),
 	OPTION_TSA_CHAIN,

@@ -15,38 +15,98 @@
 
 /* ---- trust ---- */
 
-/* The last part of the path of @model. */
+/* The last part of the path of @model; of a sealed file X.coffer it is X. */
 static coffer_err
 name_by_path(struct fault *f, const char *model, char **name_out)
 {
+	static const char suffix[] = ".coffer";
 	char *real = realpath(model, NULL);
+	const char *base;
+	size_t len;
 
 	if (!real)
 		return fault_errno(f, errno, "cannot find %s", model);
-	*name_out = strdup(path_base(real));
+	base = path_base(real);
+	len = strlen(base);
+	if (signing_is_sealed(model) && len >= sizeof(suffix) && strcmp(base + len - strlen(suffix), suffix) == 0)
+		len -= strlen(suffix);
+	*name_out = strndup(base, len);
 	free(real);
 	return *name_out ? COFFER_OK : fault_nomem(f);
+}
+
+coffer_err
+refuse_misnamed(struct fault *f, struct coffer_ctx *ctx, const char *model, const char *name)
+{
+	struct coffer_binding *binding = NULL;
+	char *expected = NULL;
+	coffer_err err;
+
+	TRY(name_by_path(f, model, &expected));
+	if (strcmp(expected, name) == 0)
+		goto out;
+	err = coffer_trust_show(ctx, expected, &binding);
+	if (err == COFFER_E_NOTFOUND) {
+		err = COFFER_OK;
+		goto out;
+	}
+	TRY(library_fault(f, ctx, err));
+	if (strcmp(binding->model, COFFER_TRUST_ANY) != 0)
+		err = fault_set(f, COFFER_E_POLICY,
+				"the trust store says whose %s must be, and the model at %s calls itself %s; --name %s "
+				"takes it for that one",
+				expected, model, name, name);
+out:
+	coffer_trust_list_free(&binding, 1);
+	free(expected);
+	return err;
+}
+
+/* A coffer.json alone makes no sealed model, and is no reason to take the word of whoever put it among plain files. */
+static coffer_err
+check_whole(struct fault *f, const char *model, const struct coffer_inspection *info)
+{
+	for (size_t i = 0; i < info->n_files; i++)
+		if (info->files[i].n_records == 0)
+			return fault_set(f, COFFER_E_FILESET,
+					 "%s has a coffer.json and not the sealed file of %s, which it lists: it is no "
+					 "sealed model that could say its name; fetch it again, or remove the "
+					 "coffer.json if its files are plain",
+					 model, info->files[i].path);
+	return COFFER_OK;
+}
+
+/* What a sealed model calls itself. */
+static coffer_err
+own_name(struct fault *f, struct coffer_ctx *ctx, const char *model, char **name_out)
+{
+	struct coffer_inspection *info = NULL;
+	coffer_err err;
+
+	TRY(library_fault(f, ctx, coffer_inspect(ctx, model, &info)));
+	TRY(check_whole(f, model, info));
+	*name_out = strdup(info->name);
+	if (!*name_out)
+		TRY(fault_nomem(f));
+	if (signing.name && strcmp(signing.name, *name_out) != 0)
+		TRY(fault_set(f, COFFER_E_POLICY, "%s calls itself %s, and %s was asked for; it is another model",
+			      model, *name_out, signing.name));
+	if (!signing.name)
+		TRY(refuse_misnamed(f, ctx, model, *name_out));
+out:
+	coffer_inspection_free(&info);
+	return err;
 }
 
 static coffer_err
 name_of(struct fault *f, struct coffer_ctx *ctx, const char *model, char **name_out)
 {
-	struct coffer_inspection *info = NULL;
-	coffer_err err = COFFER_OK;
-
-	if (signing.name) {
-		*name_out = strdup(signing.name);
-		return *name_out ? COFFER_OK : fault_nomem(f);
-	}
-	if (!signing_is_sealed(model))
+	if (signing_is_sealed(model))
+		return own_name(f, ctx, model, name_out);
+	if (!signing.name)
 		return name_by_path(f, model, name_out);
-	TRY(library_fault(f, ctx, coffer_inspect(ctx, model, &info)));
-	*name_out = strdup(info->name);
-	if (!*name_out)
-		TRY(fault_nomem(f));
-out:
-	coffer_inspection_free(&info);
-	return err;
+	*name_out = strdup(signing.name);
+	return *name_out ? COFFER_OK : fault_nomem(f);
 }
 
 /* @options: those that say it in the place of the trust store */

@@ -280,7 +280,7 @@ find_signature(struct fault *f, struct open_run *r, const struct coffer_keyring 
 	if (!is_signature_of(r, m))
 		goto out;
 	TRY(read_sealed(f, m, 0, &r->signature));
-	if (r->trust.trust)
+	if (r->trust.trust && !r->opt.outer_alone)
 		TRY(open_trust_inner(f, &r->trust, r->model, path, buf_view(&r->signature)));
 out:
 	model_free(&m);
@@ -762,10 +762,10 @@ check_publisher(struct fault *f, struct open_run *r, const struct coffer_keyring
 
 	TRY(open_trust_find(f, &r->trust, &r->opt, r->model));
 	if (r->trust.trust && !r->going_on)
-		TRY(open_trust_outer(f, &r->trust, r->model, r->opt.signature));
+		TRY(open_trust_outer(f, &r->trust, r->model, &r->opt));
 	if (!r->model->directory)
 		TRY(find_signature(f, r, keys));
-	else if (r->trust.trust && !r->going_on)
+	else if (r->trust.trust && !r->opt.outer_alone && !r->going_on)
 		TRY(check_inner(f, r));
 out:
 	return err;

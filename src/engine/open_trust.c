@@ -8,6 +8,7 @@
 
 #include "base/file.h"
 #include "base/num.h"
+#include "base/path.h"
 #include "engine/oms.h"
 #include "engine/verify.h"
 #include "sign/trust_store.h"
@@ -54,6 +55,51 @@ out:
 	return err;
 }
 
+/* What is expected at @path: its last part, as it is called when it is open. */
+static coffer_err
+expected_name(struct fault *f, const char *path, char **out)
+{
+	char *real = realpath(path, NULL);
+	const char *base = path_base(real ? real : path);
+	size_t len = strlen(base), suffix = sizeof(SUFFIX) - 1;
+
+	if (len > suffix && strcmp(base + len - suffix, SUFFIX) == 0)
+		len -= suffix;
+	*out = strndup(base, len);
+	free(real);
+	return *out ? COFFER_OK : fault_nomem(f);
+}
+
+/* Whoever is bound to one name could offer his model where that of another is expected. */
+static coffer_err
+check_expected(struct fault *f, const struct coffer_model *m)
+{
+	static const struct trust_dirs everywhere = {NULL, NULL};
+	struct stored s = {.path = NULL};
+	char *expected = NULL;
+	coffer_err err;
+
+	TRY(expected_name(f, m->shown, &expected));
+	if (strcmp(expected, m->keys.name) == 0)
+		goto out;
+	err = trust_store_find(f, &everywhere, expected, &s);
+	if (err == COFFER_E_NOTFOUND) {
+		fault_clear(f);
+		err = COFFER_OK;
+		goto out;
+	}
+	TRY(err);
+	if (strcmp(s.binding.model, BINDING_ANY) != 0)
+		err = fault_set(f, COFFER_E_POLICY,
+				"the trust store says whose %s must be, and the model at %s calls itself %s; --name %s "
+				"takes it for that one, --no-trust-store for anybody's",
+				expected, m->shown, m->keys.name, m->keys.name);
+out:
+	stored_free(&s);
+	free(expected);
+	return err;
+}
+
 coffer_err
 open_trust_find(struct fault *f, struct open_trust *t, const struct coffer_open_options *options,
 		const struct coffer_model *m)
@@ -62,9 +108,14 @@ open_trust_find(struct fault *f, struct open_trust *t, const struct coffer_open_
 
 	t->ctx = m->ctx;
 	manifest_init(&t->inner);
+	if (options->name && strcmp(options->name, m->keys.name) != 0)
+		return fault_set(f, COFFER_E_POLICY, "%s calls itself %s, and %s was asked for; it is another model",
+				 m->shown, m->keys.name, options->name);
 	t->trust = options->trust;
 	if (t->trust || options->ignore_trust_store)
 		return COFFER_OK;
+	if (!options->name)
+		TRY(check_expected(f, m));
 	TRY(ask_store(f, m->ctx, m->keys.name, &t->found));
 	t->trust = t->found;
 	if (!t->trust)
@@ -135,8 +186,10 @@ out:
 }
 
 coffer_err
-open_trust_outer(struct fault *f, struct open_trust *t, const struct coffer_model *m, const char *signature)
+open_trust_outer(struct fault *f, struct open_trust *t, const struct coffer_model *m,
+		 const struct coffer_open_options *options)
 {
+	const char *signature = options->signature;
 	struct coffer_verdict *verdict = NULL;
 	struct manifest manifest;
 	char *own = NULL;
@@ -145,8 +198,8 @@ open_trust_outer(struct fault *f, struct open_trust *t, const struct coffer_mode
 	manifest_init(&manifest);
 	if (!signature)
 		TRY(model_outer_path(f, m->shown, m->directory, &own));
-	err = verify_model(f, t->ctx, m->shown, signature ? signature : own, t->trust, NULL, &manifest, &t->outer,
-			   &verdict);
+	err = verify_model(f, t->ctx, m->shown, signature ? signature : own, t->trust, options->verify, &manifest,
+			   &t->outer, &verdict);
 	if (err == COFFER_E_NOTFOUND && !signature)
 		err = fault_set(f, COFFER_E_POLICY,
 				"%s has no signature %s, and only a model of a publisher who is believed is opened; "

@@ -32,12 +32,13 @@ struct open_trust {
 		.ctx = NULL                                                                                            \
 	}
 
-/** open_trust_find() - who is to be believed about the model @m; end with open_trust_end() */
+/** open_trust_find() - who is to be believed about the model @m, which must be called as expected, else COFFER_E_POLICY; end with open_trust_end() */
 coffer_err open_trust_find(struct fault *f, struct open_trust *t, const struct coffer_open_options *options,
 			   const struct coffer_model *m);
 
-/** open_trust_outer() - verify the signature over all sealed files; @signature NULL = where it is made; COFFER_E_POLICY when there is none */
-coffer_err open_trust_outer(struct fault *f, struct open_trust *t, const struct coffer_model *m, const char *signature);
+/** open_trust_outer() - verify the signature over all sealed files, as @options say; COFFER_E_POLICY when there is none where it is made */
+coffer_err open_trust_outer(struct fault *f, struct open_trust *t, const struct coffer_model *m,
+			    const struct coffer_open_options *options);
 
 /** open_trust_unchanged() - COFFER_E_CHANGED when @fd, of file @index of @m, is not the file that open_trust_outer() has verified; fine without that */
 coffer_err open_trust_unchanged(struct fault *f, const struct open_trust *t, const struct coffer_model *m, size_t index,

@@ -78,6 +78,28 @@ refused AUTH verify_decrypt
 [ -e m/weights.bin.coffer ] || fail "it was opened"
 flip m/weights.bin.coffer 100000
 refused NOKEY coffer verify+decrypt key --public_key key.pub --encryption-key wrong.bin --signature m/model.sig m
+# what the signature leaves out is nobody's: opening believes it for what it lists
+cp -r m left-out
+mv left-out/coffer.json kept.json
+rm left-out/model.sig
+ok coffer sign key --private-key key.priv --signature left-out/model.sig --ignore-paths left-out/config.json.coffer \
+    --ignore-paths left-out/coffer.json left-out
+mv kept.json left-out/coffer.json
+refused FILESET coffer verify+decrypt key --public_key key.pub --encryption-key aes256.bin --signature left-out/model.sig left-out
+says 'does not cover config.json.coffer'
+[ -e left-out/weights.bin.coffer ] || fail "it was opened"
+# more than the model's own is as good as the caller says
+cp -r m beside
+echo more >beside/notes
+refused FILESET coffer verify+decrypt key --public_key key.pub --encryption-key aes256.bin --signature beside/model.sig beside
+ok coffer verify+decrypt key --public_key key.pub --encryption-key aes256.bin --signature beside/model.sig \
+    --ignore-unsigned-files beside
+# a signature among the plain files is a file like any other
+cp -r plain upstream
+ok coffer sign key --private-key other --signature upstream/model.sig upstream
+ok coffer encrypt+sign key --private_key key.priv --encryption-key aes256.bin --signature over.sig upstream
+ok coffer verify+decrypt key --public_key key.pub --encryption-key aes256.bin --signature over.sig upstream
+ok coffer verify key --public-key other.pub upstream
 ok verify_decrypt
 refused FILESET verify_decrypt
 says 'not sealed'

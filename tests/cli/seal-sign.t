@@ -77,6 +77,42 @@ ok coffer open stranger -o six --kek file:kek
 expect_err NOTFOUND coffer verify stranger
 ok coffer trust remove model
 
+# a model names itself: who is bound to one name cannot offer his where another is expected
+ok coffer trust add model --public-key key.pub
+ok coffer trust add other --public-key other.pub
+mkdir there
+ok coffer seal model -o there/model --kek file:kek --sign other --name other
+for option in '' '--name model'; do
+    # shellcheck disable=SC2086 # none or two words
+    refused POLICY coffer open there/model -o never --kek file:kek $option
+    says 'calls itself other'
+    # shellcheck disable=SC2086
+    refused POLICY coffer verify there/model $option
+    says 'calls itself other'
+    # shellcheck disable=SC2086
+    refused POLICY coffer open there/model --file config.json -o never --kek file:kek $option
+    says 'calls itself other'
+done
+refused POLICY coffer open there/model -o never --kek file:kek --verify-key other.pub --name model
+ok coffer open there/model -o named --kek file:kek --name other
+ok coffer verify there/model --name other
+refused POLICY coffer open there/model --file config.json -o never --kek file:kek --name other
+says '--no-trust-store'
+ok coffer open there/model -o nobody --kek file:kek --no-trust-store
+ok coffer open there/model --verify-key other.pub -o given --kek file:kek
+# nor can what was dropped among plain files say what they are
+mkdir dropped
+cp -r plain/model dropped/model
+cp -r plain/model dropped/loose
+ok coffer sign key dropped/loose --private-key other --signature dropped/loose/coffer.sig --ignore-paths dropped/loose/coffer.json --force
+cp there/model/coffer.json dropped/loose
+refused FILESET coffer verify dropped/loose
+says 'no sealed model'
+cp dropped/loose/coffer.* dropped/model
+refused FILESET coffer verify dropped/model
+ok coffer trust remove model
+ok coffer trust remove other
+
 # a single file
 ok coffer seal model/weights.bin -o weights.coffer --kek file:kek --sign key
 [ -e weights.coffer.sig ] || fail "there is no signature beside it"

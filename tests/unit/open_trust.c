@@ -620,6 +620,53 @@ a_name_that_is_bound(void **state)
 	assert_ok(coffer_check(kit.ctx, "t", kit.keys, NULL));
 }
 
+static coffer_err
+open_named(const char *in, const char *name)
+{
+	const struct coffer_open_options o = {.version_1 = 1, .name = name};
+	coffer_err err = coffer_open(kit.ctx, in, "back", kit.keys, &o, NULL);
+
+	if (!err)
+		assert_int_equal(kit_remove_all("back"), 0);
+	assert_false(kit_exists("back"));
+	return err;
+}
+
+/* Who is bound to one name seals it and puts it where another's is expected. */
+static void
+a_name_that_is_expected(void **state)
+{
+	struct coffer_trust_options key = {.version_1 = 1, .method = COFFER_METHOD_KEY, .public_key = SIGN_PUB};
+	const struct coffer_seal_options other = {.version_1 = 1, .signer = other_signer, .name = "other-model"};
+
+	(void)state;
+	make_model();
+	assert_ok(coffer_seal(kit.ctx, "m", "the-model", kit.keys, &other, NULL));
+	assert_ok(open_named("the-model", NULL));
+	/* a name that is asked for must be the model's, whoever is bound */
+	assert_ok(open_named("the-model", "other-model"));
+	assert_refused(open_named("the-model", "the-model"), COFFER_E_POLICY);
+	assert_non_null(strstr(coffer_ctx_message(kit.ctx), "calls itself other-model, and the-model was asked for"));
+	assert_ok(coffer_trust_add(kit.ctx, "the-model", &key));
+	assert_refused(open_named("the-model", NULL), COFFER_E_POLICY);
+	assert_non_null(strstr(coffer_ctx_message(kit.ctx), "--name other-model"));
+	key.public_key = "other.pub";
+	assert_ok(coffer_trust_add(kit.ctx, "other-model", &key));
+	assert_refused(open_named("the-model", NULL), COFFER_E_POLICY);
+	assert_refused(open_named("./the-model//", NULL), COFFER_E_POLICY);
+	assert_ok(open_named("the-model", "other-model"));
+	/* a file is expected as what it is called when it is open */
+	assert_int_equal(rename("the-model", "the-model.coffer"), 0);
+	assert_refused(open_named("the-model.coffer", NULL), COFFER_E_POLICY);
+	/* where nothing is expected the name that it says is the one that counts */
+	assert_int_equal(rename("the-model.coffer", "elsewhere"), 0);
+	assert_ok(open_named("elsewhere", NULL));
+	assert_ok(coffer_trust_remove(kit.ctx, "other-model"));
+	key.public_key = SIGN_PUB;
+	assert_ok(coffer_trust_add(kit.ctx, "other-model", &key));
+	assert_refused(open_named("elsewhere", NULL), COFFER_E_SIGNATURE);
+}
+
 int
 main(void)
 {
@@ -640,6 +687,7 @@ main(void)
 		TRUST_TEST(one_file),
 		TRUST_TEST(one_file_that_is_another),
 		TRUST_TEST(a_name_that_is_bound),
+		TRUST_TEST(a_name_that_is_expected),
 		TRUST_TEST(a_name_that_is_not),
 	};
 
