@@ -36,6 +36,11 @@
 #define LIMIT_TENSORS (1u << 20)
 #define LIMIT_TENSOR_NAME 65536u
 
+/* encrypted files of other programs */
+#define LIMIT_FOREIGN_JSON (1u << 20) /* bytes of the JSON in front of one */
+#define LIMIT_FOREIGN_DEK 16384u      /* bytes of a wrapped DEK, decoded */
+#define LIMIT_AAD (1u << 20)	      /* bytes of associated data */
+
 /* signatures */
 #define LIMIT_BUNDLE (128u << 20) /* bytes of a signature file */
 #define LIMIT_PEM (4u << 20)	  /* bytes of a PEM file: a system's roots are 220 kB */
