@@ -89,7 +89,8 @@ struct coffer_convert_options {
  *
  * Plaintext is on the way in memory alone, 1 MiB at a time, unless @to is COFFER_FORMAT_PLAIN; it is read once, and @out gets
  * its name only when the tag, MAC and hash that @in has hold and @out is durable.  What is weak in a format (no tag, a hash
- * without a key, padding that cannot be told from data) is said to the notice function (coffer_ctx_set_notice()).
+ * without a key, padding that cannot be told from data) is said to the notice function (coffer_ctx_set_notice()), in
+ * a sentence that begins with «warning: ».
  *
  * Return: COFFER_OK; COFFER_E_AUTH for another key, other associated data, or changed bytes; COFFER_E_FORMAT;
  * COFFER_E_UNSUPPORTED; COFFER_E_KEY; COFFER_E_EXISTS; COFFER_E_USAGE, also when @to cannot hold so much; as coffer_open() and coffer_seal().

@@ -7,13 +7,14 @@ static struct words to_keks;
 static bool no_trust_store;
 
 static const struct option options[] = {
-	OPTION_FROM("coffer encmodel envmodel cnap aes-cbc ibm", "what FILE is"),
+	OPTION_FROM("coffer encmodel envmodel cnap aes-cbc ibm",
+		    "what FILE is: coffer, encmodel, envmodel, cnap, aes-cbc or ibm"),
 	{.name = "to",
 	 .value = "FORMAT",
 	 .text = &to,
 	 .hint = HINT_WORDS,
 	 .words = "coffer encmodel envmodel cnap aes-cbc",
-	 .help = "what it becomes"},
+	 .help = "what it becomes: one of them, but not ibm"},
 	OPTION_OUT("OUT", "where it goes"),
 	OPTION_KEK("what opens FILE: of a foreign format the one AES key, as file:PATH. Without it: the local keyring"),
 	{.name = "to-kek",

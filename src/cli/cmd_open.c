@@ -35,8 +35,9 @@ static const struct option options[] = {
 	 .help = "open only the raw bytes of this tensor, to --out or standard output (inspect --tensors lists them)"},
 	OPTION_INCLUDE("open only the files that match a shell pattern, as '*.json'; may be repeated"),
 	OPTION_EXCLUDE("leave out the files that match; may be repeated"),
-	OPTION_FROM("encmodel envmodel cnap aes-cbc ibm",
-		    "SEALED is a file of another program, in this format (coffer help convert)"),
+	OPTION_FROM(
+		"encmodel envmodel cnap aes-cbc ibm",
+		"SEALED is a file of another program: encmodel, envmodel, cnap, aes-cbc or ibm (coffer help convert)"),
 	OPTION_AAD,
 	OPTION_PADDING,
 	OPTION_IN_PLACE("replace each sealed file by its plain one; needs no --out"),

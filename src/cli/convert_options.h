@@ -30,7 +30,7 @@ extern struct converting converting;
 	{                                                                                                              \
 		.name = "padding", .value = "KIND", .text = &converting.padding, .hint = HINT_WORDS,                   \
 		.words = "pkcs7 zero none",                                                                            \
-		.help = "of an aes-cbc file; without it it is found out, and written as pkcs7"                         \
+		.help = "of an aes-cbc file: pkcs7, zero or none; by default it is found out, and written as pkcs7"    \
 	}
 
 /** converting_run() - convert @in from --from to @to, into --out; --to-kek is @to_keks, or none */

@@ -91,6 +91,9 @@ says 'coffer convert f.enc --from aes-cbc --to coffer'
 python3 "$py" make encmodel raw.key plain f.enc
 ok coffer open f.enc --from encmodel --kek file:raw.key -o back --force
 says 'a hash without a key'
+ok coffer open f.enc --from encmodel --kek file:raw.key -o back --force --quiet
+says 'a hash without a key'
+! grep -q opened "$ERR" || fail "it is not quiet"
 python3 "$py" make cnap raw.key plain f.enc
 ok coffer open f.enc --from cnap --kek file:raw.key -o back --force
 ! grep -q warning "$ERR" || fail "cnap has a tag"
@@ -110,8 +113,9 @@ for padding in pkcs7 zero none; do
     ok coffer convert z.coffer --from coffer --to aes-cbc --padding $padding --kek file:seal.key --to-kek file:raw.key -o w.enc --force
     [ $padding = none ] || ok python3 "$py" again aes-cbc raw.key w.enc padding=$padding
 done
-expect_err USAGE coffer convert s.coffer --from coffer --to aes-cbc --padding none --kek file:seal.key --to-kek file:raw.key -o never
-ok coffer convert s.coffer --from coffer --to aes-cbc --padding zero --kek file:seal.key --to-kek file:raw.key -o w.enc --force
+ok coffer seal z -o seven.coffer --kek file:seal.key
+expect_err USAGE coffer convert seven.coffer --from coffer --to aes-cbc --padding none --kek file:seal.key --to-kek file:raw.key -o never
+absent never
 
 # one changed byte anywhere in what is authenticated, a cut, an addition
 for form in encmodel envmodel cnap ibm; do
