@@ -19,6 +19,7 @@ opens() { # FORMAT FILE OPTION...: it opens to plain and converts to a sealed fi
     rm -f back
     ok coffer open c.coffer --kek file:seal.key -o back
     same plain back
+    [ "$form" != aes-cbc ] || return 0 # without a tag another key gives garbage
     expect_err AUTH coffer open "$file" --from "$form" --kek file:other.key "$@" -o never
     absent never
     expect_err AUTH coffer convert "$file" --from "$form" --to coffer --kek file:other.key --to-kek file:seal.key "$@" -o never
