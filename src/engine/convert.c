@@ -21,6 +21,7 @@
 #include "engine/foreign_out.h"
 #include "engine/model.h"
 #include "engine/open_trust.h"
+#include "mem/secret.h"
 
 #define PIECE ((size_t)256 << 10)
 #define PYTHON_MOST UINT64_C(0x7fffffff) /* bytes that AESGCM of Python's cryptography takes */
@@ -145,8 +146,11 @@ warn_of_output(const struct convert_run *r, uint64_t size)
 
 /* ---- plain ---- */
 
+typedef coffer_err (*put_fn)(struct fault *f, void *arg, uint64_t off, const void *bytes, size_t len);
+
+/* All of the plaintext, from front to back. */
 static coffer_err
-write_plain(struct fault *f, struct convert_run *r, struct foreign_in *in, struct newfile *n)
+pump(struct fault *f, struct foreign_in *in, put_fn put, void *arg)
 {
 	uint8_t *piece = malloc(PIECE);
 	coffer_err err = piece ? COFFER_OK : fault_nomem(f);
@@ -155,13 +159,21 @@ write_plain(struct fault *f, struct convert_run *r, struct foreign_in *in, struc
 		size_t len = (size_t)num_min(in->size - off, PIECE);
 
 		TRY(foreign_in_read(f, in, off, piece, len));
-		TRY(file_write_at(f, n->fd, r->out, piece, len, off));
+		TRY(put(f, arg, off, piece, len));
 	}
 out:
 	if (piece)
 		mem_wipe(piece, PIECE);
 	free(piece);
 	return err;
+}
+
+static coffer_err
+put_plain(struct fault *f, void *arg, uint64_t off, const void *bytes, size_t len)
+{
+	const struct newfile *n = arg;
+
+	return file_write_at(f, n->fd, n->shown, bytes, len, off);
 }
 
 /* ---- sealed ---- */
@@ -243,29 +255,24 @@ out:
 }
 
 static coffer_err
+put_foreign(struct fault *f, void *arg, uint64_t off, const void *bytes, size_t len)
+{
+	(void)off; /* they come in order */
+	return foreign_out_write(f, arg, bytes, len);
+}
+
+static coffer_err
 write_foreign(struct fault *f, struct convert_run *r, struct foreign_in *in, struct foreign_out *out)
 {
-	uint8_t *piece = malloc(PIECE);
+	bool keeps = r->opt.to == COFFER_FORMAT_ENVMODEL && r->opt.from == COFFER_FORMAT_ENVMODEL;
+	const struct view metadata = keeps ? buf_view(&in->head.metadata) : view_str("{}");
 	coffer_err err;
 
-	if (!piece)
-		TRY(fault_nomem(f));
-	if (r->opt.to == COFFER_FORMAT_ENVMODEL && r->opt.from == COFFER_FORMAT_ENVMODEL)
-		TRY(buf_add(f, &out->head.metadata, in->head.metadata.p, in->head.metadata.len));
-	else
-		TRY(buf_str(f, &out->head.metadata, "{}"));
+	TRY(buf_add(f, &out->head.metadata, metadata.p, metadata.len));
 	TRY(open_output(f, r, out, in->size));
-	for (uint64_t off = 0; off < in->size; off += PIECE) {
-		size_t len = (size_t)num_min(in->size - off, PIECE);
-
-		TRY(foreign_in_read(f, in, off, piece, len));
-		TRY(foreign_out_write(f, out, piece, len));
-	}
+	TRY(pump(f, in, put_foreign, out));
 	TRY(foreign_out_finish(f, out));
 out:
-	if (piece)
-		mem_wipe(piece, PIECE);
-	free(piece);
 	return err;
 }
 
@@ -282,7 +289,7 @@ from_foreign(struct fault *f, struct convert_run *r)
 	TRY(newfile_open(f, &out.n, r->out, in.in.mode & 0777, r->opt.force));
 	progress_begin(&r->progress, r->ctx, in.head.cipher_len);
 	in.progress = &r->progress;
-	err = r->opt.to == COFFER_FORMAT_PLAIN	  ? write_plain(f, r, &in, &out.n)
+	err = r->opt.to == COFFER_FORMAT_PLAIN	  ? pump(f, &in, put_plain, &out.n)
 	      : r->opt.to == COFFER_FORMAT_COFFER ? write_sealed(f, r, &in, &out.n)
 						  : write_foreign(f, r, &in, &out);
 	if (err == COFFER_OK)
@@ -361,8 +368,7 @@ deliver(void *user, uint64_t off, const void *bytes, size_t len)
 {
 	struct delivery *d = user;
 
-	(void)off; /* they come in order */
-	return foreign_out_write(&d->fault, d->out, bytes, len);
+	return put_foreign(&d->fault, d->out, off, bytes, len);
 }
 
 static coffer_err
