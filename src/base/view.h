@@ -114,6 +114,17 @@ view_trim(struct view v)
 	return v;
 }
 
+static inline bool
+view_le32(struct view *v, uint32_t *out)
+{
+	struct view t;
+
+	if (!view_take(v, 4, &t))
+		return false;
+	*out = get_le32(t.p);
+	return true;
+}
+
 /** view_zero() - whether every byte is zero (not constant time; for padding, not for secrets) */
 static inline bool
 view_zero(struct view v)

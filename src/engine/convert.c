@@ -327,19 +327,20 @@ choose_file(struct fault *f, const struct convert_run *r, const struct coffer_mo
 static coffer_err
 refuse_bound(struct fault *f, const struct convert_run *r, const struct coffer_model *m)
 {
-	struct coffer_trust *trust = NULL;
+	const struct coffer_open_options opt = {.version_1 = 1};
+	struct open_trust t = OPEN_TRUST_INIT;
 	coffer_err err;
 
 	if (r->opt.ignore_trust_store)
 		return COFFER_OK;
-	TRY(engine_trust_for_model(f, r->ctx, coffer_model_name(m), &trust));
-	if (trust)
+	TRY(open_trust_find(f, &t, &opt, m));
+	if (t.trust)
 		TRY(fault_set(f, COFFER_E_POLICY,
 			      "the trust store says whose %s must be; use «coffer verify» first, and then "
 			      "--no-trust-store",
 			      coffer_model_name(m)));
 out:
-	coffer_trust_free(&trust);
+	open_trust_end(&t);
 	return err;
 }
 
