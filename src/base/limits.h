@@ -48,6 +48,12 @@
 #define LIMIT_TENSORS (1u << 20)
 #define LIMIT_TENSOR_NAME 65536u
 
+/* ---- encrypted files of other programs ---- */
+
+#define LIMIT_FOREIGN_JSON (1u << 20) /* the JSON in front of one */
+#define LIMIT_FOREIGN_DEK 16384u      /* a wrapped DEK, decoded */
+#define LIMIT_AAD (1u << 20)	      /* associated data */
+
 /* ---- keys and certificates of signers ---- */
 
 #define LIMIT_PEM (4u << 20)	  /* a PEM file: a system's roots are 220 kB */

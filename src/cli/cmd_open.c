@@ -8,6 +8,7 @@
 #include "base/limits.h"
 #include "base/num.h"
 #include "cli/args.h"
+#include "cli/convert_options.h"
 #include "cli/library.h"
 #include "cli/out.h"
 #include "cli/sign_options.h"
@@ -35,6 +36,11 @@ static const struct option options[] = {
 	 .help = "open only the raw bytes of this tensor, to --out or standard output (inspect --tensors lists them)"},
 	OPTION_INCLUDE("open only the files that match a shell pattern, as '*.json'; may be repeated"),
 	OPTION_EXCLUDE("leave out the files that match; may be repeated"),
+	OPTION_FROM(
+		"encmodel envmodel cnap aes-cbc ibm",
+		"SEALED is a file of another program: encmodel, envmodel, cnap, aes-cbc or ibm (coffer help convert)"),
+	OPTION_AAD,
+	OPTION_PADDING,
 	OPTION_IN_PLACE("replace each sealed file by its plain one; needs no --out"),
 	OPTION_FORCE("replace an output file that exists"),
 	OPTION_DRY_RUN("unwrap the key and check the heads and the list of files, write nothing"),
@@ -74,6 +80,8 @@ static const struct example examples[] = {
 	{"only when its publisher has signed it", "coffer open llama.sealed -o llama --verify-key publisher.pub"},
 	{"one file of a folder, to a pipe", "coffer open llama.sealed --file config.json -o - | jq .model_type"},
 	{"one tensor", "coffer open llama.sealed --tensor lm_head.weight -o lm_head.bin"},
+	{"an encrypted file of another program",
+	 "coffer open model.enc --from encmodel --kek file:raw.key -o model.safetensors"},
 	{"the first 4 KiB of a file", "coffer open model.gguf.coffer --range 0:4K | xxd"},
 	{NULL, NULL},
 };
@@ -392,6 +400,24 @@ out:
 	return err;
 }
 
+/* ---- a file of another program ---- */
+
+static coffer_err
+open_foreign(struct fault *f, struct coffer_ctx *ctx, const char *in)
+{
+	struct coffer_convert_options opt = {.to = COFFER_FORMAT_PLAIN};
+
+	if (file_path || range_text || tensor_name || common.in_place || common.dry_run || common.includes.n ||
+	    common.excludes.n)
+		return fault_set(f, COFFER_E_USAGE,
+				 "a file of another program opens whole or not at all, to -o OUT; leave out --file, "
+				 "--range, --tensor, --in-place, --dry-run, --include and --exclude");
+	if (signing.signature || signing.public_key || signing.chain.n || signing.identity || signing.identity_provider)
+		return fault_set(f, COFFER_E_USAGE,
+				 "a signature is of sealed or of plain files; open it, and then use «coffer verify»");
+	return converting_run(f, ctx, in, &opt, NULL);
+}
+
 static coffer_err
 run(struct fault *f, struct coffer_ctx *ctx, const struct words *operands)
 {
@@ -399,6 +425,11 @@ run(struct fault *f, struct coffer_ctx *ctx, const struct words *operands)
 		return fault_set(
 			f, COFFER_E_USAGE,
 			"open reads a sealed file or folder and not standard input; name it (./- is a file called -)");
+	if (converting.from)
+		return open_foreign(f, ctx, operands->v[0]);
+	if (converting.aad || converting.padding)
+		return fault_set(f, COFFER_E_USAGE,
+				 "--aad and --padding are of files of other programs; say which with --from");
 	return wants_part() ? open_part(f, ctx, operands->v[0]) : open_whole(f, ctx, operands->v[0]);
 }
 

@@ -92,7 +92,10 @@ void
 term_notice(void *user, const char *text)
 {
 	(void)user;
-	term_say("%s", text);
+	if (strncmp(text, "warning: ", 9) == 0)
+		print("", text, ""); /* of what is weak: no success, so --quiet does not hide it */
+	else
+		term_say("%s", text);
 }
 
 /* ---- amounts ---- */

@@ -39,6 +39,7 @@ coffer_err certs_add_ref(struct fault *f, struct certs *list, const struct cert 
 /** certs_system() - append the roots that this system trusts (/etc/ssl/certs, or what SSL_CERT_FILE names) */
 coffer_err certs_system(struct fault *f, struct certs *list);
 
+/** cert_free() - free *@c and set it to NULL; NULL is fine */
 void cert_free(struct cert **c);
 void certs_free(struct certs *list);
 

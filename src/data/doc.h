@@ -52,6 +52,14 @@ coffer_err doc_canonical(struct fault *f, const struct doc *d, struct buf *out);
  */
 coffer_err doc_olpc(struct fault *f, const struct doc *d, struct buf *out);
 
+/**
+ * doc_python() - append what Python's json.dumps() would make of @d
+ *
+ * Members in the order in which they were read, «, » and «: » between, ASCII alone, floats with the fewest digits.  Of a document
+ * of doc_parse_foreign(), too.
+ */
+coffer_err doc_python(struct fault *f, const struct doc *d, struct buf *out);
+
 /* ---- reading; all of them take NULL and say no ---- */
 
 const struct doc *doc_get(const struct doc *object, const char *member);

@@ -18,14 +18,13 @@
 #include "base/num.h"
 #include "base/path.h"
 #include "base/tree.h"
-#include "crypto/cfb.h"
+#include "crypto/aes_stream.h"
 #include "crypto/mac.h"
 #include "engine/ctx.h"
 #include "key/keyfile.h"
 
 #define SUFFIX_LEN 4 /* «.enc» */
-#define BLOCK 16
-#define HEAD_LEN (CFB_IV_LEN + SHA256_LEN)
+#define HEAD_LEN (AES_BLOCK + SHA256_LEN)
 #define CHUNK ((size_t)1 << 20)
 
 enum state { WAITING, OPENED, REFUSED };
@@ -58,7 +57,7 @@ struct work {
 	int dirfd;	     /* its folder */
 	int there;	     /* a plain file that is there already, or -1 and then: */
 	struct newfile made; /* the one that becomes it */
-	struct cfb *cfb;
+	struct aes_stream *cipher;
 	struct mac *mac;
 };
 
@@ -76,7 +75,7 @@ has_suffix(const char *name)
 static bool
 has_shape(uint64_t size)
 {
-	return size >= HEAD_LEN + BLOCK && size <= LIMIT_SIZE && (size - HEAD_LEN) % BLOCK == 0;
+	return size >= HEAD_LEN + AES_BLOCK && size <= LIMIT_SIZE && (size - HEAD_LEN) % AES_BLOCK == 0;
 }
 
 static coffer_err
@@ -175,10 +174,10 @@ read_through(struct fault *f, struct work *k, coffer_err (*take)(struct fault *,
 	*holds_out = false;
 	TRY(file_read_at(f, k->fd, k->shown, head, sizeof(head), 0));
 	mac_free(&k->mac);
-	cfb_free(&k->cfb);
+	aes_stream_free(&k->cipher);
 	TRY(mac_new(f, k->r->key, &k->mac));
-	TRY(mac_update(f, k->mac, head, CFB_IV_LEN));
-	TRY(cfb_new(f, k->r->key.p, head, &k->cfb));
+	TRY(mac_update(f, k->mac, head, AES_BLOCK));
+	TRY(aes_stream_new(f, AES_CFB, AES_DECIPHER, k->r->key.p, head, &k->cipher));
 	while (off < k->e->size) {
 		size_t len = (size_t)num_min(k->e->size - off, CHUNK);
 
@@ -191,7 +190,7 @@ read_through(struct fault *f, struct work *k, coffer_err (*take)(struct fault *,
 		progress_add(&k->r->progress, len);
 	}
 	TRY(mac_final(f, k->mac, tag));
-	*holds_out = mem_equal(tag, head + CFB_IV_LEN, sizeof(tag));
+	*holds_out = mem_equal(tag, head + AES_BLOCK, sizeof(tag));
 out:
 	return err;
 }
@@ -202,7 +201,7 @@ is_padded(const uint8_t *end, uint8_t *pad_out)
 {
 	uint8_t pad = end[-1], differ = 0;
 
-	if (pad < 1 || pad > BLOCK)
+	if (pad < 1 || pad > AES_BLOCK)
 		return false;
 	for (int i = 1; i <= pad; i++)
 		differ |= end[-i] ^ pad;
@@ -247,7 +246,7 @@ decipher(struct fault *f, struct work *k, uint64_t off, size_t len)
 	uint8_t *plain = k->w->scratch, pad = 0;
 	coffer_err err;
 
-	TRY(cfb_decipher(f, k->cfb, plain, plain, len));
+	TRY(aes_stream_update(f, k->cipher, plain, plain, len));
 	if (off + len == k->e->size - HEAD_LEN) {
 		if (!is_padded(plain + len, &pad))
 			TRY(fault_set(f, COFFER_E_FORMAT,
@@ -352,7 +351,7 @@ open_one(void *arg, uint64_t item, struct pool_worker *w)
 	file_close(&k.dirfd);
 	file_close(&k.fd);
 	mac_free(&k.mac);
-	cfb_free(&k.cfb);
+	aes_stream_free(&k.cipher);
 	free(k.shown);
 	return err;
 }

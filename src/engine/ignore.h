@@ -32,6 +32,7 @@ bool ignore_has(const struct ignore *set, const char *path);
 /** ignore_covers() - whether @path or a folder that it is in is in the set */
 bool ignore_covers(const struct ignore *set, const char *path);
 
+/** ignore_free() - free the paths; it is empty again */
 void ignore_free(struct ignore *set);
 
 #endif

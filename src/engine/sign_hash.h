@@ -10,6 +10,7 @@
 #include "engine/sign_model.h"
 #include "sign/manifest.h"
 
+/** struct sign_hash - which hashes, and who is told */
 struct sign_hash {
 	const struct sign_model *model;
 	const struct sign_walk *walk;	 /* every file that is to be hashed is in it */
@@ -26,6 +27,7 @@ struct sign_hash {
 	void *arg;
 };
 
+/** sign_hash_run() - hash with all threads of @ctx; ends with the first error that @s->done gives back, or COFFER_E_INTERRUPTED */
 coffer_err sign_hash_run(struct fault *f, struct coffer_ctx *ctx, const struct sign_hash *s);
 
 #endif

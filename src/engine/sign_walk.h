@@ -70,6 +70,7 @@ const char *sign_walk_difference(const struct sign_walk *a, const struct sign_wa
 /** sign_file_is() - whether @st is the file as it was listed: the same one, of that size, not written or changed since */
 bool sign_file_is(const struct sign_file *file, const struct stat *st);
 
+/** sign_walk_free() - free what it holds; it is empty again */
 void sign_walk_free(struct sign_walk *w);
 
 #endif

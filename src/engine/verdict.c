@@ -8,6 +8,8 @@
 
 #include "base/enc.h"
 #include "base/limits.h"
+#include "crypto/digest.h"
+#include "crypto/hash.h"
 
 coffer_err
 verdict_new(struct fault *f, struct verdict **out)
@@ -57,14 +59,14 @@ source_name(enum time_source source)
 static coffer_err
 take_fingerprint(struct fault *f, const struct cert *c, char **text_out)
 {
-	uint8_t hash[32];
+	uint8_t hash[DIGEST_MAX];
 	coffer_err err;
 
-	TRY(cert_fingerprint(f, c, hash));
-	*text_out = calloc(1, 2 * sizeof(hash) + 1);
+	TRY(digest_of(f, DIGEST_SHA256, cert_der(c), hash));
+	*text_out = calloc(1, 2 * SHA256_LEN + 1);
 	if (!*text_out)
 		TRY(fault_nomem(f));
-	enc_hex(hash, sizeof(hash), *text_out);
+	enc_hex(hash, SHA256_LEN, *text_out);
 out:
 	return err;
 }

@@ -475,6 +475,7 @@ verify_model(struct fault *f, struct coffer_ctx *ctx, const char *model, const c
 	TRY(verdict_new(f, &v.verdict));
 	*verdict_out = &v.verdict->public;
 	TRY(check_options(f, &v));
+	v.verdict->public.method = method_of(trust->verifier);
 	TRY(sign_model_open(f, model, &v.model));
 	TRY(verify_signature(f, &v, signature));
 	TRY(verify_files(f, &v));

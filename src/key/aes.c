@@ -60,6 +60,14 @@ out:
 	return err;
 }
 
+struct view
+aes_bytes(const void *self)
+{
+	const struct aes *a = self;
+
+	return view_of(a->kek.p, KEK_LEN);
+}
+
 static bool
 matches(void *self, const struct recipient *in)
 {

@@ -16,4 +16,7 @@ coffer_err aes_id(struct fault *f, const uint8_t kek[static KEK_LEN], char id_ou
 /** aes_new() - a self for aes_provider, which frees it; @kek is copied */
 coffer_err aes_new(struct fault *f, const uint8_t kek[static KEK_LEN], void **self_out);
 
+/** aes_bytes() - the KEK_LEN bytes behind a self of aes_provider, valid while it is: for formats that use a key as it is */
+struct view aes_bytes(const void *self);
+
 #endif

@@ -364,3 +364,22 @@ keyring_matches(const struct coffer_keyring *keyring, const struct recipient *re
 	mem_wipe(dek, sizeof(dek));
 	return match;
 }
+
+coffer_err
+keyring_one_aes(struct fault *f, const struct coffer_keyring *keyring, const char *what, struct view *out)
+{
+	*out = view_of(NULL, 0);
+	if (keyring->n != 1)
+		return fault_set(f, COFFER_E_KEY,
+				 "%s does not say which key it is for, and %zu were given; give the one with --kek "
+				 "file:KEY",
+				 what, keyring->n);
+	if (keyring->entries[0].provider != &aes_provider)
+		return fault_set(
+			f, COFFER_E_KEY,
+			"%s takes an AES key of 32 bytes, and a key of kind %s was given; give another with --kek "
+			"file:KEY",
+			what, keyring->entries[0].provider->kind);
+	*out = aes_bytes(keyring->entries[0].self);
+	return COFFER_OK;
+}

@@ -44,4 +44,10 @@ coffer_err keyring_unwrap(struct fault *f, const struct coffer_keyring *keyring,
 bool keyring_matches(const struct coffer_keyring *keyring, const struct recipient *recipient,
 		     const struct binding *binding);
 
+/**
+ * keyring_one_aes() - the bytes of the one key of @keyring, which must be an AES key; valid while @keyring is
+ * @what: who needs it, for the sentence of COFFER_E_KEY
+ */
+coffer_err keyring_one_aes(struct fault *f, const struct coffer_keyring *keyring, const char *what, struct view *out);
+
 #endif

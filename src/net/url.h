@@ -44,6 +44,7 @@ form_view(const struct form *form)
 	return view_of(form->mem.p, form->len);
 }
 
+/** form_free() - wipe and free the fields */
 void form_free(struct form *form);
 
 /**

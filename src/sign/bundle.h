@@ -56,6 +56,7 @@ void tlog_entry_init(struct tlog_entry *e);
 /** tlog_entry_read() - read a TransparencyLogEntry into @e, which was initialised; a count that is absent is 0, as protobuf's JSON has it */
 coffer_err tlog_entry_read(struct fault *f, const struct doc *d, struct tlog_entry *e);
 
+/** tlog_entry_free() - free what it holds; it is empty again */
 void tlog_entry_free(struct tlog_entry *e);
 
 struct bundle {
@@ -80,6 +81,7 @@ struct bundle {
 	struct buf signature; /* decoded */
 };
 
+/** bundle_init() - an empty one; end with bundle_free() */
 void bundle_init(struct bundle *b);
 
 /** bundle_parse() - read @json into @b, which was initialised, and is again after a failure; @what is for messages; COFFER_E_FORMAT, COFFER_E_UNSUPPORTED */

@@ -55,6 +55,7 @@ coffer_err imported_find(struct fault *f, const struct trust_dirs *dirs, enum im
 coffer_err imported_put(struct fault *f, const struct trust_dirs *dirs, struct view root, struct view config,
 			const char *mirror);
 
+/** imported_free() - free what it holds; it is empty again */
 void imported_free(struct imported *i);
 
 #endif

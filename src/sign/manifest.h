@@ -39,6 +39,7 @@ struct manifest {
 	bool v02; /* of model_signing 0.2.0: read, never written */
 };
 
+/** manifest_init() - an empty one, of files and SHA-256; end with manifest_free() */
 void manifest_init(struct manifest *m);
 void manifest_free(struct manifest *m);
 

@@ -44,6 +44,7 @@ struct signed_by {
 	uint64_t log_index; /* of sigstore */
 };
 
+/** signed_by_free() - free what it holds; it is empty again */
 void signed_by_free(struct signed_by *who);
 
 struct verifier {
@@ -79,6 +80,7 @@ struct cert_trust {
 /** verifier_certificate() - time: @at if given, else that of a trusted timestamp if there is one, else now */
 coffer_err verifier_certificate(struct fault *f, struct cert_trust *trust, struct verifier **out);
 
+/** signer_free() - wipe and free *@s and set it to NULL; NULL is fine */
 void signer_free(struct signer **s);
 void verifier_free(struct verifier **v);
 

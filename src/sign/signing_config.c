@@ -8,9 +8,9 @@
 #include "base/limits.h"
 #include "base/utc.h"
 #include "data/doc.h"
+#include "sign/trust_config.h"
 
 #define MEDIA_TYPE "application/vnd.dev.sigstore.signingconfig.v0.2+json"
-#define TRUST_CONFIG "application/vnd.dev.sigstore.clienttrustconfig.v0.1+json"
 
 /* ---- one service of the list ---- */
 
@@ -196,18 +196,17 @@ out:
 static coffer_err
 find_config(struct fault *f, const struct doc *d, const struct doc **out)
 {
-	const char *type = doc_text(doc_get(d, "mediaType"), 1, 256);
+	const char *type;
+	coffer_err err;
 
-	*out = d;
-	if (type && strcmp(type, TRUST_CONFIG) == 0) {
-		*out = doc_get(d, "signingConfig");
-		type = doc_text(doc_get(*out, "mediaType"), 1, 256);
-	}
+	TRY(trust_config_part(f, d, "signingConfig", "signing_config", out));
+	type = doc_text(doc_get(*out, "mediaType"), 1, 256);
 	if (!type)
-		return fault_set(f, COFFER_E_FORMAT, "it is no signing config: it has no mediaType");
+		TRY(fault_set(f, COFFER_E_FORMAT, "it is no signing config: it has no mediaType"));
 	if (strcmp(type, MEDIA_TYPE) != 0)
-		return fault_set(f, COFFER_E_UNSUPPORTED, "its mediaType «%s» is not " MEDIA_TYPE, type);
-	return COFFER_OK;
+		TRY(fault_set(f, COFFER_E_UNSUPPORTED, "its mediaType «%s» is not " MEDIA_TYPE, type));
+out:
+	return err;
 }
 
 static coffer_err

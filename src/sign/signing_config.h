@@ -45,6 +45,7 @@ coffer_err signing_config_parse(struct fault *f, const char *what, struct view j
 /** services_set() - let @list be the one service at @url, in place of what it was */
 coffer_err services_set(struct fault *f, struct services *list, const char *url, unsigned int version);
 
+/** signing_config_free() - free what it holds */
 void signing_config_free(struct signing_config *c);
 
 #endif

@@ -53,6 +53,7 @@ bool statement_is_v02(struct view json);
 /** statement_read() - read @json, of which a copy is made; COFFER_E_FORMAT, for lists longer than LIMIT_SHARDS too */
 coffer_err statement_read(struct fault *f, struct view json, struct statement *s);
 
+/** statement_free() - free what it holds; it is empty again */
 void statement_free(struct statement *s);
 
 #endif

@@ -48,6 +48,7 @@ coffer_err trust_store_add(struct fault *f, const struct trust_dirs *dirs, const
 /** trust_store_remove() - remove what the user's folder binds to @model; COFFER_E_NOTFOUND, COFFER_E_PERM when it is the administrator's */
 coffer_err trust_store_remove(struct fault *f, const struct trust_dirs *dirs, const char *model);
 
+/** stored_free() - free what it holds; it is empty again */
 void stored_free(struct stored *s);
 
 #endif

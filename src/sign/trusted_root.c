@@ -7,9 +7,9 @@
 #include "base/limits.h"
 #include "base/utc.h"
 #include "data/doc.h"
+#include "sign/trust_config.h"
 
 #define MEDIA_TYPE "application/vnd.dev.sigstore.trustedroot+json;version=0.1"
-#define TRUST_CONFIG "application/vnd.dev.sigstore.clienttrustconfig.v0.1+json"
 
 /* ---- times ---- */
 
@@ -282,13 +282,11 @@ read_authorities(struct fault *f, const struct doc *root, const char *member, st
 static coffer_err
 read_root(struct fault *f, const struct doc *d, struct trusted_root *root)
 {
-	const char *type = doc_text(doc_get(d, "mediaType"), 1, 128);
-	coffer_err err = COFFER_OK;
+	const char *type;
+	coffer_err err;
 
-	if (type && strcmp(type, TRUST_CONFIG) == 0) {
-		d = doc_get(d, "trustedRoot");
-		type = doc_text(doc_get(d, "mediaType"), 1, 128);
-	}
+	TRY(trust_config_part(f, d, "trustedRoot", "trusted_root", &d));
+	type = doc_text(doc_get(d, "mediaType"), 1, 128);
 	if (!type)
 		return fault_set(f, COFFER_E_FORMAT, "it has no «mediaType», so it is no trusted root");
 	if (strcmp(type, MEDIA_TYPE) != 0)

@@ -53,6 +53,7 @@ coffer_err tuf_update(struct fault *f, const struct tuf_options *options, struct
 /** tuf_target() - append the target @name, of at most @max bytes, fetched and checked (5.7); COFFER_E_NOTFOUND, COFFER_E_AUTH */
 coffer_err tuf_target(struct fault *f, const struct tuf *t, const char *name, size_t max, struct buf *out);
 
+/** tuf_free() - free what it holds */
 void tuf_free(struct tuf *t);
 
 #endif

@@ -43,6 +43,8 @@ ok coffer verify model --public-key key.pub
 # another signer
 refused SIGNATURE coffer verify key --public-key other.pub model
 says 'signed with another key'
+expect_err SIGNATURE coffer verify key --public-key other.pub model --json
+prints '"method":"key"'
 refused NOTFOUND coffer verify key --public-key nothing model
 refused KEY coffer verify key --public-key model/config.json model
 refused KEY coffer verify key --public-key key model

@@ -64,6 +64,33 @@ assert_sealed(const char *s, unsigned int more)
 	assert_int_equal(kit_remove_all("back"), 0);
 }
 
+/* Bytes that this process has read so far, by all its threads; false where the kernel does not count. */
+static bool
+bytes_read(unsigned long long *out)
+{
+	FILE *file = fopen("/proc/self/io", "re");
+	bool counted = file && fscanf(file, "rchar: %llu", out) == 1;
+
+	if (file)
+		(void)fclose(file);
+	return counted;
+}
+
+static unsigned long long
+bytes_of(const char *folder)
+{
+	unsigned long long sum = 0;
+	char path[100];
+	struct stat st;
+
+	for (unsigned int i = 0; i < N; i++) {
+		(void)snprintf(path, sizeof(path), "%s/%s.coffer", folder, files[i].path);
+		assert_int_equal(stat(path, &st), 0);
+		sum += (unsigned long long)st.st_size;
+	}
+	return sum;
+}
+
 /* ---- a directory ---- */
 
 static void
@@ -126,6 +153,37 @@ several_large_files(void **state)
 		assert_ok(sign_kit_verify("back", "back/model.sig", NULL));
 		assert_int_equal(kit_remove_all("back") | kit_remove_all("s"), 0);
 	}
+}
+
+/*
+ * What is signed costs no second read: the plain files once, for sealing and the inner signature; the sealed ones once for the
+ * outer signature, once to be opened, and then no more for the inner one.
+ */
+static void
+reads_once(void **state)
+{
+	enum { SLACK = 1 << 18 }; /* keys, key blocks, signatures; far less than any second read */
+	const struct coffer_seal_options o = signing();
+	const struct coffer_open_options trusting = {.version_1 = 1, .trust = &sign_kit.trust};
+	unsigned long long plain = 0, sealed, before, after;
+
+	(void)state;
+	if (!bytes_read(&before))
+		skip();
+	make_model();
+	for (unsigned int i = 0; i < N; i++)
+		plain += files[i].len;
+	assert_true(bytes_read(&before));
+	assert_ok(coffer_seal(kit.ctx, "m", "s", kit.keys, &o, NULL));
+	assert_true(bytes_read(&after));
+	sealed = bytes_of("s");
+	assert_in_range(after - before, plain + sealed, plain + sealed + SLACK);
+
+	assert_true(bytes_read(&before));
+	assert_ok(coffer_open(kit.ctx, "s", "back", kit.keys, &trusting, NULL));
+	assert_true(bytes_read(&after));
+	assert_in_range(after - before, 2 * plain, 2 * sealed + SLACK);
+	assert_files("back");
 }
 
 static void
@@ -588,6 +646,7 @@ main(void)
 		SIGN_TEST(both_signatures),
 		SIGN_TEST(with_several_threads),
 		SIGN_TEST(several_large_files),
+		SIGN_TEST(reads_once),
 		SIGN_TEST(manners_of_signing),
 		SIGN_TEST(files_that_are_left_out),
 		SIGN_TEST(a_model_with_an_old_signature),

@@ -175,15 +175,19 @@ assert_production(const char *json)
 static void
 all_kinds_are_read(void **state)
 {
+	/* the second is the name in the .proto */
+	static const char *const names[] = {"signingConfig", "signing_config"};
 	char whole[8192];
 
 	(void)state;
 	assert_production(production);
-	(void)snprintf(whole, sizeof(whole),
-		       "{\"mediaType\":\"application/vnd.dev.sigstore.clienttrustconfig.v0.1+json\",\"trustedRoot\":{},"
-		       "\"signingConfig\":%s}",
-		       production);
-	assert_production(whole);
+	for (size_t i = 0; i < 2; i++) {
+		(void)snprintf(whole, sizeof(whole),
+			       "{\"mediaType\":\"application/vnd.dev.sigstore.clienttrustconfig.v0.1+json\","
+			       "\"trustedRoot\":{},\"%s\":%s}",
+			       names[i], production);
+		assert_production(whole);
+	}
 }
 
 static const struct {
@@ -198,6 +202,9 @@ static const struct {
 	{"{\"mediaType\":\"application/vnd.dev.sigstore.trustedroot+json;version=0.1\"}", COFFER_E_UNSUPPORTED},
 	{"{\"mediaType\":\"application/vnd.dev.sigstore.clienttrustconfig.v0.1+json\"}", COFFER_E_FORMAT},
 	{"{\"mediaType\":\"application/vnd.dev.sigstore.clienttrustconfig.v0.1+json\",\"signingConfig\":{}}",
+	 COFFER_E_FORMAT},
+	{"{\"mediaType\":\"application/vnd.dev.sigstore.clienttrustconfig.v0.1+json\",\"signingConfig\":{" TYPE "},"
+	 "\"signing_config\":{" TYPE "}}",
 	 COFFER_E_FORMAT},
 	{"{" TYPE ",\"caUrls\":{}}", COFFER_E_FORMAT},
 	{"{" TYPE ",\"tsaUrls\":[],\"tsaConfig\":7}", COFFER_E_UNSUPPORTED},

@@ -200,20 +200,27 @@ test_unknown_key(void **state)
 static void
 test_trust_config(void **state)
 {
-	struct buf json = BUF_INIT(LIMIT_TRUSTED_ROOT);
-	struct trusted_root *root;
+	/* the second is the name in the .proto */
+	static const char *const names[] = {"trustedRoot", "trusted_root"};
 
 	(void)state;
-	assert_int_equal(
-		buf_str(NULL, &json,
-			"{\"mediaType\":\"application/vnd.dev.sigstore.clienttrustconfig.v0.1+json\",\"trustedRoot\":"),
-		COFFER_OK);
-	assert_int_equal(buf_str(NULL, &json, universe_root), COFFER_OK);
-	assert_int_equal(buf_str(NULL, &json, "}"), COFFER_OK);
-	root = parse(buf_view(&json));
-	assert_int_equal(root->n_tlogs, 2);
-	trusted_root_free(&root);
-	buf_free(&json);
+	for (size_t i = 0; i < 2; i++) {
+		struct buf json = BUF_INIT(LIMIT_TRUSTED_ROOT);
+		struct trusted_root *root;
+
+		assert_int_equal(
+			buf_str(NULL, &json,
+				"{\"mediaType\":\"application/vnd.dev.sigstore.clienttrustconfig.v0.1+json\",\""),
+			COFFER_OK);
+		assert_int_equal(buf_str(NULL, &json, names[i]), COFFER_OK);
+		assert_int_equal(buf_str(NULL, &json, "\":"), COFFER_OK);
+		assert_int_equal(buf_str(NULL, &json, universe_root), COFFER_OK);
+		assert_int_equal(buf_str(NULL, &json, "}"), COFFER_OK);
+		root = parse(buf_view(&json));
+		assert_int_equal(root->n_tlogs, 2);
+		trusted_root_free(&root);
+		buf_free(&json);
+	}
 }
 
 static void
