@@ -56,7 +56,7 @@ out:
 }
 
 coffer_err
-oms_sign(struct fault *f, const struct coffer_signer *signer, const struct manifest *m, struct buf *json)
+oms_sign(struct fault *f, const struct coffer_signer *signer, struct manifest *m, struct buf *json)
 {
 	struct buf statement = BUF_INIT(OMS_STATEMENT_MAX);
 	struct bundle b;
@@ -64,6 +64,8 @@ oms_sign(struct fault *f, const struct coffer_signer *signer, const struct manif
 
 	bundle_init(&b);
 	TRY(manifest_write(f, m, &statement));
+	manifest_free(m);
+	manifest_init(m);
 	TRY(sign_payload(f, signer->signer, buf_view(&statement), &b));
 	buf_free(&statement); /* of many files it is large */
 	TRY(bundle_write(f, &b, json));
@@ -76,34 +78,6 @@ out:
 }
 
 /* ---- to a manifest ---- */
-
-coffer_err
-oms_verify(struct fault *f, const struct coffer_trust *trust, const char *what, struct view json, struct manifest *m,
-	   struct signed_by *who)
-{
-	struct bundle b;
-	coffer_err err;
-
-	bundle_init(&b);
-	manifest_init(m);
-	memset(who, 0, sizeof(*who));
-	TRY(bundle_parse(f, what, json, &b));
-	if (b.content != BUNDLE_DSSE || strcmp(b.payload_type, DSSE_IN_TOTO) != 0)
-		TRY(fault_set(f, COFFER_E_UNSUPPORTED,
-			      "%s is a signature, but not of a model: it has no in-toto statement", what));
-	TRY(trust->verifier->verify(trust->verifier, f, &b, who));
-	/* from here on somebody who is believed has said it */
-	TRY(manifest_parse(f, buf_view(&b.payload), m));
-out:
-	if (err) {
-		signed_by_free(who);
-		memset(who, 0, sizeof(*who));
-		manifest_free(m);
-		manifest_init(m);
-	}
-	bundle_free(&b);
-	return err;
-}
 
 coffer_err
 oms_read(struct fault *f, const char *path, struct buf *json, struct stat *st_out)
@@ -119,6 +93,74 @@ oms_read(struct fault *f, const char *path, struct buf *json, struct stat *st_ou
 	if (st_out)
 		*st_out = before;
 out:
+	return err;
+}
+
+static coffer_err
+parse(struct fault *f, const char *what, struct view json, struct bundle *b)
+{
+	coffer_err err;
+
+	TRY(bundle_parse(f, what, json, b));
+	if (b->content != BUNDLE_DSSE || strcmp(b->payload_type, DSSE_IN_TOTO) != 0)
+		err = fault_set(f, COFFER_E_UNSUPPORTED,
+				"%s is a signature, but not of a model: it has no in-toto statement", what);
+out:
+	return err;
+}
+
+static coffer_err
+judge(struct fault *f, const struct coffer_trust *trust, const struct bundle *b, struct manifest *m,
+      struct signed_by *who)
+{
+	coffer_err err;
+
+	manifest_init(m);
+	memset(who, 0, sizeof(*who));
+	TRY(trust->verifier->verify(trust->verifier, f, b, who));
+	/* from here on somebody who is believed has said it */
+	TRY(manifest_parse(f, buf_view(&b->payload), m));
+out:
+	if (err) {
+		signed_by_free(who);
+		memset(who, 0, sizeof(*who));
+		manifest_free(m);
+		manifest_init(m);
+	}
+	return err;
+}
+
+coffer_err
+oms_verify(struct fault *f, const struct coffer_trust *trust, const char *what, struct view json, struct manifest *m,
+	   struct signed_by *who)
+{
+	struct bundle b;
+	coffer_err err;
+
+	bundle_init(&b);
+	TRY(parse(f, what, json, &b));
+	TRY(judge(f, trust, &b, m, who));
+out:
+	bundle_free(&b);
+	return err;
+}
+
+coffer_err
+oms_verify_file(struct fault *f, const struct coffer_trust *trust, const char *path, struct stat *st_out,
+		struct manifest *m, struct signed_by *who)
+{
+	struct buf json = BUF_INIT(LIMIT_BUNDLE);
+	struct bundle b;
+	coffer_err err;
+
+	bundle_init(&b);
+	TRY(oms_read(f, path, &json, st_out));
+	TRY(parse(f, path, buf_view(&json), &b));
+	buf_free(&json);
+	TRY(judge(f, trust, &b, m, who));
+out:
+	buf_free(&json);
+	bundle_free(&b);
 	return err;
 }
 

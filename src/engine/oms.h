@@ -20,11 +20,11 @@
 #define OMS_STATEMENT_MAX ((size_t)LIMIT_BUNDLE / 4 * 3 - ((size_t)8 << 20))
 
 /**
- * oms_sign() - append the signature file of @m, which is sorted
+ * oms_sign() - append the signature file of @m, which is sorted, and is freed when it is written: of many files it is large
  *
  * What was written is read again and held against the signer's own public key before it is given out.
  */
-coffer_err oms_sign(struct fault *f, const struct coffer_signer *signer, const struct manifest *m, struct buf *json);
+coffer_err oms_sign(struct fault *f, const struct coffer_signer *signer, struct manifest *m, struct buf *json);
 
 /**
  * oms_verify() - what the signature file @json says, if @trust believes it
@@ -35,6 +35,10 @@ coffer_err oms_sign(struct fault *f, const struct coffer_signer *signer, const s
  */
 coffer_err oms_verify(struct fault *f, const struct coffer_trust *trust, const char *what, struct view json,
 		      struct manifest *m, struct signed_by *who);
+
+/** oms_verify_file() - the same of the signature file at @path, whose bytes are gone before its statement is read; @st_out may be NULL */
+coffer_err oms_verify_file(struct fault *f, const struct coffer_trust *trust, const char *path, struct stat *st_out,
+			   struct manifest *m, struct signed_by *who);
 
 /** oms_read() - the bytes of the signature file at @path, at most LIMIT_BUNDLE; @st_out may be NULL */
 coffer_err oms_read(struct fault *f, const char *path, struct buf *json, struct stat *st_out);

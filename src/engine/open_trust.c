@@ -13,9 +13,8 @@
 #include "engine/verify.h"
 #include "sign/trust_store.h"
 
-/* Whom the trust store binds the model @name to; NULL when it does not know that name. */
-static coffer_err
-ask_store(struct fault *f, struct coffer_ctx *ctx, const char *name, struct coffer_trust **out)
+coffer_err
+engine_trust_for_model(struct fault *f, struct coffer_ctx *ctx, const char *name, struct coffer_trust **out)
 {
 	coffer_err err = coffer_trust_find(ctx, name, out);
 
@@ -116,7 +115,7 @@ open_trust_find(struct fault *f, struct open_trust *t, const struct coffer_open_
 		return COFFER_OK;
 	if (!options->name)
 		TRY(check_expected(f, m));
-	TRY(ask_store(f, m->ctx, m->keys.name, &t->found));
+	TRY(engine_trust_for_model(f, m->ctx, m->keys.name, &t->found));
 	t->trust = t->found;
 	if (!t->trust)
 		TRY(notice_unbound(f, m));

@@ -32,6 +32,12 @@ struct open_trust {
 		.ctx = NULL                                                                                            \
 	}
 
+/**
+ * engine_trust_for_model() - whom the trust store binds the model @name to
+ * @out: NULL when it does not know that name; free with coffer_trust_free()
+ */
+coffer_err engine_trust_for_model(struct fault *f, struct coffer_ctx *ctx, const char *name, struct coffer_trust **out);
+
 /** open_trust_find() - who is to be believed about the model @m, which must be called as expected, else COFFER_E_POLICY; end with open_trust_end() */
 coffer_err open_trust_find(struct fault *f, struct open_trust *t, const struct coffer_open_options *options,
 			   const struct coffer_model *m);

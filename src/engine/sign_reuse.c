@@ -35,20 +35,17 @@ static coffer_err
 read_old(struct fault *f, struct reuse *u)
 {
 	const struct coffer_sign_options *opt = &u->r->opt;
-	struct buf json = BUF_INIT(LIMIT_BUNDLE);
 	struct signed_by who = {0};
 	struct stat st;
 	coffer_err err;
 
-	TRY(oms_read(f, opt->reuse, &json, &st));
+	TRY(oms_verify_file(f, opt->reuse_trust, opt->reuse, &st, &u->old, &who));
 	u->written = st.st_mtim;
-	TRY(oms_verify(f, opt->reuse_trust, opt->reuse, buf_view(&json), &u->old, &who));
 	ctx_notice(u->r->ctx, "hashes of files not changed since %s was written are taken from it; signed by %s",
 		   opt->reuse, who.who);
 	TRY(manifest_by_path(f, &u->old, &u->sorted));
 out:
 	signed_by_free(&who);
-	buf_free(&json);
 	return err;
 }
 

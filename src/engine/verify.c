@@ -401,17 +401,14 @@ find_place(struct fault *f, struct verifying *v, const char *signature)
 static coffer_err
 verify_signature(struct fault *f, struct verifying *v, const char *signature)
 {
-	struct buf json = BUF_INIT(LIMIT_BUNDLE);
 	struct signed_by who = {0};
 	coffer_err err;
 
-	TRY(oms_read(f, signature, &json, NULL));
+	TRY(oms_verify_file(f, v->trust, signature, NULL, &v->manifest, &who));
 	TRY(find_place(f, v, signature));
-	TRY(oms_verify(f, v->trust, signature, buf_view(&json), &v->manifest, &who));
 	TRY(verdict_signed(f, v->verdict, method_of(v->trust->verifier), &who));
 out:
 	signed_by_free(&who);
-	buf_free(&json);
 	return err;
 }
 
