@@ -143,12 +143,33 @@ enum { N_KERNELS = sizeof(kernels) / sizeof(kernels[0]) };
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static const struct blake3_kernel *chosen = &portable;
 
+static void begin_stream(struct blake3 *s);
+
+/* Whether @k gives the published hash of 31 chunks of the bytes 0 to 250 over and over: subtrees of every width. */
+static bool
+gives_known_answer(const struct blake3_kernel *k)
+{
+	static const uint8_t known[BLAKE3_LEN] = {0x62, 0xb6, 0x96, 0x0e, 0x1a, 0x44, 0xbc, 0xc1, 0xeb, 0x1a, 0x61,
+						  0x1a, 0x8d, 0x62, 0x35, 0xb6, 0xb4, 0xb7, 0x8f, 0x32, 0xe7, 0xab,
+						  0xc4, 0xfb, 0x4c, 0x6c, 0xdc, 0xce, 0x94, 0x89, 0x5c, 0x47};
+	uint8_t input[31 * BLAKE3_CHUNK], out[BLAKE3_LEN];
+	struct blake3 s;
+
+	for (size_t i = 0; i < sizeof(input); i++)
+		input[i] = (uint8_t)(i % 251);
+	chosen = k;
+	begin_stream(&s);
+	blake3_update(&s, input, sizeof(input));
+	blake3_final(&s, out);
+	return memcmp(out, known, sizeof(known)) == 0;
+}
+
 static void
 choose(void)
 {
-	for (size_t i = N_KERNELS; i-- > 0;)
-		if (kernels[i]->is_there())
-			chosen = kernels[i];
+	for (size_t i = 0; i < N_KERNELS; i++)
+		if (kernels[i]->is_there() && gives_known_answer(kernels[i]))
+			return;
 }
 
 const char *
@@ -284,13 +305,19 @@ end_chunk(struct blake3 *s)
 
 /* ---- streams ---- */
 
+static void
+begin_stream(struct blake3 *s)
+{
+	s->n_chunks = 0;
+	s->depth = 0;
+	begin_chunk(s);
+}
+
 void
 blake3_init(struct blake3 *s)
 {
 	(void)pthread_once(&once, choose);
-	s->n_chunks = 0;
-	s->depth = 0;
-	begin_chunk(s);
+	begin_stream(s);
 }
 
 /* the largest subtree that begins here, and leaves something of @len bytes for behind it; 0 or 1 when there is none */
