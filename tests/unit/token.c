@@ -30,7 +30,8 @@ find_softhsm(void)
 	static const char *const places[] = {"/usr/lib/softhsm/libsofthsm2.so",
 					     "/usr/local/lib/softhsm/libsofthsm2.so"};
 
-	for (size_t i = 0; i < sizeof(places) / sizeof(*places); i++)
+	/* a module of this machine is none for a program of another */
+	for (size_t i = 0; i < sizeof(places) / sizeof(*places) && !getenv("COFFER_TEST_EMULATOR"); i++)
 		if (access(places[i], R_OK) == 0)
 			return places[i];
 	return NULL;
@@ -137,7 +138,7 @@ need_softhsm(void)
 {
 	if (module)
 		return;
-	print_message("SKIPPED: SoftHSM 2 is not installed (Debian: softhsm2)\n");
+	print_message("skipped: SoftHSM 2 is not installed (Debian: softhsm2), or this is another machine's program\n");
 	skip();
 }
 
