@@ -48,8 +48,10 @@ typedef enum coffer_err {
 	COFFER_E_POLICY = 0x0601,
 
 	/* 7: keys */
-	COFFER_E_KEY = 0x0700,	 /* a key or provider is unusable, unavailable or refused */
-	COFFER_E_NOKEY = 0x0701, /* none of the given keys is a recipient */
+	COFFER_E_KEY = 0x0700,	       /* a key is unusable */
+	COFFER_E_NOKEY = 0x0701,       /* none of the given keys is a recipient */
+	COFFER_E_UNAVAILABLE = 0x0702, /* a key service could not be asked, or did not answer */
+	COFFER_E_REFUSED = 0x0703,     /* a key service said no: the credential, its rights, or the state of the key */
 
 	/* 8, 9 */
 	COFFER_E_NET = 0x0800,

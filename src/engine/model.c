@@ -37,14 +37,18 @@ out:
 	return err;
 }
 
-static coffer_err
-begin_binding(struct fault *f, const struct keyblock *k, struct buf *text, char id[static 2 * MODEL_ID_LEN + 1],
+coffer_err
+model_binding(struct fault *f, const struct keyblock *k, struct buf *text, char id[static 2 * MODEL_ID_LEN + 1],
 	      struct binding *out)
 {
 	coffer_err err = keyblock_binding(f, k, text);
 
 	enc_hex(k->model_id, MODEL_ID_LEN, id);
-	*out = (struct binding){.text = buf_view(text), .model_id = id, .name = k->name, .version = k->version};
+	*out = (struct binding){.text = buf_view(text),
+				.model_id = id,
+				.name = k->name,
+				.version = k->version,
+				.environment = keyblock_environment(k)};
 	return err;
 }
 
@@ -56,9 +60,9 @@ model_unwrap(struct fault *f, const struct keyblock *k, const struct coffer_keyr
 	struct binding binding;
 	coffer_err err;
 
-	TRY(begin_binding(f, k, &text, id, &binding));
+	TRY(model_binding(f, k, &text, id, &binding));
 	TRY(secret_new(f, dek_out, DEK_LEN));
-	TRY(keyring_unwrap(f, keys, k->recipients, k->n_recipients, &binding, dek_out->p));
+	TRY(keyring_unwrap(f, keys, k->recipients, k->n_recipients, &binding, dek_out->p, NULL));
 	TRY(keyblock_verify(f, k, dek_out->p));
 out:
 	if (err)
@@ -83,7 +87,7 @@ model_wrap(struct fault *f, struct keyblock *k, const struct coffer_keyring *key
 	k->recipients = calloc(n, sizeof(*k->recipients));
 	if (!k->recipients)
 		return fault_nomem(f);
-	TRY(begin_binding(f, k, &text, id, &binding));
+	TRY(model_binding(f, k, &text, id, &binding));
 	for (size_t i = 0; i < n; i++) {
 		k->n_recipients = i + 1;
 		TRY(keyring_wrap(f, keys, i, dek, &binding, &k->recipients[i]));

@@ -50,6 +50,13 @@ coffer_err model_open_source(struct fault *f, struct coffer_ctx *ctx, const stru
 /** model_free() - wipe and free */
 void model_free(struct coffer_model **model);
 
+/**
+ * model_binding() - what a wrap of @k's DEK is bound to
+ * @text: BUF_INIT(LIMIT_BINDING); @id: the model id as text.  Both, and @k, must outlive @out.
+ */
+coffer_err model_binding(struct fault *f, const struct keyblock *k, struct buf *text,
+			 char id[static 2 * MODEL_ID_LEN + 1], struct binding *out);
+
 /** model_unwrap() - unwrap the DEK of @k and verify @k with it */
 coffer_err model_unwrap(struct fault *f, const struct keyblock *k, const struct coffer_keyring *keys,
 			struct secret *dek_out);

@@ -160,9 +160,7 @@ change_recipients(struct fault *f, const struct coffer_rewrap_options *opt, stru
 	char id[2 * MODEL_ID_LEN + 1];
 	coffer_err err;
 
-	TRY(keyblock_binding(f, r.k, &text));
-	enc_hex(r.k->model_id, MODEL_ID_LEN, id);
-	r.binding = (struct binding){buf_view(&text), id, r.k->name, r.k->version};
+	TRY(model_binding(f, r.k, &text, id, &r.binding));
 	TRY(remove_recipients(f, &r));
 	TRY(add_recipients(f, &r));
 	if (++r.k->generation > KEYBLOCK_GENERATION_MAX)

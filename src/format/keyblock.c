@@ -333,6 +333,15 @@ keyblock_binding(struct fault *f, const struct keyblock *k, struct buf *out)
 	return err;
 }
 
+const char *
+keyblock_environment(const struct keyblock *k)
+{
+	for (size_t i = 0; i < k->n_context; i++)
+		if (strcmp(k->context[i].key, "environment") == 0)
+			return k->context[i].value;
+	return "";
+}
+
 size_t
 keyblock_find(const struct keyblock *k, const char *path)
 {

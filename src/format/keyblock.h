@@ -66,6 +66,9 @@ coffer_err keyblock_encode(struct fault *f, struct keyblock *k, const uint8_t de
 /** keyblock_binding() - append the binding of @k (section 4) */
 coffer_err keyblock_binding(struct fault *f, const struct keyblock *k, struct buf *out);
 
+/** keyblock_environment() - the value of «environment» in the context of @k, or the empty string; it lives as long as @k */
+const char *keyblock_environment(const struct keyblock *k);
+
 /** keyblock_context_key_ok() - [F-13] */
 bool keyblock_context_key_ok(const char *key);
 

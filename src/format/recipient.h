@@ -6,6 +6,7 @@
 #ifndef FORMAT_RECIPIENT_H
 #define FORMAT_RECIPIENT_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/fault.h"
@@ -15,12 +16,22 @@
 
 #define DEK_LEN 32
 #define SCRYPT_SALT_LEN 16
+#define RECIPIENT_ID_MAX 512 /* characters */
+#define RECIPIENT_VERSION_MAX 128
+#define RECIPIENT_ALG_MAX 64
 
 struct recipient {
 	char kind[32];
-	char id[160]; /* empty where the kind has none */
+	char id[RECIPIENT_ID_MAX +
+		1]; /* empty where the kind has none; of a service: the key's name, as the service gave it */
 	uint8_t wrapped[LIMIT_WRAPPED];
 	size_t wrapped_len;
+	int64_t created; /* when it was wrapped, seconds since 1970; 0 where that is not written */
+
+	/* it stands in «services», outside of the MAC */
+	bool is_service;
+	char version[RECIPIENT_VERSION_MAX + 1]; /* of the key; empty where the service has none */
+	char alg[RECIPIENT_ALG_MAX + 1];	 /* by the service's own name */
 
 	/* kind «passphrase» alone */
 	uint8_t scrypt_salt[SCRYPT_SALT_LEN];
@@ -35,6 +46,7 @@ struct binding {
 	struct view text;	    /* canonical JSON of context, model id, name and version */
 	const char *model_id;	    /* 32 hex digits */
 	const char *name, *version; /* for the key service's log and policy */
+	const char *environment;    /* likewise: the context's «environment», or the empty string */
 };
 
 /** recipient_read() - read one member of «recipients»; an unknown kind is kept as foreign ([F-22]) */

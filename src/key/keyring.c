@@ -4,11 +4,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "key/aes.h"
+#include "key/cache.h"
 #include "key/keyfile.h"
 #include "key/passphrase.h"
+#include "key/services.h"
 #include "key/store.h"
+#include "key/template.h"
 #include "key/uri.h"
 #include "key/x25519.h"
 #include "mem/secret.h"
@@ -16,13 +20,16 @@
 struct entry {
 	const struct key_provider *provider;
 	void *self;
-	char id[KEY_ID_TEXT]; /* empty where the kind has none */
-	bool asks;	      /* a passphrase that is asked for */
+	struct template *template; /* in place of @self: a key of a service for each model */
+	char id[KEY_ID_TEXT];	   /* empty where the kind has none */
+	char *uri;		   /* of a service, as it was given; else NULL */
+	bool asks;		   /* a passphrase that is asked for */
 };
 
 struct coffer_keyring {
 	struct entry *entries;
 	size_t n;
+	struct key_cache *cache; /* of what services unwrapped, or NULL */
 };
 
 coffer_err
@@ -38,6 +45,9 @@ free_entry(struct entry *e)
 	if (e->self)
 		e->provider->free(e->self);
 	e->self = NULL;
+	template_free(&e->template);
+	free(e->uri);
+	e->uri = NULL;
 }
 
 void
@@ -51,6 +61,7 @@ keyring_free(struct coffer_keyring **keyring)
 	for (size_t i = 0; i < k->n; i++)
 		free_entry(&k->entries[i]);
 	free(k->entries);
+	key_cache_free(&k->cache);
 	free(k);
 }
 
@@ -86,7 +97,8 @@ find_same(const struct coffer_keyring *keyring, const struct entry *e)
 
 		if (strcmp(other->provider->kind, e->provider->kind) != 0)
 			continue;
-		if ((e->id[0] != '\0' && strcmp(other->id, e->id) == 0) || (e->asks && other->asks))
+		if ((e->id[0] != '\0' && strcmp(other->id, e->id) == 0) || (e->asks && other->asks) ||
+		    (e->uri && strcmp(other->uri, e->uri) == 0))
 			return other;
 	}
 	return NULL;
@@ -117,7 +129,7 @@ add(struct fault *f, struct coffer_keyring *keyring, struct entry *e)
 		TRY(fault_nomem(f));
 	keyring->entries = grown;
 	keyring->entries[keyring->n++] = *e;
-	e->self = NULL;
+	*e = (struct entry){.provider = e->provider};
 out:
 	free_entry(e);
 	return err;
@@ -162,13 +174,41 @@ out:
 	return err;
 }
 
+/* Asks nobody yet. */
+static coffer_err
+add_service(struct fault *f, struct coffer_keyring *keyring, const struct key_env *env,
+	    const struct key_service *service, const char *uri, const char *rest)
+{
+	struct entry e = {.provider = service->provider};
+	coffer_err err;
+
+	if (strlen(uri) > LIMIT_KEY_URI)
+		return fault_set(f, COFFER_E_USAGE, "a key URI is longer than %u bytes", LIMIT_KEY_URI);
+	e.uri = strdup(uri);
+	if (!e.uri)
+		return fault_nomem(f);
+	if (template_is(rest))
+		TRY(template_new(f, service, env, rest, &e.template));
+	else
+		TRY(service->new_key(f, env, rest, &e.self));
+	TRY(add(f, keyring, &e));
+out:
+	free_entry(&e);
+	return err;
+}
+
 coffer_err
 keyring_add_uri(struct fault *f, struct coffer_keyring *keyring, const struct key_env *env, const char *uri)
 {
+	const struct key_service *service;
 	struct keyfile k = KEYFILE_INIT;
 	struct key_uri parsed;
+	const char *rest;
 	coffer_err err;
 
+	service = key_service_find(uri, &rest);
+	if (service)
+		return add_service(f, keyring, env, service, uri, rest);
 	TRY(key_uri_parse(f, uri, &parsed));
 	switch (parsed.scheme) {
 	case KEY_ASK:
@@ -216,20 +256,86 @@ keyring_add_store(struct fault *f, struct coffer_keyring *keyring, const char *d
 
 /* ---- wrapping and unwrapping ---- */
 
+/* The one key of @e for @binding. */
+static coffer_err
+resolve(struct fault *f, const struct entry *e, const struct binding *binding, void **self_out)
+{
+	*self_out = e->self;
+	return e->template ? template_key(f, e->template, binding, self_out) : COFFER_OK;
+}
+
+static bool
+may_be_for(const struct entry *e, const struct recipient *r)
+{
+	return e->template ? strcmp(e->provider->kind, r->kind) == 0 : e->provider->matches(e->self, r);
+}
+
+static coffer_err
+get(struct fault *f, const struct coffer_keyring *keyring, size_t index, const struct entry **out)
+{
+	if (index >= keyring->n)
+		return fault_set(f, COFFER_E_INTERNAL, "key %zu of %zu was asked for", index, keyring->n);
+	*out = &keyring->entries[index];
+	return COFFER_OK;
+}
+
+static void
+finish(const struct entry *e, struct recipient *out)
+{
+	out->is_service = e->provider->is_service;
+	out->created = (int64_t)time(NULL);
+}
+
 coffer_err
 keyring_wrap(struct fault *f, const struct coffer_keyring *keyring, size_t index, const uint8_t dek[DEK_LEN],
 	     const struct binding *binding, struct recipient *out)
 {
-	const struct entry *e;
+	const struct entry *e = NULL;
+	void *self;
 	coffer_err err;
 
 	*out = (struct recipient){.foreign = NULL};
-	if (index >= keyring->n)
-		return fault_set(f, COFFER_E_INTERNAL, "key %zu of %zu was asked for", index, keyring->n);
-	e = &keyring->entries[index];
-	err = e->provider->wrap(e->self, f, dek, binding, out);
+	TRY(get(f, keyring, index, &e));
+	TRY(resolve(f, e, binding, &self));
+	TRY(e->provider->wrap(self, f, dek, binding, out));
+	finish(e, out);
+out:
 	if (err)
 		*out = (struct recipient){.foreign = NULL};
+	return err;
+}
+
+static coffer_err
+rewrap_from(struct fault *f, const struct entry *e, const struct entry *from, const struct recipient *in,
+	    const struct binding *binding, struct recipient *out)
+{
+	void *self, *old;
+	coffer_err err;
+
+	TRY(resolve(f, e, binding, &self));
+	TRY(resolve(f, from, binding, &old));
+	TRY(e->provider->rewrap(self, f, old, in, binding, out));
+	finish(e, out);
+out:
+	return err;
+}
+
+coffer_err
+keyring_rewrap(struct fault *f, const struct coffer_keyring *keyring, size_t index, const struct coffer_keyring *from,
+	       const struct recipient *in, const struct binding *binding, struct recipient *out)
+{
+	const struct entry *e = NULL;
+	coffer_err err;
+
+	*out = (struct recipient){.foreign = NULL};
+	TRY(get(f, keyring, index, &e));
+	err = COFFER_E_UNSUPPORTED;
+	for (size_t i = 0; i < from->n && err == COFFER_E_UNSUPPORTED && e->provider->rewrap; i++)
+		if (from->entries[i].provider == e->provider && may_be_for(&from->entries[i], in))
+			err = rewrap_from(f, e, &from->entries[i], in, binding, out);
+	if (err)
+		*out = (struct recipient){.foreign = NULL};
+out:
 	return err;
 }
 
@@ -240,38 +346,109 @@ is_passphrase(const struct entry *e)
 }
 
 static coffer_err
-try_one(struct fault *f, const struct entry *e, const struct recipient *r, const struct binding *binding,
-	uint8_t dek_out[DEK_LEN])
+ask(struct fault *f, const struct coffer_keyring *keyring, const struct entry *e, const struct recipient *r,
+    const struct binding *binding, uint8_t dek_out[DEK_LEN])
 {
-	coffer_err err = e->provider->unwrap(e->self, f, r, binding, dek_out);
+	uint8_t name[SHA256_LEN];
+	void *self;
+	coffer_err err;
 
-	if (err == COFFER_E_AUTH)
-		return fault_set(f, err, "the wrapped key for %s %.*s is damaged or belongs to another model", r->kind,
-				 KEY_ID_TEXT, r->id);
+	TRY(resolve(f, e, binding, &self));
+	if (!e->provider->matches(self, r))
+		return COFFER_E_NOKEY;
+	if (!keyring->cache || !e->provider->is_service)
+		return e->provider->unwrap(self, f, r, binding, dek_out);
+	TRY(key_cache_name(f, r, binding, name));
+	if (key_cache_take(keyring->cache, name, dek_out))
+		return COFFER_OK;
+	err = e->provider->unwrap(self, f, r, binding, dek_out);
+	key_cache_give(keyring->cache, name, err == COFFER_OK ? dek_out : NULL);
+out:
 	return err;
 }
 
 enum pass {
 	KEYS_AT_HAND,
+	SERVICES,
 	PASSPHRASES, /* the last resort: a person may be asked, and each try takes a while */
 };
 
-/* COFFER_E_NOKEY, without a sentence, when no key of this pass unwraps any; @tried_out says whether one could have */
-static coffer_err
-try_pass(struct fault *f, const struct coffer_keyring *keyring, enum pass pass, const struct recipient *recipients,
-	 size_t n, const struct binding *binding, uint8_t dek_out[DEK_LEN], bool *tried_out)
+static enum pass
+pass_of(const struct entry *e)
 {
-	*tried_out = false;
-	for (size_t i = 0; i < n; i++) {
-		for (size_t k = 0; k < keyring->n; k++) {
-			const struct entry *e = &keyring->entries[k];
+	return is_passphrase(e) ? PASSPHRASES : e->provider->is_service ? SERVICES : KEYS_AT_HAND;
+}
+
+/* struct search - for a key that opens: what came of it so far */
+struct search {
+	const struct coffer_keyring *keyring;
+	const struct recipient *recipients;
+	size_t n;
+	const struct binding *binding;
+	bool tried_passphrase;
+	coffer_err first; /* of the services that failed */
+	char reasons[480];
+	size_t reasons_len;
+};
+
+static bool
+ends_search(const struct entry *e, coffer_err err)
+{
+	if (!e->provider->is_service)
+		return err != COFFER_E_NOKEY;
+	return err == COFFER_OK || err == COFFER_E_NOMEM || err == COFFER_E_INTERNAL || err == COFFER_E_INTERRUPTED;
+}
+
+/* A service that fails is a reason, and another key may open. */
+static void
+note_reason(struct search *s, const struct fault *why, coffer_err err)
+{
+	size_t room = sizeof(s->reasons) - s->reasons_len;
+	int len;
+
+	if (why->err == COFFER_OK)
+		return;
+	if (s->first == COFFER_OK || s->first == COFFER_E_NOKEY)
+		s->first = err;
+	len = snprintf(s->reasons + s->reasons_len, room, "%s%.240s", s->reasons_len ? "; " : "", why->text);
+	if (len > 0 && (size_t)len < room)
+		s->reasons_len += (size_t)len;
+	else
+		s->reasons[s->reasons_len] = '\0';
+}
+
+static coffer_err
+try_one(struct fault *f, struct search *s, const struct entry *e, const struct recipient *r, uint8_t dek_out[DEK_LEN])
+{
+	struct fault why = {.err = COFFER_OK};
+	coffer_err err = ask(&why, s->keyring, e, r, s->binding, dek_out);
+
+	if (err == COFFER_OK || (err == COFFER_E_NOKEY && !e->provider->is_service))
+		return err;
+	if (!ends_search(e, err)) {
+		note_reason(s, &why, err);
+		return COFFER_E_NOKEY;
+	}
+	if (err == COFFER_E_AUTH)
+		return fault_set(f, err, "the wrapped key for %s %.*s is damaged or belongs to another model", r->kind,
+				 KEY_ID_TEXT, r->id);
+	return fault_set(f, err, "%s", why.text);
+}
+
+/* COFFER_E_NOKEY, without a sentence, when no key of this pass unwraps any */
+static coffer_err
+try_pass(struct fault *f, struct search *s, enum pass pass, uint8_t dek_out[DEK_LEN], size_t *which_out)
+{
+	for (size_t i = 0; i < s->n; i++) {
+		for (size_t k = 0; k < s->keyring->n; k++) {
+			const struct entry *e = &s->keyring->entries[k];
 			coffer_err err;
 
-			if (is_passphrase(e) != (pass == PASSPHRASES) || !can_unwrap(e) ||
-			    !e->provider->matches(e->self, &recipients[i]))
+			if (pass_of(e) != pass || !can_unwrap(e) || !may_be_for(e, &s->recipients[i]))
 				continue;
-			*tried_out = true;
-			err = try_one(f, e, &recipients[i], binding, dek_out);
+			s->tried_passphrase |= pass == PASSPHRASES;
+			*which_out = i;
+			err = try_one(f, s, e, &s->recipients[i], dek_out);
 			if (err != COFFER_E_NOKEY)
 				return err;
 		}
@@ -289,8 +466,8 @@ struct list {
 static void
 list_add(struct list *l, const char *kind, const char *id)
 {
-	char item[80];
-	int len = snprintf(item, sizeof(item), "%s%.31s%s%.32s", l->len ? ", " : "", kind, *id ? " " : "", id);
+	char item[160];
+	int len = snprintf(item, sizeof(item), "%s%.31s%s%.100s", l->len ? ", " : "", kind, *id ? " " : "", id);
 
 	if (l->n_left_out > 0 || (size_t)len >= sizeof(l->text) - l->len) {
 		l->n_left_out++;
@@ -310,42 +487,102 @@ list_end(struct list *l, char more[static 32])
 }
 
 static coffer_err
-no_key(struct fault *f, const struct coffer_keyring *keyring, const struct recipient *recipients, size_t n,
-       bool tried_passphrase)
+no_key(struct fault *f, const struct search *s)
 {
 	struct list wanted = {.len = 0}, given = {.len = 0};
 	char more_wanted[32], more_given[32];
 	const char *wanted_text, *given_text;
 
-	for (size_t i = 0; i < n; i++)
-		list_add(&wanted, recipients[i].kind, recipients[i].id);
-	for (size_t i = 0; i < keyring->n; i++)
-		if (can_unwrap(&keyring->entries[i]))
-			list_add(&given, keyring->entries[i].provider->kind, keyring->entries[i].id);
+	if (s->first != COFFER_OK)
+		return fault_set(f, s->first, "%s%s", s->tried_passphrase ? "the passphrase does not open it; " : "",
+				 s->reasons);
+	for (size_t i = 0; i < s->n; i++)
+		list_add(&wanted, s->recipients[i].kind, s->recipients[i].id);
+	for (size_t i = 0; i < s->keyring->n; i++) {
+		const struct entry *e = &s->keyring->entries[i];
+
+		if (can_unwrap(e))
+			list_add(&given, e->provider->kind, e->uri ? e->uri : e->id);
+	}
 	wanted_text = list_end(&wanted, more_wanted);
 	given_text = list_end(&given, more_given);
 	return fault_set(f, COFFER_E_NOKEY,
 			 "%s: it is sealed for %s%s; given to open it: %s%s; give one of its keys with --kek",
-			 tried_passphrase ? "the passphrase does not open it" : "no key opens it", wanted_text,
+			 s->tried_passphrase ? "the passphrase does not open it" : "no key opens it", wanted_text,
 			 more_wanted, given_text, more_given);
 }
 
 coffer_err
 keyring_unwrap(struct fault *f, const struct coffer_keyring *keyring, const struct recipient *recipients, size_t n,
-	       const struct binding *binding, uint8_t dek_out[DEK_LEN])
+	       const struct binding *binding, uint8_t dek_out[DEK_LEN], size_t *which_out)
 {
-	bool tried;
-	coffer_err err;
+	static const enum pass passes[] = {KEYS_AT_HAND, SERVICES, PASSPHRASES};
+	struct search s = {.keyring = keyring, .recipients = recipients, .n = n, .binding = binding};
+	size_t which = SIZE_MAX;
+	coffer_err err = COFFER_E_NOKEY;
 
 	memset(dek_out, 0, DEK_LEN);
-	err = try_pass(f, keyring, KEYS_AT_HAND, recipients, n, binding, dek_out, &tried);
+	for (size_t i = 0; i < sizeof(passes) / sizeof(passes[0]) && err == COFFER_E_NOKEY; i++)
+		err = try_pass(f, &s, passes[i], dek_out, &which);
 	if (err == COFFER_E_NOKEY)
-		err = try_pass(f, keyring, PASSPHRASES, recipients, n, binding, dek_out, &tried);
-	if (err == COFFER_E_NOKEY)
-		err = no_key(f, keyring, recipients, n, tried);
+		err = no_key(f, &s);
 	if (err)
 		mem_wipe(dek_out, DEK_LEN);
+	if (which_out)
+		*which_out = err ? SIZE_MAX : which;
 	return err;
+}
+
+/* ---- what only services have ---- */
+
+bool
+keyring_is_service(const struct coffer_keyring *keyring, size_t index)
+{
+	return index < keyring->n && keyring->entries[index].provider->is_service;
+}
+
+static coffer_err
+tell(struct fault *f, const struct coffer_keyring *keyring, size_t index, bool rotate, struct key_state *out)
+{
+	const struct entry *e = NULL;
+	coffer_err err;
+
+	*out = (struct key_state){.created = 0};
+	TRY(get(f, keyring, index, &e));
+	if (e->template)
+		return fault_set(f, COFFER_E_USAGE, "%s stands for many keys; name one of them", e->uri);
+	if (!(rotate ? e->provider->rotate : e->provider->state))
+		return fault_set(f, COFFER_E_USAGE,
+				 "a key of kind %s has no versions: make a new key, and «coffer rewrap»",
+				 e->provider->kind);
+	err = (rotate ? e->provider->rotate : e->provider->state)(e->self, f, out);
+out:
+	return err;
+}
+
+coffer_err
+keyring_rotate(struct fault *f, const struct coffer_keyring *keyring, size_t index, struct key_state *out)
+{
+	return tell(f, keyring, index, true, out);
+}
+
+coffer_err
+keyring_state(struct fault *f, const struct coffer_keyring *keyring, size_t index, struct key_state *out)
+{
+	return tell(f, keyring, index, false, out);
+}
+
+coffer_err
+keyring_set_cache(struct fault *f, struct coffer_keyring *keyring, unsigned int lifetime_s, unsigned int uses)
+{
+	struct key_cache *cache;
+	coffer_err err = key_cache_new(f, lifetime_s, uses, &cache);
+
+	if (err)
+		return err;
+	key_cache_free(&keyring->cache);
+	keyring->cache = cache;
+	return COFFER_OK;
 }
 
 bool
@@ -356,8 +593,10 @@ keyring_matches(const struct coffer_keyring *keyring, const struct recipient *re
 
 	for (size_t i = 0; i < keyring->n && !match; i++) {
 		const struct entry *e = &keyring->entries[i];
+		void *self;
 
-		match = e->provider->matches(e->self, recipient);
+		match = may_be_for(e, recipient) && resolve(NULL, e, binding, &self) == COFFER_OK &&
+			e->provider->matches(self, recipient);
 		if (match && is_passphrase(e))
 			match = e->provider->unwrap(e->self, NULL, recipient, binding, dek) == COFFER_OK;
 	}

@@ -38,7 +38,32 @@ coffer_err keyring_wrap(struct fault *f, const struct coffer_keyring *keyring, s
  * wants and which were given; COFFER_E_AUTH when a key matches and its wrap does not open.
  */
 coffer_err keyring_unwrap(struct fault *f, const struct coffer_keyring *keyring, const struct recipient *recipients,
-			  size_t n, const struct binding *binding, uint8_t dek_out[DEK_LEN]);
+			  size_t n, const struct binding *binding, uint8_t dek_out[DEK_LEN], size_t *which_out);
+
+/**
+ * keyring_rewrap() - make @out, for key @index of @keyring, of @in, inside the key service; nobody here sees the DEK
+ * @from: keys of which one can unwrap @in
+ *
+ * COFFER_E_UNSUPPORTED, without a sentence, where the two are not of one service that can.
+ */
+coffer_err keyring_rewrap(struct fault *f, const struct coffer_keyring *keyring, size_t index,
+			  const struct coffer_keyring *from, const struct recipient *in, const struct binding *binding,
+			  struct recipient *out);
+
+/** keyring_is_service() - whether key @index is kept by a key service */
+bool keyring_is_service(const struct coffer_keyring *keyring, size_t index);
+
+/** keyring_rotate(), keyring_state() - of key @index; COFFER_E_USAGE where its kind has no such thing */
+coffer_err keyring_rotate(struct fault *f, const struct coffer_keyring *keyring, size_t index, struct key_state *out);
+coffer_err keyring_state(struct fault *f, const struct coffer_keyring *keyring, size_t index, struct key_state *out);
+
+/**
+ * keyring_set_cache() - keep what services unwrap, in locked memory, so that openers who share @keyring ask once
+ * @lifetime_s: 1 to 86400; after it the service is asked again
+ * @uses: 1 to 1000000; likewise
+ */
+coffer_err keyring_set_cache(struct fault *f, struct coffer_keyring *keyring, unsigned int lifetime_s,
+			     unsigned int uses);
 
 /** keyring_matches() - whether any key of @keyring is the one of @recipient (a passphrase is tried with @binding) */
 bool keyring_matches(const struct coffer_keyring *keyring, const struct recipient *recipient,

@@ -4,9 +4,12 @@
  *
  * TLS 1.2 or later, certificates and names checked, no redirect followed unless asked and never to http, every size
  * and time bounded; no cookies, no netrc, no signals.  Proxies by the usual environment (HTTPS_PROXY, NO_PROXY …), except
- * to this machine.  Headers that hold a credential are wiped; what libcurl and TLS copy meanwhile is out of reach.
+ * to this machine.  Headers that hold a credential are wiped.
  *
  * libcurl is loaded when the first request is made, so that whoever stays offline needs none.  Any thread.
+ *
+ * What the answer, or libcurl, or the JSON of an answer had in memory is wiped when it is freed (curl_global_init_mem(),
+ * SSL_OP_CLEANSE_PLAINTEXT, data/doc.h).
  */
 #ifndef NET_HTTP_H
 #define NET_HTTP_H
@@ -21,16 +24,28 @@
 #include "mem/secret.h"
 
 struct http_request {
-	const char *method;	    /* «GET», «POST», «PUT» */
+	const char *method;	    /* «GET», «HEAD», «POST», «PUT», «DELETE», «LIST» … */
 	const char *url;	    /* https, or http where http_check_url() says so */
 	const char *const *headers; /* «Name: value» */
 	size_t n_headers;
 	const struct secret *bearer; /* «Authorization: Bearer …», or NULL */
 	const char *scheme;	     /* in place of «Bearer», or NULL */
 	struct view body;
-	bool allow_http;     /* plain http to other hosts than this machine, too */
-	bool follow;	     /* of a GET without @bearer: up to 5 redirects, to https */
-	bool direct;	     /* around every proxy: for services of the machine's own network */
+
+	/* instead of @body: @body_len bytes from @body_off of the file @body_fd */
+	bool body_is_file;
+	int body_fd;
+	uint64_t body_off, body_len;
+
+	/* take: instead of reply.body, for an answer of 2xx: called with each part as it comes; an error ends the call with it */
+	coffer_err (*take)(void *user, struct fault *f, struct view part);
+	void *take_user;
+
+	const char *client_cert, *client_key; /* PEM files, for mutual TLS; NULL = none */
+	unsigned int connect_ms;	      /* 0 = 15 s, or the time for all of it where that is less */
+	bool allow_http;		      /* plain http to other hosts than this machine, too */
+	bool follow;			      /* of a GET without @bearer: up to 5 redirects, to https */
+	bool direct;			      /* around every proxy: for services of the machine's own network */
 	bool secret_reply;   /* the answer holds a credential: its buffer is @max_body from the start, never moved */
 	const char *ca_file; /* PEM roots; NULL = what SSL_CERT_FILE names, else the system's */
 	unsigned int timeout_ms; /* for all of it; 0 = 30 s */
@@ -40,6 +55,7 @@ struct http_request {
 struct http_reply {
 	long status;
 	struct buf body;
+	struct buf head; /* the lines of the last answer's header */
 	char content_type[128];
 	unsigned int retry_after_s; /* of a 429 or 503; 0 = not said */
 	char host[256];		    /* who answered, for messages */
@@ -65,6 +81,9 @@ coffer_err http_call(struct fault *f, const struct http_request *request, struct
  */
 coffer_err http_expect(struct fault *f, const struct http_request *request, const struct http_reply *reply,
 		       long status);
+
+/** http_header() - the value of the first header called @name (in any case), without white space around it; false, and @out empty, when there is none or it does not fit */
+bool http_header(const struct http_reply *reply, const char *name, char *out, size_t cap);
 
 /** http_reply_free() - wipe and free; NULL bytes are fine */
 void http_reply_free(struct http_reply *reply);
