@@ -67,7 +67,7 @@ test_objects(void **state)
 		struct doc *d, *again;
 
 		assert_int_equal(doc_parse(&f, "it", view_str(objects[i].text), &d), COFFER_OK);
-		if (recipient_read(&f, d, &r) != objects[i].err)
+		if (recipient_read(&f, d, false, &r) != objects[i].err)
 			fail_msg("%s: %s", objects[i].text, f.text);
 		if (objects[i].err == COFFER_OK) {
 			again = recipient_doc(&r);
@@ -90,19 +90,19 @@ test_fields(void **state)
 
 	(void)state;
 	assert_int_equal(doc_parse(NULL, "it", view_str(objects[0].text), &d), COFFER_OK);
-	assert_int_equal(recipient_read(NULL, d, &r), COFFER_OK);
+	assert_int_equal(recipient_read(NULL, d, false, &r), COFFER_OK);
 	assert_string_equal(r.kind, "aes");
 	assert_string_equal(r.id, ID);
 	assert_int_equal(r.wrapped_len, 80);
 	assert_null(r.foreign);
 	doc_free(&d);
 	assert_int_equal(doc_parse(NULL, "it", view_str(objects[3].text), &d), COFFER_OK);
-	assert_int_equal(recipient_read(NULL, d, &r), COFFER_OK);
+	assert_int_equal(recipient_read(NULL, d, false, &r), COFFER_OK);
 	assert_int_equal(r.scrypt_log_n, 20);
 	assert_string_equal(r.id, "");
 	doc_free(&d);
 	assert_int_equal(doc_parse(NULL, "it", view_str(objects[5].text), &d), COFFER_OK);
-	assert_int_equal(recipient_read(NULL, d, &r), COFFER_OK);
+	assert_int_equal(recipient_read(NULL, d, false, &r), COFFER_OK);
 	assert_string_equal(r.kind, "new");
 	assert_string_equal(r.id, "any text");
 	assert_string_equal(r.foreign, objects[5].text);
@@ -126,7 +126,7 @@ test_long(void **state)
 
 		(void)snprintf(text, sizeof(text), "{\"kind\":\"new\",\"wrapped\":\"%.*s\"}", (int)lens[i], wrapped);
 		assert_int_equal(doc_parse(NULL, "it", view_str(text), &d), COFFER_OK);
-		assert_int_equal(recipient_read(NULL, d, &r), i < 2 ? COFFER_OK : COFFER_E_FORMAT);
+		assert_int_equal(recipient_read(NULL, d, false, &r), i < 2 ? COFFER_OK : COFFER_E_FORMAT);
 		recipient_clear(&r);
 		doc_free(&d);
 	}
