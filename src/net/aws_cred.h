@@ -44,12 +44,13 @@ struct aws_cred {
 /**
  * aws_cred_get() - a copy of the credentials, asked for where that is needed
  * @rejected: the serial of a set that a service called expired or invalid: another one is asked for, unless that has happened since; else 0
+ * @timeout_ms: for all that has to be asked; 0 = 15 s
  * @out: AWS_CRED_INIT or freed; free with aws_cred_free()
  *
  * Return: COFFER_OK; COFFER_E_REFUSED when there are none, they are incomplete, or STS said no; COFFER_E_UNAVAILABLE when STS or
  * the metadata service did not answer; each with the way out.  Any thread.
  */
-coffer_err aws_cred_get(struct fault *f, uint64_t rejected, struct aws_cred *out);
+coffer_err aws_cred_get(struct fault *f, uint64_t rejected, unsigned int timeout_ms, struct aws_cred *out);
 
 /** aws_cred_free() - wipe and free; it is AWS_CRED_INIT again */
 void aws_cred_free(struct aws_cred *cred);
