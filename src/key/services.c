@@ -3,8 +3,11 @@
 
 #include <string.h>
 
+#include "key/awskms.h"
+
 /* By scheme.  Ends with one that has none. */
 static const struct key_service services[] = {
+	{"awskms://", &awskms_provider, awskms_new},
 	{NULL, NULL, NULL},
 };
 
