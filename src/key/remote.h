@@ -43,6 +43,11 @@ struct remote {
 	 * told to be expired, get another.  Appends to the request's headers through @request, whose memory is @user's.  May be NULL.
 	 */
 	coffer_err (*sign)(void *user, struct fault *f, struct http_request *request, bool fresh);
+	/*
+	 * heard: each whole answer, whatever its status, before it is judged: for what stands in its head alone.  Its memory is
+	 * the call's.  May be NULL.
+	 */
+	void (*heard)(void *user, const struct http_reply *reply);
 	void *user;
 };
 
