@@ -132,12 +132,12 @@ hear_challenge(void *user, const struct http_reply *reply)
 
 /* Asks for what nobody may have without a token. */
 static coffer_err
-challenge(struct fault *f, const char *host, struct azure_challenge *out)
+challenge(struct fault *f, const char *host, unsigned int timeout_ms, struct azure_challenge *out)
 {
 	char header[CHALLENGE_MAX] = "";
 	const struct remote vault = {
 		.name = "Azure Key Vault", .judge = bearer_judge, .heard = hear_challenge, .user = header};
-	struct http_request r = {.method = "GET", .max_body = LIMIT_ANSWER};
+	struct http_request r = {.method = "GET", .timeout_ms = timeout_ms, .max_body = LIMIT_ANSWER};
 	struct fault why = {.text = ""};
 	struct doc *answer = NULL;
 	char *url = NULL;
@@ -192,8 +192,11 @@ static coffer_err
 ask_entra(struct fault *f, const struct wanted *w, const struct proof *proof, struct bearer_token *out)
 {
 	static const char *const headers[] = {"Content-Type: application/x-www-form-urlencoded"};
-	struct http_request r = {
-		.method = "POST", .headers = headers, .n_headers = 1, .secret_reply = true, .max_body = LIMIT_TOKEN};
+	struct http_request r = {.method = "POST",
+				 .headers = headers,
+				 .n_headers = 1,
+				 .timeout_ms = out->timeout_ms,
+				 .max_body = LIMIT_TOKEN};
 	char scope[sizeof(((struct azure_challenge *)NULL)->resource) + 16], *url = NULL;
 	struct form form = FORM_INIT;
 	struct doc *answer = NULL;
@@ -358,7 +361,7 @@ ask_identity(struct fault *f, const struct wanted *w, struct http_request *r, co
 	r->allow_http = true;
 	r->direct = true;
 	r->connect_ms = METADATA_CONNECT_MS;
-	r->secret_reply = true;
+	r->timeout_ms = out->timeout_ms;
 	r->max_body = LIMIT_TOKEN;
 	TRY(remote_call(f, &identity, r, &answer));
 	TRY(bearer_read(f, identity.name, answer, out));
@@ -458,7 +461,7 @@ fetch(struct fault *f, const char *place, struct bearer_token *out)
 	if (source->needs_client && !w.client)
 		return fault_set(f, COFFER_E_REFUSED,
 				 "a credential of Azure is set, but not whose it is: set AZURE_CLIENT_ID, too");
-	TRY(challenge(f, place, &c));
+	TRY(challenge(f, place, out->timeout_ms, &c));
 	w.resource = c.resource;
 	w.tenant = tenant ? tenant : c.tenant;
 	TRY(source->take(f, &w, out));

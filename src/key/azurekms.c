@@ -151,7 +151,7 @@ add_credential(void *user, struct fault *f, struct http_request *request, bool f
 	struct call *c = user;
 	coffer_err err;
 
-	TRY(bearer_take(f, c->key->bearer, fresh, &c->use));
+	TRY(bearer_take(f, c->key->bearer, fresh, request->timeout_ms, &c->use));
 	request->bearer = &c->use.text;
 	request->headers = headers;
 	request->n_headers = 1;
@@ -174,7 +174,7 @@ ask(struct fault *f, const struct azurekms *a, const struct ask *q, struct doc *
 	struct call call = {.key = a, .use = BEARER_USE_INIT};
 	const struct remote remote = {
 		.name = SERVICE, .judge = q->judge ? q->judge : judge, .sign = add_credential, .user = &call};
-	struct http_request r = {.method = q->method, .body = q->body, .secret_reply = true, .max_body = LIMIT_ANSWER};
+	struct http_request r = {.method = q->method, .body = q->body, .max_body = LIMIT_ANSWER};
 	char path[NAME_MAX_LEN + RECIPIENT_VERSION_MAX + 64], *url = NULL;
 	coffer_err err;
 

@@ -141,11 +141,12 @@ keep(struct bearer *b, struct bearer_token *token)
 }
 
 static void
-fetch(struct bearer *b)
+fetch(struct bearer *b, unsigned int timeout_ms)
 {
 	struct bearer_token token = BEARER_TOKEN_INIT;
 	time_t later;
 
+	token.timeout_ms = timeout_ms;
 	fault_clear(&b->failed);
 	b->failed.err = b->fetch(&b->failed, b->place, &token);
 	if (b->failed.err == COFFER_OK)
@@ -157,16 +158,21 @@ fetch(struct bearer *b)
 	atomic_fetch_add(&b->n_tries, 1);
 }
 
-/* @n_tries: when the caller came; whoever waited for a try that failed is told so, and does not make it once more */
+struct asked {
+	bool fresh;
+	unsigned int timeout_ms;
+	unsigned int n_tries; /* when the caller came: who waited for a try that failed is told so, and makes none */
+};
+
 static coffer_err
-refresh(struct fault *f, struct bearer *b, bool fresh, unsigned int n_tries, uint64_t number)
+refresh(struct fault *f, struct bearer *b, const struct asked *asked, uint64_t number)
 {
-	bool refused = fresh && number == b->number;
+	bool refused = asked->fresh && number == b->number;
 
 	if (!refused && is_good(b, b->early))
 		return COFFER_OK;
-	if (n_tries == atomic_load(&b->n_tries) || !b->failed.err)
-		fetch(b);
+	if (asked->n_tries == atomic_load(&b->n_tries) || !b->failed.err)
+		fetch(b, asked->timeout_ms);
 	/* while the old one has not ended, it does not matter that there is no new one yet */
 	if (!b->failed.err || (!refused && is_good(b, b->ends)))
 		return COFFER_OK;
@@ -174,14 +180,14 @@ refresh(struct fault *f, struct bearer *b, bool fresh, unsigned int n_tries, uin
 }
 
 coffer_err
-bearer_take(struct fault *f, struct bearer *b, bool fresh, struct bearer_use *use)
+bearer_take(struct fault *f, struct bearer *b, bool fresh, unsigned int timeout_ms, struct bearer_use *use)
 {
-	unsigned int n_tries = atomic_load(&b->n_tries);
+	struct asked asked = {.fresh = fresh, .timeout_ms = timeout_ms, .n_tries = atomic_load(&b->n_tries)};
 	coffer_err err;
 
 	secret_free(&use->text);
 	(void)pthread_mutex_lock(&b->lock);
-	TRY(refresh(f, b, fresh, n_tries, use->number));
+	TRY(refresh(f, b, &asked, use->number));
 	TRY(secret_copy(f, &use->text, b->token.text.p, b->token.text.len));
 	(void)snprintf(use->project, sizeof(use->project), "%s", b->token.project);
 	use->number = b->number;

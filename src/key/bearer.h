@@ -18,8 +18,9 @@
 
 #define BEARER_PROJECT_MAX 128
 
-/** struct bearer_token - what was fetched */
+/** struct bearer_token - what is fetched */
 struct bearer_token {
+	unsigned int timeout_ms; /* how long that may take; set by who calls */
 	struct secret text;
 	uint64_t lifetime_s;		      /* from now on */
 	char project[BEARER_PROJECT_MAX + 1]; /* Google's: whom to bill; empty = whose the credential is */
@@ -27,7 +28,7 @@ struct bearer_token {
 
 #define BEARER_TOKEN_INIT                                                                                              \
 	{                                                                                                              \
-		.text = SECRET_INIT, .lifetime_s = 0, .project = ""                                                    \
+		.timeout_ms = 0, .text = SECRET_INIT, .lifetime_s = 0, .project = ""                                   \
 	}
 
 /** bearer_fetch_fn - get a token for @place into @out, which is BEARER_TOKEN_INIT; who calls frees it, after a failure too */
@@ -60,11 +61,12 @@ struct bearer_use {
 /**
  * bearer_take() - a token that is good for a while yet
  * @fresh: the one in @use was refused: another, unless somebody else has fetched it meanwhile
+ * @timeout_ms: how long fetching one may take
  * @use: BEARER_USE_INIT, or what an earlier call made of it; free with bearer_use_free()
  *
  * Errors of fetching.
  */
-coffer_err bearer_take(struct fault *f, struct bearer *b, bool fresh, struct bearer_use *use);
+coffer_err bearer_take(struct fault *f, struct bearer *b, bool fresh, unsigned int timeout_ms, struct bearer_use *use);
 
 void bearer_use_free(struct bearer_use *use);
 

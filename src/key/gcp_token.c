@@ -43,7 +43,7 @@ post_form(struct fault *f, const char *url, const struct form *form, struct bear
 				 .headers = headers,
 				 .n_headers = 1,
 				 .body = form_view(form),
-				 .secret_reply = true,
+				 .timeout_ms = out->timeout_ms,
 				 .max_body = LIMIT_TOKEN};
 	struct doc *answer = NULL;
 	coffer_err err;
@@ -326,7 +326,7 @@ impersonate(struct fault *f, const char *url, const struct secret *bearer, struc
 				 .n_headers = 1,
 				 .bearer = bearer,
 				 .body = view_str(body),
-				 .secret_reply = true,
+				 .timeout_ms = out->timeout_ms,
 				 .max_body = LIMIT_TOKEN};
 	struct doc *answer = NULL;
 	coffer_err err;
@@ -437,7 +437,7 @@ take_metadata(struct fault *f, struct bearer_token *out)
 				 .allow_http = true,
 				 .direct = true,
 				 .connect_ms = METADATA_CONNECT_MS,
-				 .secret_reply = true,
+				 .timeout_ms = out->timeout_ms,
 				 .max_body = LIMIT_TOKEN};
 	char url[512];
 	struct doc *answer = NULL;

@@ -145,7 +145,7 @@ add_credential(void *user, struct fault *f, struct http_request *request, bool f
 	request->n_headers = 1;
 	if (!c->key->bearer)
 		return COFFER_OK;
-	TRY(bearer_take(f, c->key->bearer, fresh, &c->use));
+	TRY(bearer_take(f, c->key->bearer, fresh, request->timeout_ms, &c->use));
 	request->bearer = &c->use.text;
 	if (c->use.project[0]) {
 		(void)snprintf(c->project, sizeof(c->project), "x-goog-user-project: %s", c->use.project);
@@ -179,7 +179,7 @@ ask(struct fault *f, const struct gcpkms *g, const struct ask *a, struct doc **a
 	struct call call = {.key = g, .use = BEARER_USE_INIT};
 	const struct remote remote = {
 		.name = SERVICE, .judge = a->judge ? a->judge : judge, .sign = add_credential, .user = &call};
-	struct http_request r = {.method = a->method, .body = a->body, .secret_reply = true, .max_body = LIMIT_ANSWER};
+	struct http_request r = {.method = a->method, .body = a->body, .max_body = LIMIT_ANSWER};
 	char *url = NULL;
 	coffer_err err;
 
