@@ -110,6 +110,13 @@ fault_of(struct fault *f, const char *label, const char *what, CK_RV rv)
 			 (unsigned long)rv);
 }
 
+bool
+token_is_trouble(CK_RV rv)
+{
+	return rv == CKR_HOST_MEMORY || rv == CKR_DEVICE_MEMORY || rv == CKR_SESSION_COUNT ||
+	       rv == CKR_FUNCTION_CANCELED || is_gone(rv) || is_not_allowed(rv);
+}
+
 coffer_err
 token_fault(struct fault *f, const struct token_session *s, const char *what, CK_RV rv)
 {

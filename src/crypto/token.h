@@ -79,4 +79,7 @@ bool token_may(const struct token_session *s, CK_OBJECT_HANDLE object, CK_ATTRIB
  */
 coffer_err token_fault(struct fault *f, const struct token_session *s, const char *what, CK_RV rv);
 
+/** token_is_trouble() - whether @rv tells of the token, the session or the login, and not of what the token was given */
+bool token_is_trouble(CK_RV rv);
+
 #endif
