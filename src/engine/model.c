@@ -15,6 +15,7 @@
 #include "base/file.h"
 #include "base/path.h"
 #include "base/tree.h"
+#include "engine/key_use.h"
 
 /* ---- the key block ---- */
 
@@ -53,16 +54,18 @@ model_binding(struct fault *f, const struct keyblock *k, struct buf *text, char 
 }
 
 coffer_err
-model_unwrap(struct fault *f, const struct keyblock *k, const struct coffer_keyring *keys, struct secret *dek_out)
+model_unwrap(struct fault *f, struct coffer_ctx *ctx, const char *path, const struct keyblock *k,
+	     const struct coffer_keyring *keys, struct secret *dek_out)
 {
 	struct buf text = BUF_INIT(65536);
 	char id[2 * MODEL_ID_LEN + 1];
 	struct binding binding;
+	const struct key_use use = {.ctx = ctx, .path = path, .binding = &binding, .generation = k->generation};
 	coffer_err err;
 
 	TRY(model_binding(f, k, &text, id, &binding));
 	TRY(secret_new(f, dek_out, DEK_LEN));
-	TRY(keyring_unwrap(f, keys, k->recipients, k->n_recipients, &binding, dek_out->p, NULL));
+	TRY(key_use_unwrap(f, &use, keys, k->recipients, k->n_recipients, dek_out->p, NULL));
 	TRY(keyblock_verify(f, k, dek_out->p));
 out:
 	if (err)
@@ -72,11 +75,13 @@ out:
 }
 
 coffer_err
-model_wrap(struct fault *f, struct keyblock *k, const struct coffer_keyring *keys, const uint8_t dek[static DEK_LEN])
+model_wrap(struct fault *f, struct coffer_ctx *ctx, const char *path, struct keyblock *k,
+	   const struct coffer_keyring *keys, const uint8_t dek[static DEK_LEN])
 {
 	struct buf text = BUF_INIT(65536);
 	char id[2 * MODEL_ID_LEN + 1];
 	struct binding binding;
+	struct key_use use = {.ctx = ctx, .path = path, .binding = &binding, .generation = k->generation};
 	size_t n = keyring_size(keys);
 	coffer_err err;
 
@@ -88,11 +93,14 @@ model_wrap(struct fault *f, struct keyblock *k, const struct coffer_keyring *key
 	if (!k->recipients)
 		return fault_nomem(f);
 	TRY(model_binding(f, k, &text, id, &binding));
+	TRY(key_batch_new(f, ctx, &use.batch));
 	for (size_t i = 0; i < n; i++) {
 		k->n_recipients = i + 1;
-		TRY(keyring_wrap(f, keys, i, dek, &binding, &k->recipients[i]));
+		TRY(key_use_wrap(f, &use, keys, i, dek, &k->recipients[i]));
 	}
+	TRY(key_batch_commit(f, use.batch));
 out:
+	key_batch_free(&use.batch);
 	buf_free(&text);
 	return err;
 }
@@ -342,7 +350,7 @@ model_open(struct fault *f, struct coffer_ctx *ctx, const char *path, const stru
 		TRY(input_from_fd(f, &in, m->fd, m->shown));
 		TRY(load_file(f, m, &in, mode));
 	}
-	err = model_unwrap(f, &m->keys, keys, &m->dek);
+	err = model_unwrap(f, ctx, path, &m->keys, keys, &m->dek);
 	if (err)
 		TRY(fault_prefix(f, "%s", path));
 	if (m->directory)
@@ -369,7 +377,7 @@ model_open_source(struct fault *f, struct coffer_ctx *ctx, const struct coffer_s
 	m->source = source;
 	input_from_source(&in, source, m->shown);
 	TRY(load_file(f, m, &in, MODEL_READ));
-	TRY(model_unwrap(f, &m->keys, keys, &m->dek));
+	TRY(model_unwrap(f, ctx, NULL, &m->keys, keys, &m->dek));
 	TRY(check_single(f, m));
 	*out = m;
 	m = NULL;

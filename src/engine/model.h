@@ -57,13 +57,13 @@ void model_free(struct coffer_model **model);
 coffer_err model_binding(struct fault *f, const struct keyblock *k, struct buf *text,
 			 char id[static 2 * MODEL_ID_LEN + 1], struct binding *out);
 
-/** model_unwrap() - unwrap the DEK of @k and verify @k with it */
-coffer_err model_unwrap(struct fault *f, const struct keyblock *k, const struct coffer_keyring *keys,
-			struct secret *dek_out);
+/** model_unwrap() - unwrap the DEK of @k, the key block of what is at @path, and verify @k with it */
+coffer_err model_unwrap(struct fault *f, struct coffer_ctx *ctx, const char *path, const struct keyblock *k,
+			const struct coffer_keyring *keys, struct secret *dek_out);
 
-/** model_wrap() - set @k's recipients to wraps of @dek for all of @keys; name, version and context must be set */
-coffer_err model_wrap(struct fault *f, struct keyblock *k, const struct coffer_keyring *keys,
-		      const uint8_t dek[static DEK_LEN]);
+/** model_wrap() - set @k's recipients to wraps of @dek for all of @keys; model id, name, version and context must be set */
+coffer_err model_wrap(struct fault *f, struct coffer_ctx *ctx, const char *path, struct keyblock *k,
+		      const struct coffer_keyring *keys, const uint8_t dek[static DEK_LEN]);
 
 /**
  * model_sealed() - open the sealed file @index and hold it against the key block [F-16]
