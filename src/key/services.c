@@ -3,8 +3,13 @@
 
 #include <string.h>
 
+#include "key/azurekms.h"
+#include "key/gcpkms.h"
+
 /* By scheme.  Ends with one that has none. */
 static const struct key_service services[] = {
+	{"azurekms://", &azurekms_provider, azurekms_new},
+	{"gcpkms://", &gcpkms_provider, gcpkms_new},
 	{NULL, NULL, NULL},
 };
 
