@@ -685,7 +685,7 @@ work(void *arg)
 {
 	struct worker *k = arg;
 
-	for (size_t i = 0; i < 25 && k->err == COFFER_OK; i++) {
+	for (size_t i = 0; i < 6 && k->err == COFFER_OK; i++) {
 		struct wrapped own = wrapped_init();
 
 		k->err = unwrap(&k->f, k->kek, k->w);
