@@ -29,6 +29,11 @@
 #define LIMIT_TEXT 256u	       /* name, version and context values; short texts of other documents, too */
 #define LIMIT_SCRYPT_LOG_N 20u /* log2 of N: a gibibyte */
 
+/* ---- many models at once ---- */
+
+#define LIMIT_MODELS (1u << 20)
+#define LIMIT_MODEL_LIST (64u << 20) /* a file that names them */
+
 /* ---- JSON of others ---- */
 
 #define LIMIT_JSON_DEPTH 32u
