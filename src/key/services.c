@@ -3,8 +3,11 @@
 
 #include <string.h>
 
+#include "key/pkcs11.h"
+
 /* By scheme.  Ends with one that has none. */
 static const struct key_service services[] = {
+	{PKCS11_SCHEME, &pkcs11_provider, pkcs11_new},
 	{NULL, NULL, NULL},
 };
 
