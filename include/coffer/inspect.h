@@ -20,8 +20,13 @@ extern "C" {
 
 /** struct coffer_recipient_info - one wrapped DEK */
 struct coffer_recipient_info {
-	const char *kind; /* «aes», «passphrase», «x25519», or a kind that this version does not know */
-	const char *id;	  /* which key, or the empty string */
+	const char *
+		kind; /* «aes», «passphrase», «x25519», that of a key service, or a kind that this version does not know */
+	const char *id;	     /* which key, or the empty string */
+	const char *version; /* of a service's key: which version of it; else the empty string */
+	const char *alg; /* of a service's key: how it was wrapped, by the service's own name; else the empty string */
+	int64_t created; /* when it was wrapped, seconds since 1970; 0 where that is not written */
+	bool is_service; /* kept by a key service; not covered by the key block's MAC */
 };
 
 /** struct coffer_file_info - one file of a sealed model */

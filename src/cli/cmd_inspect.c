@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/utc.h"
 #include "cli/args.h"
 #include "cli/library.h"
 #include "cli/out.h"
@@ -93,15 +94,28 @@ format_of(const struct inside *in, const char *path)
 /* ---- for a program ---- */
 
 static void
+json_recipient(struct json_out *j, const struct coffer_recipient_info *r)
+{
+	char created[UTC_LEN + 1];
+
+	json_out_begin(j, NULL, JSON_OBJECT);
+	json_out_str(j, "kind", r->kind);
+	json_out_str(j, "id", r->id);
+	if (r->is_service) {
+		json_out_str(j, "version", r->version);
+		json_out_str(j, "alg", r->alg);
+	}
+	if (r->created > 0)
+		json_out_str(j, "created", utc_text(r->created, created));
+	json_out_end(j);
+}
+
+static void
 json_recipients(struct json_out *j, const struct coffer_inspection *inspection)
 {
 	json_out_begin(j, "recipients", JSON_ARRAY);
-	for (size_t i = 0; i < inspection->n_recipients; i++) {
-		json_out_begin(j, NULL, JSON_OBJECT);
-		json_out_str(j, "kind", inspection->recipients[i].kind);
-		json_out_str(j, "id", inspection->recipients[i].id);
-		json_out_end(j);
-	}
+	for (size_t i = 0; i < inspection->n_recipients; i++)
+		json_recipient(j, &inspection->recipients[i]);
 	json_out_end(j);
 }
 
@@ -203,6 +217,27 @@ out:
 	return err;
 }
 
+/* «hashivault transit/models version 3, wrapped 2026-11-20» */
+static coffer_err
+add_recipient(struct fault *f, struct buf *b, const struct coffer_recipient_info *r)
+{
+	char created[UTC_LEN + 1];
+	coffer_err err;
+
+	TRY(add_clean(f, b, r->kind));
+	TRY(buf_str(f, b, " "));
+	TRY(add_clean(f, b, r->id));
+	if (r->version[0]) {
+		TRY(buf_str(f, b, " version "));
+		TRY(add_clean(f, b, r->version));
+	}
+	if (r->created > 0)
+		TRY(buf_printf(f, b, "%s wrapped %.10s", r->id[0] ? "," : "", utc_text(r->created, created)));
+	TRY(buf_str(f, b, "\n"));
+out:
+	return err;
+}
+
 static coffer_err
 add_head(struct fault *f, struct buf *b, const struct coffer_inspection *inspection)
 {
@@ -229,10 +264,7 @@ add_head(struct fault *f, struct buf *b, const struct coffer_inspection *inspect
 	}
 	for (size_t i = 0; i < inspection->n_recipients; i++) {
 		TRY(buf_printf(f, b, "%-11s ", i == 0 ? "keys" : ""));
-		TRY(add_clean(f, b, inspection->recipients[i].kind));
-		TRY(buf_str(f, b, " "));
-		TRY(add_clean(f, b, inspection->recipients[i].id));
-		TRY(buf_str(f, b, "\n"));
+		TRY(add_recipient(f, b, &inspection->recipients[i]));
 	}
 out:
 	return err;

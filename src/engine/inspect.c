@@ -22,6 +22,19 @@ struct holder {
 	struct head head; /* of a lone file of a directory */
 };
 
+static struct coffer_recipient_info
+show_recipient(const struct recipient *r)
+{
+	return (struct coffer_recipient_info){
+		.kind = r->kind,
+		.id = r->id,
+		.version = r->version,
+		.alg = r->alg,
+		.created = r->created,
+		.is_service = r->is_service,
+	};
+}
+
 static coffer_err
 fill_lists(struct fault *f, struct holder *h)
 {
@@ -38,7 +51,7 @@ fill_lists(struct fault *f, struct holder *h)
 		s->context[i] = (struct coffer_pair){k->context[i].key, k->context[i].value};
 	s->n_recipients = k->n_recipients;
 	for (size_t i = 0; i < k->n_recipients; i++)
-		s->recipients[i] = (struct coffer_recipient_info){k->recipients[i].kind, k->recipients[i].id};
+		s->recipients[i] = show_recipient(&k->recipients[i]);
 	s->n_files = k->n_files;
 	for (size_t i = 0; i < k->n_files; i++) {
 		s->files[i] = (struct coffer_file_info){.path = k->files[i].path, .size = k->files[i].size};

@@ -53,33 +53,24 @@ check_zero(struct fault *f, const struct input *in, uint64_t from, uint64_t to)
 	return err;
 }
 
-static coffer_err
-slot_generation(struct fault *f, struct view doc, uint64_t *out)
-{
-	struct keyblock k = KEYBLOCK_INIT;
-	coffer_err err = keyblock_decode(f, doc, &k);
-
-	*out = k.generation;
-	keyblock_free(&k);
-	return err;
-}
-
 /* Which of two good slots counts. */
 static coffer_err
 newer_slot(struct fault *f, const char *shown, const struct view doc[2], unsigned int *out)
 {
-	uint64_t generation[2];
+	struct keyblock a = KEYBLOCK_INIT, b = KEYBLOCK_INIT;
 	coffer_err err;
 
 	*out = 0;
 	if (doc[0].len == doc[1].len && memcmp(doc[0].p, doc[1].p, doc[0].len) == 0)
 		return COFFER_OK;
-	TRY(slot_generation(f, doc[0], &generation[0]));
-	TRY(slot_generation(f, doc[1], &generation[1]));
-	if (generation[0] == generation[1])
+	TRY(keyblock_decode(f, doc[0], &a));
+	TRY(keyblock_decode(f, doc[1], &b));
+	*out = keyblock_is_newer(&b, &a);
+	if (!*out && !keyblock_is_newer(&a, &b))
 		TRY(fault_set(f, COFFER_E_FORMAT, "%s: two key blocks of one generation that differ", shown));
-	*out = generation[1] > generation[0];
 out:
+	keyblock_free(&a);
+	keyblock_free(&b);
 	return err;
 }
 

@@ -65,21 +65,39 @@ read_context(struct fault *f, const struct doc *d, struct keyblock *k)
 	return COFFER_OK;
 }
 
+/* [F-26]: «services» is there when one of them has a recipient, and only then */
 static coffer_err
-read_recipients(struct fault *f, const struct doc *d, struct keyblock *k)
+read_services(struct fault *f, const struct doc *d, struct keyblock *k)
 {
-	size_t n = doc_size(d);
+	static const char *const members[] = {"edition", "recipients"};
+
+	k->edition = 0;
+	if (!d)
+		return COFFER_OK;
+	if (!doc_only(d, members, 2) || !doc_number(doc_get(d, "edition"), 1, DOC_NUMBER_MAX, &k->edition) ||
+	    !doc_is_array(doc_get(d, "recipients")) || doc_size(doc_get(d, "recipients")) == 0)
+		return fault_set(f, COFFER_E_FORMAT, "key block: a malformed «services»");
+	return COFFER_OK;
+}
+
+static coffer_err
+read_recipients(struct fault *f, const struct doc *local, const struct doc *services, struct keyblock *k)
+{
+	size_t n_local = doc_size(local), n = n_local + doc_size(services);
 	coffer_err err = COFFER_OK;
 
-	if (!doc_is_array(d) || n == 0 || n > LIMIT_RECIPIENTS)
+	if (!doc_is_array(local) || n == 0 || n > LIMIT_RECIPIENTS)
 		return fault_set(f, COFFER_E_FORMAT, "key block: %zu recipients; 1 to %u are allowed", n,
 				 LIMIT_RECIPIENTS);
 	k->recipients = calloc(n, sizeof(*k->recipients));
 	if (!k->recipients)
 		return fault_nomem(f);
 	for (size_t i = 0; i < n; i++) {
+		bool is_service = i >= n_local;
+		const struct doc *d = is_service ? doc_at(services, i - n_local) : doc_at(local, i);
+
 		k->n_recipients = i + 1;
-		TRY(recipient_read(f, doc_at(d, i), &k->recipients[i]));
+		TRY(recipient_read(f, d, is_service, &k->recipients[i]));
 	}
 out:
 	return err;
@@ -142,8 +160,9 @@ out:
 static coffer_err
 read_members(struct fault *f, const struct doc *d, struct keyblock *k)
 {
-	static const char *const members[] = {"coffer",	    "model_id",	  "name",  "version", "context",
-					      "generation", "commitment", "files", "mac",     "recipients"};
+	static const char *const members[] = {"coffer",	    "model_id", "name", "version",    "context", "generation",
+					      "commitment", "files",	"mac",	"recipients", "services"};
+	const struct doc *services = doc_get(d, "services");
 	const char *name = doc_text(doc_get(d, "name"), 1, LIMIT_TEXT);
 	const char *version = doc_text(doc_get(d, "version"), 0, LIMIT_TEXT);
 	uint64_t format;
@@ -154,7 +173,7 @@ read_members(struct fault *f, const struct doc *d, struct keyblock *k)
 	if (format != 1)
 		return fault_set(f, COFFER_E_UNSUPPORTED, "key block version %llu; this program knows 1",
 				 (unsigned long long)format);
-	if (!doc_only(d, members, sizeof(members) / sizeof(members[0]))) /* [F-12] */
+	if (!doc_only(d, members, services ? 11 : 10)) /* [F-12] */
 		return fault_set(f, COFFER_E_FORMAT, "key block: a missing or unknown member");
 	if (!name || !version || !doc_hex(doc_get(d, "model_id"), k->model_id, MODEL_ID_LEN) ||
 	    !doc_number(doc_get(d, "generation"), 1, KEYBLOCK_GENERATION_MAX, &k->generation) ||
@@ -163,7 +182,8 @@ read_members(struct fault *f, const struct doc *d, struct keyblock *k)
 	(void)snprintf(k->name, sizeof(k->name), "%s", name);
 	(void)snprintf(k->version, sizeof(k->version), "%s", version);
 	TRY(read_context(f, doc_get(d, "context"), k));
-	TRY(read_recipients(f, doc_get(d, "recipients"), k));
+	TRY(read_services(f, services, k));
+	TRY(read_recipients(f, doc_get(d, "recipients"), doc_get(services, "recipients"), k));
 	TRY(read_files(f, doc_get(d, "files"), k));
 out:
 	return err;
@@ -195,6 +215,7 @@ keyblock_decode(struct fault *f, struct view text, struct keyblock *out)
 	TRY(read_members(f, d, out));
 	TRY(check_canonical(f, d, text));
 	doc_remove(d, "mac");
+	doc_remove(d, "services");
 	TRY(doc_canonical(f, d, &out->mac_text));
 out:
 	doc_free(&d);
@@ -256,13 +277,23 @@ context_doc(const struct keyblock *k)
 }
 
 static struct doc *
-recipients_doc(const struct keyblock *k)
+recipients_doc(const struct keyblock *k, bool of_services)
 {
 	struct doc *d = doc_array();
 
 	for (size_t i = 0; i < k->n_recipients; i++)
-		d = doc_add(d, recipient_doc(&k->recipients[i]));
+		if (k->recipients[i].is_service == of_services)
+			d = doc_add(d, recipient_doc(&k->recipients[i]));
 	return d;
+}
+
+static bool
+has_services(const struct keyblock *k)
+{
+	for (size_t i = 0; i < k->n_recipients; i++)
+		if (k->recipients[i].is_service)
+			return true;
+	return false;
 }
 
 static struct doc *
@@ -293,24 +324,31 @@ identity_doc(const struct keyblock *k)
 	return doc_set(d, "version", doc_new_text(k->version));
 }
 
-coffer_err
-keyblock_encode(struct fault *f, struct keyblock *k, const uint8_t dek[static DEK_LEN], struct buf *out)
+/* what the MAC is over */
+static struct doc *
+mac_doc(const struct keyblock *k)
 {
-	struct doc *d = NULL;
-	coffer_err err;
+	struct doc *d = doc_set(identity_doc(k), "coffer", doc_new_number(1));
 
-	TRY(derive(f, k, dek, "coffer/1 model commitment", k->commitment));
-	d = doc_set(identity_doc(k), "coffer", doc_new_number(1));
 	d = doc_set(d, "generation", doc_new_number(k->generation));
 	d = doc_set(d, "commitment", doc_new_hex(k->commitment, 32));
-	d = doc_set(d, "recipients", recipients_doc(k));
-	d = doc_set(d, "files", files_doc(k));
-	if (!d)
-		TRY(fault_nomem(f));
-	k->mac_text.len = 0;
-	TRY(doc_canonical(f, d, &k->mac_text));
-	TRY(compute_mac(f, k, dek, buf_view(&k->mac_text), k->mac));
+	d = doc_set(d, "recipients", recipients_doc(k, false));
+	return doc_set(d, "files", files_doc(k));
+}
+
+/* Takes @d, which is what the MAC is over, and appends the whole document. */
+static coffer_err
+add_document(struct fault *f, struct doc *d, const struct keyblock *k, struct buf *out)
+{
+	struct doc *services = NULL;
+	coffer_err err;
+
 	d = doc_set(d, "mac", doc_new_hex(k->mac, 32));
+	if (has_services(k)) {
+		services = doc_set(doc_object(), "edition", doc_new_number(k->edition));
+		services = doc_set(services, "recipients", recipients_doc(k, true));
+		d = doc_set(d, "services", services);
+	}
 	if (!d)
 		TRY(fault_nomem(f));
 	TRY(doc_canonical(f, d, out));
@@ -318,6 +356,58 @@ keyblock_encode(struct fault *f, struct keyblock *k, const uint8_t dek[static DE
 out:
 	doc_free(&d);
 	return err;
+}
+
+coffer_err
+keyblock_encode(struct fault *f, struct keyblock *k, const uint8_t dek[static DEK_LEN], struct buf *out)
+{
+	struct doc *d = NULL;
+	coffer_err err;
+
+	TRY(derive(f, k, dek, "coffer/1 model commitment", k->commitment));
+	k->edition = has_services(k) ? 1 : 0; /* with a new generation it begins anew */
+	d = mac_doc(k);
+	if (!d)
+		TRY(fault_nomem(f));
+	k->mac_text.len = 0;
+	TRY(doc_canonical(f, d, &k->mac_text));
+	TRY(compute_mac(f, k, dek, buf_view(&k->mac_text), k->mac));
+	err = add_document(f, d, k, out);
+	d = NULL;
+out:
+	doc_free(&d);
+	return err;
+}
+
+coffer_err
+keyblock_encode_services(struct fault *f, struct keyblock *k, struct buf *out)
+{
+	struct buf text = BUF_INIT(LIMIT_KEYBLOCK);
+	struct doc *d = mac_doc(k);
+	coffer_err err;
+
+	if (!d)
+		TRY(fault_nomem(f));
+	TRY(doc_canonical(f, d, &text));
+	if (k->edition == 0 || !has_services(k) || text.len != k->mac_text.len ||
+	    memcmp(text.p, k->mac_text.p, text.len) != 0)
+		TRY(fault_set(f, COFFER_E_INTERNAL, "more of a key block was changed than its services' recipients"));
+	if (++k->edition > DOC_NUMBER_MAX)
+		TRY(fault_set(
+			f, COFFER_E_FORMAT,
+			"the key block cannot be changed any more without the data key; add or remove a recipient"));
+	err = add_document(f, d, k, out);
+	d = NULL;
+out:
+	doc_free(&d);
+	buf_free(&text);
+	return err;
+}
+
+bool
+keyblock_is_newer(const struct keyblock *a, const struct keyblock *b)
+{
+	return a->generation != b->generation ? a->generation > b->generation : a->edition > b->edition;
 }
 
 coffer_err

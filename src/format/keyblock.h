@@ -36,7 +36,8 @@ struct keyblock {
 	size_t n_context;
 	uint64_t generation;
 	uint8_t commitment[32];
-	struct recipient *recipients;
+	uint64_t edition;	      /* of «services»; 0 where there is none */
+	struct recipient *recipients; /* those of services, too, behind the others */
 	size_t n_recipients;
 	struct keyblock_file *files;
 	size_t n_files;
@@ -62,6 +63,16 @@ coffer_err keyblock_verify(struct fault *f, const struct keyblock *k, const uint
 
 /** keyblock_encode() - append the document of @k, with the commitment and the MAC of @dek, which are also set in @k */
 coffer_err keyblock_encode(struct fault *f, struct keyblock *k, const uint8_t dek[static DEK_LEN], struct buf *out);
+
+/**
+ * keyblock_encode_services() - append the document of a decoded @k in which nothing but recipients of services was changed
+ *
+ * Needs no DEK, for the MAC is not over them.  Raises the edition.  COFFER_E_INTERNAL when anything else is not as it was decoded.
+ */
+coffer_err keyblock_encode_services(struct fault *f, struct keyblock *k, struct buf *out);
+
+/** keyblock_is_newer() - whether @a counts before @b, of two versions of one key block: by generation, then by edition [F-19] */
+bool keyblock_is_newer(const struct keyblock *a, const struct keyblock *b);
 
 /** keyblock_binding() - append the binding of @k (section 4) */
 coffer_err keyblock_binding(struct fault *f, const struct keyblock *k, struct buf *out);

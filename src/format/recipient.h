@@ -49,8 +49,12 @@ struct binding {
 	const char *environment;    /* likewise: the context's «environment», or the empty string */
 };
 
-/** recipient_read() - read one member of «recipients»; an unknown kind is kept as foreign ([F-22]) */
-coffer_err recipient_read(struct fault *f, const struct doc *d, struct recipient *out);
+/**
+ * recipient_read() - read one element of «recipients», or of those of «services»
+ *
+ * A known kind must stand where it belongs; an unknown one is kept as foreign ([F-22]).
+ */
+coffer_err recipient_read(struct fault *f, const struct doc *d, bool is_service, struct recipient *out);
 
 /** recipient_doc() - the JSON object of @r, or NULL when memory ended */
 struct doc *recipient_doc(const struct recipient *r);
