@@ -51,7 +51,7 @@ class World:
         """Change «services» of a sealed model, as whoever holds the file can."""
         document = json.loads(self.coffer.read(what + '/coffer.json'))
         change(document['services']['recipients'])
-        self.coffer.write(what + '/coffer.json', json.dumps(document, separators=(',', ':'), sort_keys=True, ensure_ascii=False))
+        self.coffer.write(what + '/coffer.json', json.dumps(document, separators=(',', ':'), sort_keys=True, ensure_ascii=False) + '\n')
 
 
     def user(self, *statements):
@@ -319,7 +319,7 @@ def assumed_role(w):
     last.external_id = 'another'
     w.open(7, ('STS (127.0.0.1) does not give the role ' + last.arn, 'AccessDenied', 'trust policy'), env=nothing())
     write_profile(w, 'config', f'[default]\nrole_arn = {middle.arn}\ncredential_source = Environment\n')
-    w.open(7, 'does not give the role')  # admin's, which the role does not trust, and the environment alone is not asked for more
+    w.open(7, 'takes its credentials from Environment, and there are none', env=nothing())
 
 
 def web_identity(w):
