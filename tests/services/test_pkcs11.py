@@ -244,7 +244,7 @@ def wrong_pin(w):
     w.refuses(7, ('REFUSED', 'wrong PIN for token «models»'), path, w.uri('aes', '&pin-source=file:wrong'))
     w.refuses(7, 'no terminal to ask for the PIN', path, w.uri('aes', ''))
     w.run(7, ('REFUSED', 'wrong PIN'), 'seal', 'plain', '-o', 'never', '--kek', w.uri('aes', '&pin-source=file:wrong'))
-    rig.equal(glob.glob(w.coffer.at('never/**')), [], 'a model that no key opens')
+    rig.equal(os.path.exists(w.coffer.at('never')) and os.listdir(w.coffer.at('never')) or [], [], 'a model that no key opens')
     w.refuses(3, 'missing', path, w.uri('aes', '&pin-source=file:missing'))
     w.run(2, 'pin-value', 'check', path, '--kek', w.uri('aes', f'&pin-value={tokens.PIN}'))
     w.opens(path, w.uri('aes'))
