@@ -233,6 +233,8 @@ open_one(void *arg)
 
 	o->err = coffer_ctx_new(&ctx);
 	if (o->err == COFFER_OK)
+		coffer_ctx_set_jobs(ctx, 1); /* a child that makes threads is too much for ThreadSanitizer */
+	if (o->err == COFFER_OK)
 		o->err = coffer_open(ctx, o->in, o->out, o->keys, NULL, NULL);
 	if (o->err != COFFER_OK && ctx)
 		(void)snprintf(o->text, sizeof(o->text), "%s", coffer_ctx_message(ctx));
