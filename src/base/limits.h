@@ -116,6 +116,12 @@
 #define LIMIT_TOKEN (64u << 10)	       /* an identity token, or an answer that holds one */
 #define LIMIT_CLAIM 2048u	       /* a text in an identity token */
 
+/* ---- AWS ---- */
+
+#define LIMIT_AWS_FILE (256u << 10) /* the configuration file, or the shared credentials file */
+#define LIMIT_AWS_TOKEN (16u << 10) /* a session token: STS says at most 4096, others more */
+#define LIMIT_AWS_CHAIN 8u	    /* roles that are assumed one from another */
+
 /* ---- memory for bulk work, over all threads ---- */
 
 #define LIMIT_BULK_MEMORY (UINT64_C(32) << 20)

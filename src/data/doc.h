@@ -4,6 +4,10 @@
  *
  * Only what coffer's own documents need: objects, arrays, text without control
  * characters, whole numbers below 2^53, names of ASCII.  Over jansson, which stays behind this header.
+ *
+ * What a document had in memory is wiped when it is freed.  For that jansson is given a free() of ours (json_set_alloc_funcs()), once,
+ * when the first document is made: a setting of the whole process, which does no harm to an application that uses jansson, too, for
+ * it takes what malloc() gave (mem/wiping.h).  An application that has set an allocator of its own keeps it, and then wiping is that one's task.
  */
 #ifndef DATA_DOC_H
 #define DATA_DOC_H
@@ -75,6 +79,8 @@ bool doc_is_null(const struct doc *d);
 bool doc_bool(const struct doc *d, bool *out);
 /** doc_whole() - a whole number from 0 to @max, be it written 5, 5.0 or 5e0; with fraction or exponent only below 2^53, where it is exact */
 bool doc_whole(const struct doc *d, uint64_t max, uint64_t *out);
+/** doc_floor() - a number from 0 to @max, at most DOC_NUMBER_MAX, without its fraction: as AWS writes points in time */
+bool doc_floor(const struct doc *d, uint64_t max, uint64_t *out);
 /** doc_decimal() - text that is a whole number from 0 to @max without sign or leading zero, as protobuf's JSON writes int64; a plain number too */
 bool doc_decimal(const struct doc *d, uint64_t max, uint64_t *out);
 /** doc_b64_buf() - text that is base64, appended to @out; COFFER_E_FORMAT, without a sentence, when it is not, or is longer than the ceiling */
