@@ -47,6 +47,13 @@
 #define LIMIT_KEY_NAME 64u  /* of a key in the local keyring */
 #define LIMIT_KEYS 1024u    /* in a keyring, the local one too */
 
+/* ---- the audit log: docs/audit.md ---- */
+
+#define LIMIT_AUDIT_LINE (64u << 10) /* every text of a record, escaped, fits */
+#define LIMIT_AUDIT_PARTS 100000u
+#define LIMIT_AUDIT_CHECKPOINTS (1u << 24) /* each costs 40 bytes of memory */
+#define LIMIT_AUDIT_OUTSIDE (64u << 20)	   /* checkpoints that were kept elsewhere */
+
 /* ---- weight files ---- */
 
 #define LIMIT_WEIGHTS_HEADER (64u << 20) /* a safetensors header or GGUF metadata */
