@@ -43,9 +43,9 @@ static const struct option options[] = {
 static const struct example examples[] = {
 	{"change from an old key to a new one",
 	 "coffer rewrap llama.sealed --kek file:old.key --add file:new.key --remove file:old.key"},
-	{"the same for every model below a folder; what is done already is left alone, so it can be repeated",
+	{"the same for every model below a folder; it can be repeated",
 	 "coffer rewrap --all models/ --kek file:old.key --add file:new.key --remove file:old.key"},
-	{"after a rotation in the key service: hang all models on the newest version",
+	{"after a rotation in the key service: use the newest version",
 	 "coffer rewrap --all models/ --kek hashivault://models"},
 	{"let a colleague open it, too", "coffer rewrap llama.sealed --add recipient:coffer1..."},
 	{"only this key from now on", "coffer rewrap llama.sealed --add keyring:team --replace"},
