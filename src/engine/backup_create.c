@@ -51,6 +51,7 @@ struct creation {
 	size_t n_known;
 	struct snapshot last;	/* owner of @known in the first attempt, */
 	struct scan earlier;	/* and in the others */
+	int64_t newest;		/* the time of the newest snapshot in the store */
 	struct snapshot likely; /* of whoever: what parts probably are, where nothing is known */
 
 	struct scan scan;
@@ -176,10 +177,9 @@ load_likely(struct fault *f, struct creation *c, const char *host)
 	struct finds finds;
 	coffer_err err;
 
-	if (c->n_known > 0)
-		return COFFER_OK;
 	TRY(finds_list(f, &c->store, &finds));
-	for (size_t i = finds.n; i-- > 0;) {
+	c->newest = finds.n > 0 ? finds.v[finds.n - 1].time : 0;
+	for (size_t i = finds.n; c->n_known == 0 && i-- > 0;) {
 		if (found_read(NULL, &c->store, &finds.v[i], &c->likely) != COFFER_OK)
 			continue;
 		if (strcmp(c->likely.host, host) == 0)
@@ -590,7 +590,7 @@ out:
 static int64_t
 time_of(const struct creation *c)
 {
-	int64_t now = time(NULL), last = c->last.time;
+	int64_t now = time(NULL), last = c->newest;
 
 	return last >= now && last - now < CLOCK_SLACK ? last + 1 : now;
 }
