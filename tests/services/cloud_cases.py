@@ -221,7 +221,7 @@ def several(w):
         open_all(w, uri)
     w.revoke()
     w.coffer.ok('open', 'sealed', '-o', 'opened', '--force', '--kek', w.uri, '--kek', 'file:file.key')
-    w.coffer.expect(7, [w.id, w.other_id], 'open', 'sealed', '-o', 'refused', '--kek', w.uri, '--kek', w.other_uri)
+    w.coffer.expect(7, ['llama: ' + w.name, 'other: ' + w.name], 'open', 'sealed', '-o', 'refused', '--kek', w.uri, '--kek', w.other_uri)
 
 
 def malformed(w):
@@ -233,13 +233,15 @@ def malformed(w):
 CASES = [wrap, open_, rewrap, wrong_context, damaged_wrap, expired, throttled, unreachable, wrong_key, revoked, versions, disabled, several, malformed]
 
 
-def run(argv, make_world, cases):
+def run(argv, worlds):
+    """@worlds: a name, what makes one, and its cases"""
     report = rig.Report(argv[2:])
-    for case in [*CASES, *cases]:
-        def in_world(case=case):
-            world = make_world()
-            with world.server, Coffer(argv[1], world, **world.environment) as world.coffer:
-                world.begin()
-                case(world)
-        report.check(case.__name__.strip('_').replace('_', ' '), in_world)
+    for name, make_world, cases in worlds:
+        for case in cases:
+            def in_world(case=case, make_world=make_world):
+                world = make_world()
+                with world.server, Coffer(argv[1], world, **world.environment) as world.coffer:
+                    world.begin()
+                    case(world)
+            report.check(f'{name}: {case.__name__.strip("_").replace("_", " ")}', in_world)
     return report.end()

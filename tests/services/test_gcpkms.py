@@ -306,4 +306,4 @@ CASES = [binding_is_sent, checksums, request_damaged, states, cosign_uri, enviro
          bad_credentials, emulator]
 
 if __name__ == '__main__':
-    sys.exit(cloud_cases.run(sys.argv, World, CASES))
+    sys.exit(cloud_cases.run(sys.argv, [('key', World, cloud_cases.CASES + CASES)]))
