@@ -8,6 +8,8 @@
 #ifndef COFFER_COFFER_H
 #define COFFER_COFFER_H
 
+#include <coffer/audit.h>
+#include <coffer/backup.h>
 #include <coffer/convert.h>
 #include <coffer/ctx.h>
 #include <coffer/err.h>
