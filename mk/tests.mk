@@ -74,6 +74,8 @@ SIGNING_STEPS = 'sigstore universe: python3 tests/signing/sigstore_universe.py $
 	'oms faults: python3 tests/signing/oms_faults.py $(BUILD)/coffer' \
 	'oms vectors: python3 tests/signing/oms_vectors.py $(BUILD)/coffer' \
 	'bad input: python3 tests/signing/bad_input.py $(BUILD)/coffer'
+# against fakes of the services that cannot be installed (tests/services), and tokens that can
+KEY_STEPS = $(foreach t,$(filter-out %_moto.py %_lowkey.py,$(sort $(wildcard tests/services/test_*.py))),'$(patsubst test_%,key service %,$(basename $(notdir $t))): python3 $t $(BUILD)/coffer')
 CLI_STEPS = 'cli: BUILD=$(BUILD) tests/cli/run.sh $(BUILD)/coffer'
 EXAMPLE_STEPS = 'examples: RUN_WITH="$(RUN_WITH)" examples/run $(BUILD)'
 # these run the command by its name, as a reader would, so it must be one for this machine
@@ -96,7 +98,9 @@ INTEROP_STEPS = \
 	'interop openssl: python3 tests/signing/interop_openssl.py $(BUILD)/coffer' \
 	'interop model_signing: python3 tests/signing/interop_model_signing.py $(BUILD)/coffer' \
 	'interop sigstore: python3 tests/signing/interop_sigstore.py $(BUILD)/coffer' \
-	'oms adapter: python3 tests/signing/oms_adapter.py $(BUILD)/coffer'
+	'oms adapter: python3 tests/signing/oms_adapter.py $(BUILD)/coffer' \
+	$(foreach t,$(sort $(wildcard tests/services/*_sdk.py)),'fake and SDK $(patsubst %_sdk,%,$(basename $(notdir $t))): python3 $t') \
+	$(foreach t,$(sort $(wildcard tests/services/test_*_moto.py tests/services/test_*_lowkey.py)),'$(patsubst test_%,key service %,$(basename $(notdir $t))): python3 $t $(BUILD)/coffer')
 LINT_STEPS = 'lint: BUILD=$(BUILD) tests/lint/run' 'install: MAKE=$(firstword $(MAKE)) BUILD=$(BUILD) tests/lint/install'
 
 # `make steps-FAULT` runs one group of the steps over what is built
@@ -126,7 +130,7 @@ check:
 	@+$(MAKE) --no-print-directory check-built
 
 check-built:
-	@tests/run $(UNIT_STEPS) $(REPLAY_STEPS) $(VECTOR_STEPS) $(SIGNING_STEPS) $(CLI_STEPS) $(EXAMPLE_STEPS) $(HOWTO_STEPS) $(LINT_STEPS)
+	@tests/run $(UNIT_STEPS) $(REPLAY_STEPS) $(VECTOR_STEPS) $(SIGNING_STEPS) $(KEY_STEPS) $(CLI_STEPS) $(EXAMPLE_STEPS) $(HOWTO_STEPS) $(LINT_STEPS)
 
 check-all:
 	@.ci/run

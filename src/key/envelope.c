@@ -40,7 +40,7 @@ envelope_open(struct fault *f, const char *kind, struct view envelope, const str
 
 	memset(dek_out, 0, DEK_LEN);
 	TRY(hash_binding(f, kind, binding, want));
-	if (envelope.len != ENVELOPE_LEN || !mem_equal(envelope.p + DEK_LEN, want, SHA256_LEN))
+	if (envelope.len != ENVELOPE_LEN || /* [F-28] */ !mem_equal(envelope.p + DEK_LEN, want, SHA256_LEN))
 		TRY(fault_set(f, COFFER_E_AUTH,
 			      "what the key service unwrapped belongs to another model, or was not wrapped by coffer"));
 	memcpy(dek_out, envelope.p, DEK_LEN);

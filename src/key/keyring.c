@@ -354,6 +354,7 @@ ask(struct fault *f, const struct coffer_keyring *keyring, const struct entry *e
 	coffer_err err;
 
 	TRY(resolve(f, e, binding, &self));
+	/* [F-27]: the user's key was to say which service; the recipient says only which of its keys */
 	if (!e->provider->matches(self, r))
 		return COFFER_E_NOKEY;
 	if (!keyring->cache || !e->provider->is_service)

@@ -3,7 +3,7 @@
 
 [F-n] marks what a line obeys.  Nothing that passes here is authentic yet.
 """
-import hashlib, json, re, struct
+import base64, datetime, hashlib, json, re, struct
 from collections import namedtuple
 
 
@@ -45,7 +45,7 @@ def hexadecimal(length):
     return rb"[0-9a-f]{%d}" % (2 * length)
 
 
-WHOLE = (0, 2**53 - 1)
+WHOLE, WHOLE_FROM_1 = (0, 2**53 - 1), (1, 2**53 - 1)
 B64_16 = rb"[A-Za-z0-9+/]{21}[AQgw]=="
 B64_80 = rb"[A-Za-z0-9+/]{106}[AEIMQUYcgkosw048]="
 DOCUMENT = {
@@ -53,10 +53,17 @@ DOCUMENT = {
     "generation": (1, 2**53 - 1), "commitment": hexadecimal(32), "recipients": list, "files": list,
     "mac": hexadecimal(32)}
 FILE = {"head": hexadecimal(32), "path": text(1, 1920), "size": (0, 2**52)}
+SERVICES = {"edition": WHOLE_FROM_1, "recipients": list}
 KINDS = {
     "aes": {"kind": text(3, 3), "id": hexadecimal(16), "wrapped": B64_80},
     "passphrase": {"kind": text(10, 10), "salt": B64_16, "log_n": (10, 20), "wrapped": B64_80},
     "x25519": {"kind": text(6, 6), "id": hexadecimal(16), "wrapped": B64_80}}
+OF_SERVICE = {  # section 4.1
+    "kind": text(1, 31), "id": text(1, 512), "version": text(0, 128), "alg": text(1, 64), "created": text(20, 20),
+    "wrapped": rb"([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{4}|[A-Za-z0-9+/]{3}=|[A-Za-z0-9+/]{2}==)"}
+SERVICE_KINDS = {
+    **dict.fromkeys(("awskms", "azurekms", "gcpkms", "hashivault", "pkcs11"), OF_SERVICE),
+    "vaultkv": {**OF_SERVICE, "wrapped": B64_80}}
 
 
 def fits(value, shape):
@@ -86,6 +93,37 @@ def canonical(value):
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
 
 
+def check_recipient(recipient, kinds, others):
+    """[F-22]: others are the kinds of the other array."""
+    need(type(recipient) is dict and fits(recipient.get("kind"), text(1, 31))
+         and fits(recipient.get("wrapped"), text(0, 2732)), "a recipient is malformed")
+    need(len(canonical(recipient)) <= 65536, "a recipient is too long")
+    kind = recipient["kind"]
+    need(kind not in others, "a recipient stands in the wrong array")
+    if kind not in kinds:
+        return
+    if "created" in recipient:
+        need(is_time(recipient["created"]), "a recipient of a known kind is malformed")
+        kinds = {kind: {**kinds[kind], "created": text(20, 20)}}
+    need(fits(recipient, kinds[kind]), "a recipient of a known kind is malformed")
+    spare = re.search(r"(?:([A-Za-z0-9+/])==|([A-Za-z0-9+/])=)$", recipient["wrapped"])
+    need(not spare or b64_again(recipient["wrapped"]), "spare bits of base64 are not zero")
+
+
+def b64_again(encoded):
+    return base64.b64encode(base64.b64decode(encoded)).decode() == encoded
+
+
+def is_time(value):
+    """One text for each second after 1970-01-01T00:00:00Z."""
+    if not fits(value, rb"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ"):
+        return False
+    try:
+        return datetime.datetime.strptime(value, "%Y-%m-%dT%H:%M:%SZ") > datetime.datetime(1970, 1, 1)
+    except ValueError:
+        return False
+
+
 def parse_document(raw, directory):
     try:
         block = json.loads(raw.decode())
@@ -94,16 +132,18 @@ def parse_document(raw, directory):
         raise Refused("FORMAT", "the key block is not JSON") from None
     need(type(block) is dict and fits(block.get("coffer"), WHOLE), "not a key block")
     need(block["coffer"] == 1, "a key block of another version", "UNSUPPORTED")
-    need(fits(block, DOCUMENT), "a member of the key block is missing, unknown or malformed")
+    services = block.get("services")
+    need(fits(block, DOCUMENT if services is None and "services" not in block else {**DOCUMENT, "services": SERVICES}), "a member of the key block is missing, unknown or malformed")
     need(len(block["context"]) <= 32, "too much context")
     need(all(fits(key, rb"[a-z0-9][a-z0-9._-]{0,63}") and fits(value, text(0, 256))  # [F-13]
              for key, value in block["context"].items()), "the context is malformed")
-    need(1 <= len(block["recipients"]) <= 32, "too few or too many recipients")
-    for recipient in block["recipients"]:  # [F-22]
-        need(type(recipient) is dict and fits(recipient.get("kind"), text(1, 31))
-             and fits(recipient.get("wrapped"), text(0, 2732)), "a recipient is malformed")
-        need(len(canonical(recipient)) <= 65536, "a recipient is too long")
-        need(fits(recipient, KINDS.get(recipient["kind"], dict)), "a recipient of a known kind is malformed")
+    of_services = services["recipients"] if services else []
+    need(not services or of_services, "services without recipients")  # [F-26]
+    need(1 <= len(block["recipients"]) + len(of_services) <= 32, "too few or too many recipients")
+    for recipient in block["recipients"]:
+        check_recipient(recipient, KINDS, SERVICE_KINDS)
+    for recipient in of_services:
+        check_recipient(recipient, SERVICE_KINDS, KINDS)
     need(1 <= len(block["files"]) <= 1000000, "too few or too many files")
     need(all(fits(entry, FILE) for entry in block["files"]), "an entry of files is malformed")
     check_paths([entry["path"].encode() for entry in block["files"]], directory)
@@ -123,12 +163,16 @@ def parse_slot(slot):
     return parse_document(document, False)
 
 
+def age(block):
+    """What orders the slots [F-19]."""
+    return block["generation"], block.get("services", {"edition": 0})["edition"]
+
+
 def choose(slots):
     """The key block that counts [F-19]."""
-    blocks = sorted(filter(None, map(parse_slot, slots)), key=lambda block: block["generation"])
+    blocks = sorted(filter(None, map(parse_slot, slots)), key=age)
     need(blocks, "both slots are blank")
-    need(len(blocks) == 1 or blocks[0]["generation"] < blocks[1]["generation"] or slots[0] == slots[1],
-         "two key blocks of one generation")
+    need(len(blocks) == 1 or age(blocks[0]) < age(blocks[1]) or slots[0] == slots[1], "two key blocks of one generation")
     return blocks[-1]
 
 

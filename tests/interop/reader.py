@@ -93,7 +93,7 @@ def unwrap(block, keys):
     known = (recipient for recipient in block["recipients"] if recipient["kind"] in KINDS)  # [F-22]
     dek = next(filter(None, (unwrap_one(recipient, keys, binding) for recipient in known)), None)
     need(dek, "none of the keys is a recipient", "NOKEY")
-    model_id, unsigned = bytes.fromhex(block["model_id"]), canonical({m: block[m] for m in block if m != "mac"})
+    model_id, unsigned = bytes.fromhex(block["model_id"]), canonical({m: block[m] for m in block if m not in ("mac", "services")})
     same(hkdf(dek, model_id, b"coffer/1 model commitment").hex(), block["commitment"], "the commitment of the model")
     same(mac(hkdf(dek, model_id, b"coffer/1 key block"), unsigned).hex(), block["mac"], "the MAC of the key block")
     return dek

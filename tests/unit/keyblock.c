@@ -325,13 +325,93 @@ test_context_keys(void **state)
 	assert_true(keyblock_context_key_ok(key));
 }
 
+/* ---- services ---- */
+
+/* A recipient of a service beside the other. */
+static void
+add_service(struct keyblock *k)
+{
+	struct recipient *r = realloc(k->recipients, 2 * sizeof(*r));
+
+	assert_non_null(r);
+	k->recipients = r;
+	k->n_recipients = 2;
+	memset(&r[1], 0, sizeof(r[1]));
+	PUT(r[1].kind, "awskms");
+	PUT(r[1].id, "arn:1");
+	PUT(r[1].alg, "SYMMETRIC_DEFAULT");
+	r[1].created = 1;
+	r[1].wrapped_len = 3;
+	r[1].is_service = true;
+}
+
+/* The MAC does not hang on them, so they change without the DEK; everything else does not. */
+static void
+test_services(void **state)
+{
+	static const char services[] = "\"services\":{\"edition\":1,\"recipients\":[{\"alg\":";
+	struct buf without = BUF_INIT(10000), with = BUF_INIT(10000), changed = BUF_INIT(10000);
+	struct keyblock k, back = KEYBLOCK_INIT, last = KEYBLOCK_INIT;
+	struct fault f = {.text = ""};
+
+	(void)state;
+	encode(&without);
+	fill(&k);
+	add_service(&k);
+	assert_int_equal(keyblock_encode(NULL, &k, dek, &with), COFFER_OK);
+	assert_int_equal(k.edition, 1);
+	keyblock_free(&k);
+
+	/* «,"services":{…}» before «,"version"», and nothing else */
+	assert_int_equal(keyblock_decode(&f, buf_view(&with), &back), COFFER_OK);
+	assert_non_null(memmem(with.p, with.len, services, strlen(services)));
+	assert_int_equal(keyblock_decode(NULL, buf_view(&without), &last), COFFER_OK);
+	assert_int_equal(last.edition, 0);
+	assert_memory_equal(back.mac, last.mac, 32);
+	assert_int_equal(keyblock_verify(NULL, &back, dek), COFFER_OK);
+	assert_int_equal(back.n_recipients, 2);
+	assert_true(back.recipients[1].is_service && !back.recipients[0].is_service);
+	keyblock_free(&last);
+
+	back.recipients[1].wrapped[0] ^= 1;
+	PUT(back.recipients[1].version, "2");
+	assert_int_equal(keyblock_encode_services(&f, &back, &changed), COFFER_OK);
+	assert_int_equal(keyblock_decode(NULL, buf_view(&changed), &last), COFFER_OK);
+	assert_int_equal(last.edition, 2);
+	assert_int_equal(last.generation, back.generation);
+	assert_string_equal(last.recipients[1].version, "2");
+	assert_int_equal(keyblock_verify(NULL, &last, dek), COFFER_OK);
+
+	/* of one generation the edition decides */
+	back.edition = 1;
+	assert_true(keyblock_is_newer(&last, &back) && !keyblock_is_newer(&back, &last));
+	back.generation++;
+	assert_true(keyblock_is_newer(&back, &last) && !keyblock_is_newer(&last, &back));
+	assert_false(keyblock_is_newer(&last, &last));
+
+	/* what is under the MAC must be as it was */
+	changed.len = 0;
+	assert_int_equal(keyblock_encode_services(&f, &back, &changed), COFFER_E_INTERNAL);
+	back.generation--;
+	PUT(back.recipients[0].id, "100102030405060708090a0b0c0d0e0f");
+	assert_int_equal(keyblock_encode_services(&f, &back, &changed), COFFER_E_INTERNAL);
+	assert_int_equal(changed.len, 0);
+	last.edition = DOC_NUMBER_MAX;
+	assert_int_equal(keyblock_encode_services(&f, &last, &changed), COFFER_E_FORMAT);
+	keyblock_free(&back);
+	keyblock_free(&last);
+	buf_free(&without);
+	buf_free(&with);
+	buf_free(&changed);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_round_trip), cmocka_unit_test(test_text),		cmocka_unit_test(test_binding),
 		cmocka_unit_test(test_verify),	   cmocka_unit_test(test_every_byte),	cmocka_unit_test(test_edits),
-		cmocka_unit_test(test_limits),	   cmocka_unit_test(test_context_keys),
+		cmocka_unit_test(test_limits),	   cmocka_unit_test(test_context_keys), cmocka_unit_test(test_services),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

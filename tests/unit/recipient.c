@@ -13,6 +13,10 @@
 #define ID "000102030405060708090a0b0c0d0e0f"
 #define SALT A20 "AA=="
 
+#define SERVICE(id, version)                                                                                           \
+	"{\"alg\":\"gcm\",\"created\":\"2026-11-20T13:58:18Z\",\"id\":" id ",\"kind\":\"awskms\",\"version\":" version \
+	",\"wrapped\":\"AAAA\"}"
+
 static const struct {
 	const char *text;
 	coffer_err err;
@@ -53,33 +57,61 @@ static const struct {
 	{"{\"kind\":\"passphrase\",\"log_n\":\"10\",\"salt\":\"" SALT "\",\"wrapped\":\"" WRAPPED "\"}",
 	 COFFER_E_FORMAT},
 	{"{\"kind\":\"passphrase\",\"log_n\":10,\"salt\":\"AAAA\",\"wrapped\":\"" WRAPPED "\"}", COFFER_E_FORMAT},
+	{"{\"created\":\"2026-11-20T13:58:18Z\",\"id\":\"" ID "\",\"kind\":\"aes\",\"wrapped\":\"" WRAPPED "\"}",
+	 COFFER_OK},
+	{"{\"created\":\"1970-01-01T00:00:00Z\",\"id\":\"" ID "\",\"kind\":\"aes\",\"wrapped\":\"" WRAPPED "\"}",
+	 COFFER_E_FORMAT},
+	{"{\"created\":1,\"id\":\"" ID "\",\"kind\":\"aes\",\"wrapped\":\"" WRAPPED "\"}", COFFER_E_FORMAT},
+	{SERVICE("\"key\"", "\"2\""), COFFER_E_FORMAT}, /* outside of «services» */
+};
+
+/* What stands in «services», and what its reading gives. */
+static const struct {
+	const char *text;
+	coffer_err err;
+} of_services[] = {
+	{SERVICE("\"key\"", "\"2\""), COFFER_OK},
+	{SERVICE("\"key\"", "\"\""), COFFER_OK},
+	{SERVICE("\"\"", "\"2\""), COFFER_E_FORMAT},
+	{SERVICE("1", "\"2\""), COFFER_E_FORMAT},
+	{SERVICE("\"key\"", "2"), COFFER_E_FORMAT},
+	{"{\"kind\":\"new\",\"wrapped\":\"\"}", COFFER_OK},
+	{"{\"id\":\"" ID "\",\"kind\":\"aes\",\"wrapped\":\"" WRAPPED "\"}", COFFER_E_FORMAT},
 };
 
 /* What is read is written again to the byte, of unknown kinds too. */
 static void
+check_object(const char *text, bool is_service, coffer_err want)
+{
+	struct buf out = BUF_INIT(10000);
+	struct fault f = {.text = ""};
+	struct recipient r;
+	struct doc *d, *again;
+
+	assert_int_equal(doc_parse(&f, "it", view_str(text), &d), COFFER_OK);
+	if (recipient_read(&f, d, is_service, &r) != want)
+		fail_msg("%s: %s", text, f.text);
+	if (want == COFFER_OK) {
+		again = recipient_doc(&r);
+		assert_int_equal(doc_canonical(&f, again, &out), COFFER_OK);
+		assert_int_equal(out.len, strlen(text));
+		assert_memory_equal(out.p, text, out.len);
+		assert_int_equal(r.is_service, is_service);
+		doc_free(&again);
+	}
+	recipient_clear(&r);
+	buf_free(&out);
+	doc_free(&d);
+}
+
+static void
 test_objects(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < sizeof(objects) / sizeof(objects[0]); i++) {
-		struct buf out = BUF_INIT(10000);
-		struct fault f = {.text = ""};
-		struct recipient r;
-		struct doc *d, *again;
-
-		assert_int_equal(doc_parse(&f, "it", view_str(objects[i].text), &d), COFFER_OK);
-		if (recipient_read(&f, d, false, &r) != objects[i].err)
-			fail_msg("%s: %s", objects[i].text, f.text);
-		if (objects[i].err == COFFER_OK) {
-			again = recipient_doc(&r);
-			assert_int_equal(doc_canonical(&f, again, &out), COFFER_OK);
-			assert_int_equal(out.len, strlen(objects[i].text));
-			assert_memory_equal(out.p, objects[i].text, out.len);
-			doc_free(&again);
-		}
-		recipient_clear(&r);
-		buf_free(&out);
-		doc_free(&d);
-	}
+	for (size_t i = 0; i < sizeof(objects) / sizeof(objects[0]); i++)
+		check_object(objects[i].text, false, objects[i].err);
+	for (size_t i = 0; i < sizeof(of_services) / sizeof(of_services[0]); i++)
+		check_object(of_services[i].text, true, of_services[i].err);
 }
 
 static void
@@ -108,6 +140,14 @@ test_fields(void **state)
 	assert_string_equal(r.foreign, objects[5].text);
 	recipient_clear(&r);
 	assert_null(r.foreign);
+	doc_free(&d);
+	assert_int_equal(doc_parse(NULL, "it", view_str(of_services[0].text), &d), COFFER_OK);
+	assert_int_equal(recipient_read(NULL, d, true, &r), COFFER_OK);
+	assert_string_equal(r.id, "key");
+	assert_string_equal(r.version, "2");
+	assert_string_equal(r.alg, "gcm");
+	assert_int_equal(r.created, 1795183098);
+	assert_int_equal(r.wrapped_len, 3);
 	doc_free(&d);
 }
 

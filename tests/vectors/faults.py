@@ -5,7 +5,7 @@ import base64, hashlib, hmac, struct
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 import vector
-from models import (FILES, KEY, KEYS, OTHER, PASSPHRASE, PASSPHRASE_OTHER, PAYLOAD, PUBLIC, RECORDS, SLOTS, STRANGE,
+from models import (FILES, KEY, KEYS, OTHER, PASSPHRASE, PASSPHRASE_OTHER, PAYLOAD, PUBLIC, RECORDS, SERVICE, SLOTS, STRANGE,
                     TAGS, directory, foreign_of, nested, patched, plain, records, single, small)
 from writer import Aes, Foreign, Model, Passphrase, X25519, canonical, drawn, hkdf, sha256, slot, x25519_public
 
@@ -388,6 +388,15 @@ def bad_slots(kit):
     kit.add("slots-zero", "F-19", "FORMAT", "both slots are zero", patched(kit.tree, SLOTS[0], bytes(2 * 65536)))
 
 
+def bad_editions(kit):
+    kit.base("edition-0-newer")
+    kit.add("slots-of-one-edition", "F-19", "FORMAT", "two slots of one generation and edition that differ",
+            patched(kit.tree, SLOTS[1], slot(single("small", 100, options={
+                "services": ({**SERVICE, "version": "4"},), "edition": 10}).document(2))))
+    kit.add("slot-of-no-edition", "F-15", "AUTH", "the slot of the higher generation has no services, and a wrong MAC",
+            patched(kit.tree, SLOTS[1], slot(single("small", 100, signed=change(mac="0" * 64)).document(3))))
+
+
 NOT_CANONICAL = (  # name, why, what stands in the document, what stands there instead
     ("space-colon", "a space after a colon", b'"coffer":1', b'"coffer": 1'),
     ("space-comma", "a space after a comma", b'"coffer":1,', b'"coffer":1, '),
@@ -654,6 +663,50 @@ def bad_recipients(kit):
     kit.add("foreign-control", "F-12", "FORMAT", "a control character in a member of an unknown kind",
             directory(recipients=(KEY, Foreign({**STRANGE, "key": "a\nb"}))).sealed())
 
+    form("created-number", "created is a number", change(created=1))
+    for name, text in (("fraction", "2026-11-20T13:58:18.5Z"), ("offset", "2026-11-20T13:58:18+00:00"),
+                       ("day", "2026-02-30T00:00:00Z"), ("hour", "2026-11-20T24:00:00Z"),
+                       ("epoch", "1970-01-01T00:00:00Z"), ("empty", ""), ("lower", "2026-11-20t13:58:18z")):
+        form(f"created-{name}", f"created is «{text}»", change(created=text))
+
+    def services(*recipients, edition=1, **faults):
+        """A directory with these recipients of services."""
+        return directory(options={"services": recipients, "edition": edition}, **faults).sealed()
+
+    def in_services(name, why, recipient, spec="F-22"):
+        kit.add(f"service-{name}", spec, "FORMAT", f"a recipient of a service: {why}", services(recipient))
+
+    kit.add("services-empty", "F-26", "FORMAT", "services without a recipient",
+            directory(signed=change(services={"edition": 1, "recipients": []})).sealed())
+    for name, value in (("null", None), ("array", []), ("no-edition", {"recipients": [SERVICE]}),
+                        ("no-recipients", {"edition": 1}), ("object", {"edition": 1, "recipients": SERVICE}),
+                        ("extra", {"edition": 1, "recipients": [SERVICE], "x": 1})):
+        kit.add(f"services-{name}", "3", "FORMAT", f"services is malformed: {name}",
+                directory(signed=change(services=value)).sealed())
+    for edition in (0, -1, 2**53, "1"):
+        kit.add(f"services-edition-{edition if edition != '1' else 'text'}", "3", "FORMAT", f"edition is {edition!r}",
+                services(SERVICE, edition=edition))
+    kit.add("services-33", "3", "FORMAT", "32 recipients of services and one more", services(*(SERVICE,) * 32))
+    kit.add("services-under-mac", "F-15", "AUTH", "the MAC is over services, too",
+            directory(document=change(services={"edition": 1, "recipients": [SERVICE]})).sealed())
+    for kind in ("awskms", "azurekms", "gcpkms", "hashivault", "pkcs11", "vaultkv"):
+        kit.add(f"service-{kind}-outside", "F-22", "FORMAT", f"a recipient of kind {kind} stands outside of services",
+                directory(recipients=(KEY, Foreign({**SERVICE, "kind": kind, "wrapped": "A" * 104 + "AAA="}))).sealed())
+    in_services("aes-within", "an aes recipient stands in services", KEY.wrap(bytes(32), b"", "x"))
+    for member in SERVICE:
+        in_services(f"no-{member}", f"without {member}", without(member)(SERVICE))
+    in_services("unknown-member", "an unknown member", {**SERVICE, "x": ""})
+    for name, why, new in (("id-empty", "an empty id", {"id": ""}), ("id-513", "an id of 513 bytes", {"id": "i" * 513}),
+                           ("version-129", "a version of 129 bytes", {"version": "v" * 129}),
+                           ("alg-empty", "an empty alg", {"alg": ""}), ("alg-65", "an alg of 65 bytes", {"alg": "a" * 65}),
+                           ("wrapped-empty", "wrapped is empty", {"wrapped": ""}),
+                           ("created-day", "there is no such day", {"created": "2026-02-30T00:00:00Z"}),
+                           ("vaultkv-79", "wrapped of a vaultkv has 79 bytes",
+                            {"kind": "vaultkv", "wrapped": base64.b64encode(bytes(79)).decode()})):
+        in_services(name, why, {**SERVICE, **new})
+    kit.add("services-only-unknown", "F-22", "NOKEY", "only recipients of services, and none is at hand",
+            directory(recipients=(), options={"services": (SERVICE,)}).sealed())
+
     for name, i in (("salt", 0), ("salt-last", 31), ("ciphertext", 32),
                     ("ciphertext-last", 63), ("tag", 64), ("tag-last", 79)):
         kit.add(f"wrap-{name}", "4", "AUTH", f"a bit of wrapped was flipped at {i}, under a right MAC",
@@ -894,5 +947,5 @@ def embedded_in_directory():
                         head=head)).sealed(), "weights.bin.coffer": inner}
 
 
-PARTS = (bad_parameters, bad_zeros, bad_records, bad_sizes, bad_slots, bad_document, bad_recipients, bad_keys,
+PARTS = (bad_parameters, bad_zeros, bad_records, bad_sizes, bad_slots, bad_editions, bad_document, bad_recipients, bad_keys,
          bad_paths, bad_sets)

@@ -12,6 +12,8 @@ OTHER = Aes(KEYS["aes-other"])
 PUBLIC = X25519(x25519_public(KEYS["x25519"]))
 WORDS = Passphrase(PASSPHRASE, 10)
 STRANGE = {"kind": "vault-transit", "key": "models/2026", "wrapped": "dmF1bHQ6djE6"}
+SERVICE = {"kind": "hashivault", "id": "transit/models", "version": "3", "alg": "aes256-gcm96",
+           "created": "2026-11-20T13:58:18Z", "wrapped": "dmF1bHQ6djM6AAAA"}  # opens nothing: no service is at hand
 TAGS, PAYLOAD = 135168, 139264  # of a sealed file with an embedded key block and few records
 SLOTS = (4096, 69632)
 
@@ -42,6 +44,19 @@ def generations(*generation_of_slot, newest=3, **faults):
     slots = [slot(model.document(generation)) if generation else bytes(65536)
              for model, generation in zip(models, generation_of_slot)]
     return single("small", 100, options={"context": {"team": "research"}}, slots=lambda _: slots, **faults).sealed()
+
+
+def editions(*edition_of_slot, **options):
+    """One sealed file whose slots are of one generation and these editions."""
+    slots = [slot(single("small", 100, options={"services": (SERVICE,) if edition else (), "edition": edition,
+                                                **options}).document(2)) for edition in edition_of_slot]
+    return single("small", 100, slots=lambda _: slots).sealed()
+
+
+class Dated(Aes):
+    """A recipient that says when it was wrapped."""
+    def wrap(self, dek, binding, seed):
+        return {**super().wrap(dek, binding, seed), "created": "2026-11-20T13:58:18Z"}
 
 
 FILES = {"config.json": 60, "model-00001-of-00002.safetensors": 200, "model-00002-of-00002.safetensors": 150}
@@ -127,6 +142,19 @@ def good():
                   (Foreign({"kind": "k" * 31, "wrapped": "A" * 2732, "x": nested(29)}), KEY))
     yield several("foreign-upper-case", "kinds are compared byte by byte: AES is unknown",
                   (Foreign({"kind": "AES", "wrapped": ""}), KEY))
+    yield several("created", "a recipient that says when it was wrapped", (Dated(KEYS["aes"]),))
+    yield one("services", "recipients of key services, outside of the MAC", single("services", 100, options={
+        "services": (SERVICE, {**SERVICE, "kind": "vaultkv", "wrapped": base64.b64encode(bytes(80)).decode()},
+                     {**SERVICE, "kind": "awskms", "id": "i" * 512, "version": "", "alg": "a" * 64,
+                      "wrapped": "A" * 2728}, STRANGE),
+        "edition": 2**53 - 1}))
+    yield one("services-31", "31 recipients of services and ours", single("services-31", 100, options={
+        "services": (SERVICE,) * 31}))
+    plaintext = single("small", 100)
+    yield one("edition-0-newer", "an interrupted rewrap inside a service: slot 0 counts", plaintext,
+              tree=editions(10, 9))
+    yield one("edition-1-newer", "an interrupted rewrap inside a service: slot 1 counts", plaintext,
+              tree=editions(1, 2))
     context = {f"key-{i:02}.{'x' * 57}": "v" * 256 for i in range(31)}
     yield one("text-longest", "name, version and context as long as they may be", single("text", 10, options={
         "name": "\u00e4" * 128, "version": "v" * 256, "context": {**context, "0": ""}, "generation": 2**53 - 1}))
@@ -164,6 +192,8 @@ def good():
               directory(recipients=(Foreign(STRANGE), PUBLIC, KEY), seed="directory-foreign"))
     yield one("directory-foreign-longest", "an unknown kind of 65536 bytes",
               directory(recipients=(foreign_of(65536), KEY), seed="directory-foreign-longest"))
+    yield one("directory-services", "recipients of services in coffer.json",
+              directory(seed="directory-services", options={"services": (SERVICE, SERVICE), "edition": 7}))
     yield one("directory-passphrase", "a passphrase and a directory", directory(recipients=(WORDS,), seed="dp"),
               "passphrase")
     yield one("directory-x25519", "an X25519 key and a directory", directory(recipients=(PUBLIC,), seed="dx"), "x25519")

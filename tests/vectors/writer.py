@@ -119,13 +119,13 @@ class Foreign:
 
 class Model:
     def __init__(self, files, recipients, seed="model", dek=None, directory=False, record=65536,
-                 name="model", version="1", context=None, generation=1, faults=None):
+                 name="model", version="1", context=None, generation=1, services=(), edition=1, faults=None):
         self.files = [(path, files[path]) for path in sorted(files, key=str.encode)]
         self.recipients, self.seed, self.directory, self.record = recipients, seed, directory, record
         self.dek = dek or drawn(seed, "dek", 32)
         self.model_id = drawn(seed, "model id", 16)
         self.public = {"name": name, "version": version, "context": context or {}, "model_id": self.model_id.hex()}
-        self.generation = generation
+        self.generation, self.services, self.edition = generation, services, edition
         self.faults = faults or {}
         assert self.faults.keys() <= STEPS.keys()
 
@@ -175,6 +175,8 @@ class Model:
         document = self.step("document", document)
         key = hkdf(self.dek, self.model_id, b"coffer/1 key block")
         document = {**document, "mac": hmac.new(key, canonical(document), "sha256").hexdigest()}
+        if self.services:
+            document["services"] = {"edition": self.edition, "recipients": list(self.services)}
         return self.step("text", canonical(self.step("signed", document)) + b"\n")
 
     def sealed(self):
