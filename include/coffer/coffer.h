@@ -17,6 +17,7 @@
 #include <coffer/key.h>
 #include <coffer/legacy.h>
 #include <coffer/open.h>
+#include <coffer/policy.h>
 #include <coffer/rewrap.h>
 #include <coffer/seal.h>
 #include <coffer/sign.h>

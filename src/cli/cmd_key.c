@@ -271,7 +271,7 @@ static const struct command remove_key = {
 
 /* ---- the group ---- */
 
-static const struct command *const subs[] = {&list, &show, &import, &export_public, &remove_key, NULL};
+static const struct command *const subs[] = {&list, &show, &import, &export_public, &remove_key, &cmd_key_policy, NULL};
 
 static const struct example examples[] = {
 	{"which keys have I?", "coffer key list"},
@@ -282,9 +282,9 @@ static const struct example examples[] = {
 
 const struct command cmd_key = {
 	.name = "key",
-	.brief = "list, show, import, export and remove keys",
+	.brief = "list, show, import, export and remove keys; who may use them",
 	.operands = "",
-	.about = "Works on the local keyring. coffer keygen makes keys.",
+	.about = "Works on the local keyring. coffer keygen makes keys. key policy is about the keys of key services.",
 	.options = no_options,
 	.examples = examples,
 	.subs = subs,
