@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Points in time as text: RFC 3339, in UTC.
+ * Points in time as text: RFC 3339 and that of HTTP, in UTC.
  *
  * Times are whole seconds since 1970, years 1970 to 9999.
  */
@@ -14,6 +14,9 @@
 
 /** utc_parse() - the time that @text is; false unless it is «2026-11-20T13:58:18Z», with or without a fraction, which is dropped */
 bool utc_parse(const char *text, int64_t *out);
+
+/** utc_parse_http() - the time that a «Date» header is: «Fri, 20 Nov 2026 13:58:18 GMT» (RFC 9110 5.6.7, its one form that is not obsolete) */
+bool utc_parse_http(const char *text, int64_t *out);
 
 /** utc_text() - @time as «2026-11-20T13:58:18Z»; a time outside of the years above becomes «?»; returns @out */
 const char *utc_text(int64_t time, char out[static UTC_LEN + 1]);

@@ -19,7 +19,7 @@
 #define TIMEOUT_MS 30000
 #define CONNECT_MS 15000
 #define REDIRECTS 5
-#define SAID_MAX 200 /* bytes of a server's own words in a sentence */
+#define CREDENTIAL_MIN 20 /* bytes of a header's value that could be one */
 
 /* ---- where to ---- */
 
@@ -39,7 +39,7 @@ shown_len(const char *url)
 {
 	size_t len = strcspn(url, "?#");
 
-	return (int)(len < SAID_MAX ? len : SAID_MAX);
+	return (int)(len < HTTP_QUOTE_MAX ? len : HTTP_QUOTE_MAX);
 }
 
 struct target {
@@ -532,54 +532,70 @@ words_of(const struct doc *answer, bool code_only)
 	return words;
 }
 
-/* The first line, as far as it is text and short. */
-static void
-quote(struct view text, char out[static SAID_MAX + 1])
+static bool
+holds(struct view text, struct view part)
 {
-	size_t len = 0;
-
-	while (len < text.len && text.p[len] != '\r' && text.p[len] != '\n') {
-		uint32_t code;
-		size_t one = utf8_char(view_of(text.p + len, text.len - len), &code);
-
-		if (one == 0 || code < 0x20 || (code >= 0x7f && code < 0xa0) || len + one > SAID_MAX)
-			break;
-		len += one;
-	}
-	memcpy(out, text.p, len);
-	out[len] = '\0';
+	return part.len > 0 && memmem(text.p, text.len, part.p, part.len) != NULL;
 }
 
 static bool
 holds_credential(const struct http_request *request, struct view text)
 {
-	const struct secret *s = request->bearer;
+	if (request->bearer && holds(text, view_of(request->bearer->p, request->bearer->len)))
+		return true;
+	for (size_t i = 0; i < request->n_headers; i++) {
+		const char *value = strchrnul(request->headers[i], ':');
+		struct view v = view_trim(view_str(*value ? value + 1 : value));
 
-	return s && s->len > 0 && memmem(text.p, text.len, s->p, s->len) != NULL;
+		if (v.len >= CREDENTIAL_MIN && holds(text, v))
+			return true;
+	}
+	return false;
+}
+
+void
+http_quote(const struct http_request *request, struct view text, char out[static HTTP_QUOTE_MAX + 1])
+{
+	size_t len = 0;
+
+	out[0] = '\0';
+	if (holds_credential(request, text))
+		return;
+	while (len < text.len && text.p[len] != '\r' && text.p[len] != '\n') {
+		uint32_t code;
+		size_t one = utf8_char(view_of(text.p + len, text.len - len), &code);
+
+		if (one == 0 || code < 0x20 || (code >= 0x7f && code < 0xa0) || len + one > HTTP_QUOTE_MAX)
+			break;
+		len += one;
+	}
+	if (len > 0)
+		memcpy(out, text.p, len);
+	out[len] = '\0';
 }
 
 static void
-find_words(const struct http_request *request, const struct http_reply *reply, char out[static SAID_MAX + 1])
+find_words(const struct http_request *request, const struct http_reply *reply, char out[static HTTP_QUOTE_MAX + 1])
 {
 	struct doc *answer = NULL;
 	const char *words = NULL;
 
 	out[0] = '\0';
-	if (reply->body.len == 0 || holds_credential(request, buf_view(&reply->body)))
+	if (reply->body.len == 0)
 		return;
 	if (doc_parse_foreign(NULL, "", buf_view(&reply->body), &answer) == COFFER_OK)
 		words = words_of(answer, request->secret_reply);
 	if (words)
-		quote(view_str(words), out);
+		http_quote(request, view_str(words), out);
 	else if (!answer && !request->secret_reply && strncasecmp(reply->content_type, "text/plain", 10) == 0)
-		quote(buf_view(&reply->body), out);
+		http_quote(request, buf_view(&reply->body), out);
 	doc_free(&answer);
 }
 
 coffer_err
 http_expect(struct fault *f, const struct http_request *request, const struct http_reply *reply, long status)
 {
-	char words[SAID_MAX + 1];
+	char words[HTTP_QUOTE_MAX + 1];
 	coffer_err err = COFFER_E_NET;
 	char when[32] = "later";
 

@@ -60,7 +60,7 @@ struct http_reply {
 	struct buf body;
 	struct buf head; /* the lines of the last answer's header */
 	char content_type[128];
-	unsigned int retry_after_s; /* of a 429 or 503; 0 = not said */
+	unsigned int retry_after_s; /* 0 = not said */
 	char host[256];		    /* who answered, for messages */
 };
 
@@ -84,6 +84,14 @@ coffer_err http_call(struct fault *f, const struct http_request *request, struct
  */
 coffer_err http_expect(struct fault *f, const struct http_request *request, const struct http_reply *reply,
 		       long status);
+
+#define HTTP_QUOTE_MAX 200
+
+/**
+ * http_quote() - what a sentence can have of @text, a server's own words: its first line, as far as it is UTF-8 without control characters
+ * @out: gets it; nothing when it holds a credential of @request, that is @bearer or the value of a longer header
+ */
+void http_quote(const struct http_request *request, struct view text, char out[static HTTP_QUOTE_MAX + 1]);
 
 /** http_header() - the value of the first header called @name (in any case), without white space around it; false, and @out empty, when there is none or it does not fit */
 bool http_header(const struct http_reply *reply, const char *name, char *out, size_t cap);

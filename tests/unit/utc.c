@@ -68,6 +68,42 @@ test_refuse(void **state)
 	}
 }
 
+static const struct {
+	const char *text;
+	int64_t time; /* -1: refused */
+} dates[] = {
+	{"Fri, 20 Nov 2026 13:58:18 GMT", 1795183098},
+	{"Thu, 01 Jan 1970 00:00:00 GMT", 0},
+	/* the day of the week is not held against the date */
+	{"Sun, 20 Nov 2026 13:58:18 GMT", 1795183098},
+	{"Friday, 20-Nov-26 13:58:18 GMT", -1},
+	{"Fri Nov 20 13:58:18 2026", -1},
+	{"Fri, 20 Nov 2026 13:58:18 UTC", -1},
+	{"Fri, 20 Nov 2026 13:58:18 GMT ", -1},
+	{"Fri, 20 Nov 2026 13:58:18", -1},
+	{"Fri, 20 Nov", -1},
+	{"Fri, 2", -1},
+	{"Fr", -1},
+	{"", -1},
+	{"Fry, 20 Nov 2026 13:58:18 GMT", -1},
+	{"Fri, 20 Nop 2026 13:58:18 GMT", -1},
+	{"Fri, 31 Nov 2026 13:58:18 GMT", -1},
+	{"Fri, 20 Nov 2026 25:58:18 GMT", -1},
+	{"Fri, 20 Nov 1926 13:58:18 GMT", -1},
+};
+
+static void
+test_parse_http(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(dates) / sizeof(dates[0]); i++) {
+		int64_t t = 1;
+
+		if (utc_parse_http(dates[i].text, &t) != (dates[i].time >= 0) || t != (t ? dates[i].time : 0))
+			fail_msg("«%s»", dates[i].text);
+	}
+}
+
 static void
 test_text(void **state)
 {
@@ -87,6 +123,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_parse),
 		cmocka_unit_test(test_refuse),
+		cmocka_unit_test(test_parse_http),
 		cmocka_unit_test(test_text),
 	};
 
