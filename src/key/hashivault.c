@@ -88,13 +88,11 @@ call(struct fault *f, const struct transit_key *k, const char *method, const cha
 	char path[PATH_CAP];
 
 	(void)snprintf(path, sizeof(path), "%s/%s/%s%s", k->mount, verb, k->name, behind);
-	return vault_call(f, k->vault,
-			  &(struct vault_request){.method = method,
-						  .path = path,
-						  .namespace = k->namespace,
-						  .body = body,
-						  .accept = accept},
-			  out);
+	return vault_call(
+		f, k->vault,
+		&(struct vault_request){
+			.method = method, .path = path, .namespace = k->namespace, .body = body, .accept = accept},
+		out);
 }
 
 static coffer_err
@@ -164,17 +162,20 @@ static coffer_err
 check_bind(struct fault *f, const struct transit_key *k, const struct facts *facts)
 {
 	if (!facts->usable)
-		return fault_set(f, COFFER_E_REFUSED, "the key %s of Vault, %s, does not encrypt: it is of another use, or deleted",
-				 k->id, facts->type);
+		return fault_set(f, COFFER_E_REFUSED,
+				 "the key %s of Vault, %s, does not encrypt: it is of another use, or deleted", k->id,
+				 facts->type);
 	if (k->bind == VAULT_BIND_CONTEXT && !facts->derived)
 		return fault_set(f, COFFER_E_KEY,
-				 "the key %s of Vault is not derived, so it would open for any model; make one with «vault write "
+				 "the key %s of Vault is not derived, so it would open for any model; make one with "
+				 "«vault write "
 				 "-f %s/keys/NAME derived=true», or bind by associated data with "
 				 "hashivault://%s?bind=aad",
 				 k->id, k->mount, k->name);
 	if (k->bind == VAULT_BIND_AAD && facts->derived)
-		return fault_set(f, COFFER_E_KEY, "the key %s of Vault is derived, and bind=aad is for keys that are not; leave "
-						  "bind=aad out",
+		return fault_set(f, COFFER_E_KEY,
+				 "the key %s of Vault is derived, and bind=aad is for keys that are not; leave "
+				 "bind=aad out",
 				 k->id);
 	return COFFER_OK;
 }
@@ -211,7 +212,8 @@ take_ciphertext(struct fault *f, const struct transit_key *k, const struct doc *
 	size_t digits = strspn(version, "0123456789");
 
 	if (digits < 1 || digits > 9 || version[digits] != ':')
-		return fault_set(f, COFFER_E_UNAVAILABLE, "Vault at %s answered with no ciphertext of transit, «vault:v1:…»",
+		return fault_set(f, COFFER_E_UNAVAILABLE,
+				 "Vault at %s answered with no ciphertext of transit, «vault:v1:…»",
 				 vault_host(k->vault));
 	(void)snprintf(out->kind, sizeof(out->kind), KIND);
 	(void)snprintf(out->id, sizeof(out->id), "%s", k->id);
@@ -275,8 +277,9 @@ bind_of(struct fault *f, const struct recipient *in, enum vault_bind *out)
 
 	*out = plus && strcmp(plus, WITH_AAD) == 0 ? VAULT_BIND_AAD : VAULT_BIND_CONTEXT;
 	if (!plus || (strcmp(plus, WITH_AAD) != 0 && strcmp(plus, WITH_CONTEXT) != 0))
-		return fault_set(f, COFFER_E_AUTH, "the recipient of %s says that it was wrapped by «%s», which transit has not",
-				 in->id, in->alg);
+		return fault_set(f, COFFER_E_AUTH,
+				 "the recipient of %s says that it was wrapped by «%s», which transit has not", in->id,
+				 in->alg);
 	return COFFER_OK;
 }
 
@@ -285,8 +288,8 @@ add_ciphertext(struct fault *f, struct body *body, const struct recipient *in)
 {
 	for (size_t i = 0; i < in->wrapped_len; i++)
 		if (in->wrapped[i] <= ' ' || in->wrapped[i] > '~')
-			return fault_set(f, COFFER_E_AUTH, "what is wrapped for %s is no ciphertext of transit: it is damaged",
-					 in->id);
+			return fault_set(f, COFFER_E_AUTH,
+					 "what is wrapped for %s is no ciphertext of transit: it is damaged", in->id);
 	return body_text(f, body, "ciphertext", view_of(in->wrapped, in->wrapped_len));
 }
 

@@ -90,10 +90,11 @@ wipe_buf(struct buf *b)
 static coffer_err
 no_answer(struct fault *f, const struct kv_secret *s)
 {
-	return fault_set(f, COFFER_E_UNAVAILABLE,
-			 "what Vault at %s answered about %s is not of the KV engine, version 2: is that what is mounted "
-			 "at %s?",
-			 vault_host(s->vault), s->id, s->uri.mount);
+	return fault_set(
+		f, COFFER_E_UNAVAILABLE,
+		"what Vault at %s answered about %s is not of the KV engine, version 2: is that what is mounted "
+		"at %s?",
+		vault_host(s->vault), s->id, s->uri.mount);
 }
 
 /* The answer of 404 has no data, but metadata of what was deleted. */
@@ -157,9 +158,8 @@ kv_need(struct fault *f, const struct kv_secret *s, const struct kv_entry *e, co
 				 vault_host(s->vault), s->id);
 	return fault_set(f, err, "version %llu of %s was %s%s", version, s->id,
 			 e->found == KV_DESTROYED ? "destroyed" : "deleted",
-			 e->found == KV_DESTROYED
-				 ? " for ever"
-				 : "; «coffer secret delete --undelete --versions N» brings it back");
+			 e->found == KV_DESTROYED ? " for ever"
+						  : "; «coffer secret delete --undelete --versions N» brings it back");
 }
 
 /* ---- writing ---- */
@@ -181,8 +181,7 @@ copy_member(void *arg, const char *name, const struct doc *value)
 
 /* {"data": the fields of @had with the one of @s replaced, "options": {"cas": its version}} */
 static coffer_err
-new_version(struct fault *f, const struct kv_secret *s, const struct kv_entry *had, struct view value,
-	    struct doc **out)
+new_version(struct fault *f, const struct kv_secret *s, const struct kv_entry *had, struct view value, struct doc **out)
 {
 	struct copy c = {.to = doc_object(), .but = s->uri.field};
 	coffer_err err = COFFER_OK;

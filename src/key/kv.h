@@ -10,6 +10,7 @@
 #include "base/limits.h"
 #include "base/view.h"
 #include "data/doc.h"
+#include "format/recipient.h"
 #include "key/vault.h"
 #include "key/vault_uri.h"
 
@@ -19,7 +20,7 @@
 /** struct kv_secret - a place in a store */
 struct kv_secret {
 	struct vault *vault;
-	struct kv_uri uri;		 /* with the namespace that counts */
+	struct kv_uri uri;	       /* with the namespace that counts */
 	char id[RECIPIENT_ID_MAX + 1]; /* [NAMESPACE/]MOUNT/PATH[#FIELD], for sentences and recipients */
 };
 
@@ -33,8 +34,8 @@ enum kv_found {
 /** struct kv_entry - one version of it */
 struct kv_entry {
 	enum kv_found found;
-	uint64_t version; /* 0 of KV_NEVER */
-	int64_t created;  /* seconds since 1970, 0 where the server does not say */
+	uint64_t version;	/* 0 of KV_NEVER */
+	int64_t created;	/* seconds since 1970, 0 where the server does not say */
 	const struct doc *data; /* the object, of KV_THERE; else NULL */
 	struct doc *answer;	/* owns it */
 };

@@ -115,12 +115,12 @@ vault_host(const struct vault *v)
 /* ---- its token; all under its lock ---- */
 
 static coffer_err
-get_token(struct fault *f, struct vault *v)
+get_token(struct fault *f, struct vault *v, unsigned int timeout_ms)
 {
 	struct vault_token token = VAULT_TOKEN_INIT;
 	coffer_err err;
 
-	TRY(vault_token_get(f, &v->settings, &token));
+	TRY(vault_token_get(f, &v->settings, timeout_ms, &token));
 	vault_token_free(&v->token);
 	v->token = token;
 	v->serial++;
@@ -137,41 +137,43 @@ has_token(const struct vault *v)
 
 /* What fails here is no fault yet: the token is good for a while. */
 static void
-keep_alive(struct vault *v)
+keep_alive(struct vault *v, unsigned int timeout_ms)
 {
 	struct vault_token *t = &v->token;
 	coffer_err err;
 
 	if (vault_clock() < t->renew_at)
 		return;
-	err = t->is_known ? vault_token_renew(NULL, &v->settings, t) : vault_token_look(NULL, &v->settings, t);
+	err = t->is_known ? vault_token_renew(NULL, &v->settings, timeout_ms, t)
+			  : vault_token_look(NULL, &v->settings, timeout_ms, t);
 	if (err)
 		vault_token_postpone(t);
 }
 
 static coffer_err
-need_token(struct fault *f, struct vault *v)
+need_token(struct fault *f, struct vault *v, unsigned int timeout_ms)
 {
 	if (!has_token(v))
-		return get_token(f, v);
-	keep_alive(v);
+		return get_token(f, v, timeout_ms);
+	keep_alive(v, timeout_ms);
 	return COFFER_OK;
 }
 
 static coffer_err
-get_another(struct fault *f, struct vault *v)
+get_another(struct fault *f, struct vault *v, unsigned int timeout_ms)
 {
 	struct secret old = SECRET_INIT;
 	coffer_err err;
 
 	TRY(secret_copy(f, &old, v->token.text.p, v->token.text.len));
-	TRY(get_token(f, v));
+	TRY(get_token(f, v, timeout_ms));
 	if (v->settings.auth == VAULT_TOKEN && v->token.text.len == old.len &&
 	    mem_equal(v->token.text.p, old.p, old.len))
-		TRY(fault_set(f, COFFER_E_REFUSED,
-			      "Vault at %s takes the token in %s no more: it ended or was revoked; get another with «vault "
-			      "login», or have coffer log in by itself (AppRole, Kubernetes, JWT)",
-			      vault_host(v), v->settings.token_is_env ? "VAULT_TOKEN" : v->settings.file));
+		TRY(fault_set(
+			f, COFFER_E_REFUSED,
+			"Vault at %s takes the token in %s no more: it ended or was revoked; get another with «vault "
+			"login», or have coffer log in by itself (AppRole, Kubernetes, JWT)",
+			vault_host(v), v->settings.token_is_env ? "VAULT_TOKEN" : v->settings.file));
 out:
 	secret_free(&old);
 	return err;
@@ -187,12 +189,12 @@ capability(const struct vault_request *r)
 
 /* «Permission denied»: is it the token, or what it may do?  OpenBao does not tell, so the token is asked about. */
 static coffer_err
-replace_token(struct fault *f, struct vault *v, const struct vault_request *r)
+replace_token(struct fault *f, struct vault *v, const struct vault_request *r, unsigned int timeout_ms)
 {
-	coffer_err err = vault_token_look(f, &v->settings, &v->token);
+	coffer_err err = vault_token_look(f, &v->settings, timeout_ms, &v->token);
 
 	if (err == COFFER_E_REFUSED)
-		return get_another(f, v);
+		return get_another(f, v, timeout_ms);
 	if (err)
 		return err;
 	return fault_set(f, COFFER_E_REFUSED,
@@ -220,7 +222,8 @@ sign(void *user, struct fault *f, struct http_request *http, bool fresh)
 
 	(void)pthread_mutex_lock(&v->lock);
 	secret_free(&use->token);
-	TRY(fresh && use->serial == v->serial ? replace_token(f, v, use->request) : need_token(f, v));
+	TRY(fresh && use->serial == v->serial ? replace_token(f, v, use->request, http->timeout_ms)
+					      : need_token(f, v, http->timeout_ms));
 	TRY(secret_copy(f, &use->token, v->token.text.p, v->token.text.len));
 	use->serial = v->serial;
 	http->bearer = &use->token;

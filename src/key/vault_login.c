@@ -10,7 +10,7 @@
 #include "key/vault_wire.h"
 #include "mem/secret_file.h"
 
-#define LOOK_AFTER_S 60		     /* of a token that was given: who uses it for longer asks how long it is good */
+#define LOOK_AFTER_S 60			/* of a token that was given: who uses it for longer asks how long it is good */
 #define LEASE_MAX (100 * 365 * 86400LL) /* seconds; what is longer is for ever */
 #define PATH_CAP 256
 
@@ -76,11 +76,12 @@ give_token(void *user, struct fault *f, struct http_request *request, bool fresh
 }
 
 static coffer_err
-ask_about(struct fault *f, const struct vault_settings *settings, struct vault_token *token, const char *method,
-	  const char *path, struct doc **out)
+ask_about(struct fault *f, const struct vault_settings *settings, unsigned int timeout_ms, struct vault_token *token,
+	  const char *method, const char *path, struct doc **out)
 {
 	struct vault_signer signer = {.sign = give_token, .user = token};
-	struct vault_request request = {.method = method, .path = path, .namespace = settings->namespace};
+	struct vault_request request = {
+		.method = method, .path = path, .namespace = settings->namespace, .timeout_ms = timeout_ms};
 
 	if (strcmp(method, "POST") == 0)
 		request.body = view_str("{}");
@@ -88,12 +89,13 @@ ask_about(struct fault *f, const struct vault_settings *settings, struct vault_t
 }
 
 coffer_err
-vault_token_look(struct fault *f, const struct vault_settings *settings, struct vault_token *token)
+vault_token_look(struct fault *f, const struct vault_settings *settings, unsigned int timeout_ms,
+		 struct vault_token *token)
 {
 	struct doc *answer = NULL;
 	coffer_err err;
 
-	TRY(ask_about(f, settings, token, "GET", "auth/token/lookup-self", &answer));
+	TRY(ask_about(f, settings, timeout_ms, token, "GET", "auth/token/lookup-self", &answer));
 	TRY(read_lease(f, doc_get(answer, "data"), "ttl", token));
 out:
 	doc_free(&answer);
@@ -101,12 +103,13 @@ out:
 }
 
 coffer_err
-vault_token_renew(struct fault *f, const struct vault_settings *settings, struct vault_token *token)
+vault_token_renew(struct fault *f, const struct vault_settings *settings, unsigned int timeout_ms,
+		  struct vault_token *token)
 {
 	struct doc *answer = NULL;
 	coffer_err err;
 
-	TRY(ask_about(f, settings, token, "POST", "auth/token/renew-self", &answer));
+	TRY(ask_about(f, settings, timeout_ms, token, "POST", "auth/token/renew-self", &answer));
 	TRY(read_lease(f, doc_get(answer, "auth"), "lease_duration", token));
 out:
 	doc_free(&answer);
@@ -127,9 +130,10 @@ read_token(struct fault *f, const struct vault_settings *settings, struct vault_
 		err = settings->file ? secret_from_plain_file(f, "the token", settings->file, LIMIT_TOKEN, &out->text)
 				     : COFFER_E_NOTFOUND;
 		if (err == COFFER_E_NOTFOUND)
-			return fault_set(f, COFFER_E_REFUSED,
-					 "there is no token of Vault: set VAULT_TOKEN, or «vault login», or have coffer "
-					 "log in (COFFER_VAULT_ROLE_ID, COFFER_VAULT_ROLE)");
+			return fault_set(
+				f, COFFER_E_REFUSED,
+				"there is no token of Vault: set VAULT_TOKEN, or «vault login», or have coffer "
+				"log in (COFFER_VAULT_ROLE_ID, COFFER_VAULT_ROLE)");
 		TRY(err);
 	}
 	out->ends_at = INT64_MAX;
@@ -170,7 +174,8 @@ out:
 }
 
 static coffer_err
-send_login(struct fault *f, const struct vault_settings *s, struct view body, struct vault_token *out)
+send_login(struct fault *f, const struct vault_settings *s, unsigned int timeout_ms, struct view body,
+	   struct vault_token *out)
 {
 	const struct vault_signer nobody = {.sign = NULL};
 	struct doc *answer = NULL;
@@ -179,7 +184,11 @@ send_login(struct fault *f, const struct vault_settings *s, struct view body, st
 
 	(void)snprintf(path, sizeof(path), "auth/%s/login", s->mount);
 	TRY(vault_send(f, s,
-		       &(struct vault_request){.method = "POST", .path = path, .namespace = s->namespace, .body = body},
+		       &(struct vault_request){.method = "POST",
+					       .path = path,
+					       .namespace = s->namespace,
+					       .body = body,
+					       .timeout_ms = timeout_ms},
 		       &nobody, &answer));
 	TRY(take_token(f, answer, out));
 out:
@@ -191,7 +200,7 @@ out:
 
 /* The file is read each time: it may be another one by now, for clusters and agents replace it. */
 static coffer_err
-log_in(struct fault *f, const struct vault_settings *s, struct vault_token *out)
+log_in(struct fault *f, const struct vault_settings *s, unsigned int timeout_ms, struct vault_token *out)
 {
 	const char *what = s->auth == VAULT_APPROLE ? "the secret id" : "the JWT";
 	struct secret proof = SECRET_INIT;
@@ -201,7 +210,7 @@ log_in(struct fault *f, const struct vault_settings *s, struct vault_token *out)
 	if (s->file)
 		TRY(secret_from_plain_file(f, what, s->file, LIMIT_TOKEN, &proof));
 	TRY(fill_in(f, s, &proof, &body));
-	TRY(send_login(f, s, body_end(&body), out));
+	TRY(send_login(f, s, timeout_ms, body_end(&body), out));
 out:
 	body_free(&body);
 	secret_free(&proof);
@@ -209,9 +218,11 @@ out:
 }
 
 coffer_err
-vault_token_get(struct fault *f, const struct vault_settings *settings, struct vault_token *out)
+vault_token_get(struct fault *f, const struct vault_settings *settings, unsigned int timeout_ms,
+		struct vault_token *out)
 {
-	coffer_err err = settings->auth == VAULT_TOKEN ? read_token(f, settings, out) : log_in(f, settings, out);
+	coffer_err err =
+		settings->auth == VAULT_TOKEN ? read_token(f, settings, out) : log_in(f, settings, timeout_ms, out);
 
 	if (err)
 		vault_token_free(out);

@@ -64,9 +64,10 @@ copy_path(struct fault *f, const char *what, const char *value, size_t max, char
 	if (!*out)
 		return fault_nomem(f);
 	if (len > 0 && !vault_path_valid(*out, max))
-		return fault_set(f, COFFER_E_USAGE,
-				 "%s is no path of Vault: parts of A-Z a-z 0-9 . _ - with «/» between, at most %zu bytes",
-				 what, max);
+		return fault_set(
+			f, COFFER_E_USAGE,
+			"%s is no path of Vault: parts of A-Z a-z 0-9 . _ - with «/» between, at most %zu bytes", what,
+			max);
 	return COFFER_OK;
 }
 
@@ -200,7 +201,8 @@ vault_settings_read(struct fault *f, struct vault_settings *out)
 	coffer_err err;
 
 	TRY(read_address(f, &s));
-	TRY(copy_path(f, "the namespace in the environment", namespace ? namespace : "", VAULT_NAMESPACE_MAX, &s.namespace));
+	TRY(copy_path(f, "the namespace in the environment", namespace ? namespace : "", VAULT_NAMESPACE_MAX,
+		      &s.namespace));
 	TRY(copy(f, vault_env("CACERT"), &s.ca_file));
 	TRY(copy(f, vault_env("CLIENT_CERT"), &s.client_cert));
 	TRY(copy(f, vault_env("CLIENT_KEY"), &s.client_key));

@@ -18,6 +18,7 @@
 #define KEY_VAULT_SETTINGS_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "base/fault.h"
 
@@ -31,9 +32,9 @@ struct vault_settings {
 	char *namespace;
 	char *ca_file, *client_cert, *client_key; /* or NULL */
 	enum vault_auth auth;
-	char *mount;	  /* of VAULT_APPROLE and the others */
-	char *role;	  /* the role's name, or the role id of VAULT_APPROLE */
-	char *file;	  /* of the token, secret id or JWT; NULL: AppRole without a secret id */
+	char *mount;	   /* of VAULT_APPROLE and the others */
+	char *role;	   /* the role's name, or the role id of VAULT_APPROLE */
+	char *file;	   /* of the token, secret id or JWT; NULL: AppRole without a secret id */
 	bool token_is_env; /* the token is in the environment, not in the file */
 };
 

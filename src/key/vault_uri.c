@@ -85,9 +85,10 @@ transit_uri_parse(struct fault *f, const char *rest, struct transit_uri *out)
 	if (parse_transit(view_str(rest), out))
 		return COFFER_OK;
 	*out = (struct transit_uri){.bind = VAULT_BIND_CONTEXT};
-	return fault_set(f, COFFER_E_USAGE,
-			 "a key of Vault's transit engine is hashivault://KEY, with ?mount=MOUNT, namespace=NAMESPACE and "
-			 "bind=context or aad behind it where they differ; one that was given is not");
+	return fault_set(
+		f, COFFER_E_USAGE,
+		"a key of Vault's transit engine is hashivault://KEY, with ?mount=MOUNT, namespace=NAMESPACE and "
+		"bind=context or aad behind it where they differ; one that was given is not");
 }
 
 /* ---- KV ---- */
@@ -138,8 +139,8 @@ parse_kv(struct view rest, const char *field, struct kv_uri *out)
 	mount = cut(&path, '/');
 	if (!put_path(mount, out->mount, sizeof(out->mount)) || !put_kv_path(path, !field, out))
 		return false;
-	if (has_query && (!view_is(cut(&query, '='), "namespace") ||
-			  !put_path(query, out->namespace, sizeof(out->namespace))))
+	if (has_query &&
+	    (!view_is(cut(&query, '='), "namespace") || !put_path(query, out->namespace, sizeof(out->namespace))))
 		return false;
 	if (!field)
 		return rest.len == 0;
@@ -153,8 +154,9 @@ kv_uri_parse(struct fault *f, const char *rest, const char *field, struct kv_uri
 	if (parse_kv(view_str(rest), field, out))
 		return COFFER_OK;
 	*out = (struct kv_uri){.path = ""};
-	return fault_set(f, COFFER_E_USAGE,
-			 "%s of Vault's KV engine is vaultkv://MOUNT/PATH%s, with ?namespace=NAMESPACE before the «#» where "
-			 "that differs; one that was given is not",
-			 field ? "a secret" : "a folder", field ? "#FIELD" : "");
+	return fault_set(
+		f, COFFER_E_USAGE,
+		"%s of Vault's KV engine is vaultkv://MOUNT/PATH%s, with ?namespace=NAMESPACE before the «#» where "
+		"that differs; one that was given is not",
+		field ? "a secret" : "a folder", field ? "#FIELD" : "");
 }

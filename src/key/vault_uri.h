@@ -34,7 +34,7 @@ struct transit_uri {
 struct kv_uri {
 	char namespace[VAULT_NAMESPACE_MAX + 1];
 	char mount[VAULT_NAME_MAX + 1];
-	char path[VAULT_KV_PATH_MAX + 1];   /* may be empty, and end in «/», where @folder */
+	char path[VAULT_KV_PATH_MAX + 1]; /* may be empty, and end in «/», where @folder */
 	char field[VAULT_NAME_MAX + 1];
 };
 

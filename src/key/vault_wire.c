@@ -102,8 +102,9 @@ static coffer_err
 need_address(struct fault *f, const struct vault_settings *s)
 {
 	if (!s->address)
-		return fault_set(f, COFFER_E_UNAVAILABLE,
-				 "there is no address of Vault: set VAULT_ADDR or BAO_ADDR to it, as https://HOST:8200");
+		return fault_set(
+			f, COFFER_E_UNAVAILABLE,
+			"there is no address of Vault: set VAULT_ADDR or BAO_ADDR to it, as https://HOST:8200");
 	return COFFER_OK;
 }
 
@@ -137,6 +138,7 @@ vault_send(struct fault *f, const struct vault_settings *settings, const struct 
 		.ca_file = settings->ca_file,
 		.client_cert = settings->client_cert,
 		.client_key = settings->client_key,
+		.timeout_ms = request->timeout_ms,
 		.max_body = request->max_answer > 0 ? request->max_answer : LIMIT_TOKEN,
 	};
 	char *url = NULL;

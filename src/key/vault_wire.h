@@ -23,7 +23,8 @@ struct vault_request {
 	const char *namespace; /* NULL or empty: the root */
 	struct view body;      /* JSON */
 	enum vault_accept accept;
-	size_t max_answer; /* 0 = LIMIT_TOKEN */
+	size_t max_answer;	 /* 0 = LIMIT_TOKEN */
+	unsigned int timeout_ms; /* 0 = as key/remote.h says */
 };
 
 /** struct vault_signer - what gives a request its token; both NULL: it has none */

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/enc.h"
 #include "base/num.h"
@@ -64,7 +65,8 @@ take_kek(struct fault *f, const struct kv_secret *s, const struct kv_entry *e, s
 
 	TRY(secret_new(f, kek, KEK_LEN));
 	if (!doc_string(doc_get(e->data, s->uri.field), &text))
-		TRY(fault_set(f, COFFER_E_KEY, "%s has no field «%s» that is text; name another, as vaultkv://%s/%s#FIELD", s->id,
+		TRY(fault_set(f, COFFER_E_KEY,
+			      "%s has no field «%s» that is text; name another, as vaultkv://%s/%s#FIELD", s->id,
 			      s->uri.field, s->uri.mount, s->uri.path));
 	text = view_trim(text);
 	if (!dec_b64((const char *)text.p, text.len, kek->p, KEK_LEN, &len) || len != KEK_LEN)
@@ -130,8 +132,9 @@ unwrap(void *self, struct fault *f, const struct recipient *in, const struct bin
 	TRY(get_kek(f, s, &version, &kek));
 	err = kek_unwrap(f, kek.p, INFO_WRAP, in, binding, dek_out);
 	if (err == COFFER_E_AUTH)
-		(void)fault_set(f, err, "version %s of %s does not unwrap this; it is damaged, or belongs to another model", in->version,
-				s->id);
+		(void)fault_set(f, err,
+				"version %s of %s does not unwrap this; it is damaged, or belongs to another model",
+				in->version, s->id);
 out:
 	secret_free(&kek);
 	return err;
