@@ -83,6 +83,24 @@ coffer_ctx_set_jobs(struct coffer_ctx *ctx, unsigned int n)
 	ctx->jobs = n > MAX_JOBS ? MAX_JOBS : n;
 }
 
+coffer_err
+coffer_ctx_set_environment(struct coffer_ctx *ctx, const char *environment)
+{
+	struct fault *f = ctx_begin(ctx);
+
+	if (environment && !environment_valid(environment))
+		return fault_set(f, COFFER_E_USAGE, "the name of an environment has 1 to %d of a-z and 0-9",
+				 ENVIRONMENT_MAX);
+	(void)snprintf(ctx->environment, sizeof(ctx->environment), "%s", environment ? environment : "");
+	return COFFER_OK;
+}
+
+void
+coffer_ctx_set_min_generation(struct coffer_ctx *ctx, uint64_t generation)
+{
+	ctx->min_generation = generation;
+}
+
 void
 coffer_ctx_cancel(struct coffer_ctx *ctx)
 {

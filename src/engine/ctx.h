@@ -13,6 +13,7 @@
 
 #include "base/fault.h"
 #include "base/pool.h"
+#include "key/template.h"
 
 struct coffer_ctx {
 	struct fault fault;
@@ -26,7 +27,9 @@ struct coffer_ctx {
 	void *prompt_user;
 	coffer_browse_fn browse;
 	void *browse_user;
-	struct pool *pool; /* made when first needed */
+	char environment[ENVIRONMENT_MAX + 1]; /* that models must be of; empty: any */
+	uint64_t min_generation;	       /* that their key blocks must have */
+	struct pool *pool;		       /* made when first needed */
 };
 
 /** ctx_begin() - the start of a public call: clears the last fault and returns the place for a new one */

@@ -16,6 +16,7 @@
 #include "base/file.h"
 #include "crypto/rand.h"
 #include "engine/each.h"
+#include "engine/key_use.h"
 #include "engine/model.h"
 #include "engine/staging.h"
 #include "engine/transfer.h"
@@ -61,7 +62,7 @@ struct rewrap {
 	const struct coffer_rewrap_options *opt;
 	struct keyblock *k;
 	const uint8_t *dek;
-	struct binding binding;
+	struct key_use use;
 	size_t n_removed;
 };
 
@@ -79,26 +80,33 @@ static bool
 is_removed(const struct rewrap *r, const struct recipient *recipient)
 {
 	return id_is_listed(r->opt, recipient->id) ||
-	       (r->opt->remove && keyring_matches(r->opt->remove, recipient, &r->binding));
+	       (r->opt->remove && keyring_matches(r->opt->remove, recipient, r->use.binding));
 }
 
-static void
-drop(struct keyblock *k, size_t index)
+static coffer_err
+drop(struct fault *f, struct rewrap *r, size_t index)
 {
+	struct keyblock *k = r->k;
+	coffer_err err = key_use_remove(f, &r->use, &k->recipients[index]);
+
+	if (err)
+		return err;
 	recipient_clear(&k->recipients[index]);
 	memmove(&k->recipients[index], &k->recipients[index + 1],
 		(k->n_recipients - index - 1) * sizeof(*k->recipients));
 	k->n_recipients--;
+	return COFFER_OK;
 }
 
 static coffer_err
 remove_recipients(struct fault *f, struct rewrap *r)
 {
 	size_t want = r->opt->n_remove_ids + (r->opt->remove ? keyring_size(r->opt->remove) : 0);
+	coffer_err err = COFFER_OK;
 
 	for (size_t i = 0; i < r->k->n_recipients;) {
 		if (is_removed(r, &r->k->recipients[i])) {
-			drop(r->k, i);
+			TRY(drop(f, r, i));
 			r->n_removed++;
 		} else {
 			i++;
@@ -109,8 +117,9 @@ remove_recipients(struct fault *f, struct rewrap *r)
 				 "%zu of the %zu recipients to remove are not there; «coffer inspect» lists them",
 				 want - r->n_removed, want);
 	while (r->opt->replace && r->k->n_recipients > 0)
-		drop(r->k, r->k->n_recipients - 1);
-	return COFFER_OK;
+		TRY(drop(f, r, r->k->n_recipients - 1));
+out:
+	return err;
 }
 
 /* A recipient that is there already is wrapped anew in its place. */
@@ -137,7 +146,7 @@ add_recipients(struct fault *f, struct rewrap *r)
 	r->k->recipients = place;
 	for (size_t i = 0; i < n; i++) {
 		memset(&fresh, 0, sizeof(fresh));
-		TRY(keyring_wrap(f, r->opt->add, i, r->dek, &r->binding, &fresh));
+		TRY(key_use_wrap(f, &r->use, r->opt->add, i, r->dek, &fresh));
 		place = place_for(r->k, &fresh);
 		if (!place)
 			return fault_set(f, COFFER_E_USAGE, "a model has at most %u recipients; remove some",
@@ -155,18 +164,27 @@ out:
 static coffer_err
 change_recipients(struct fault *f, const struct coffer_rewrap_options *opt, struct coffer_model *m)
 {
-	struct rewrap r = {.opt = opt, .k = &m->keys, .dek = m->dek.p};
+	struct binding binding;
+	struct rewrap r = {
+		.opt = opt,
+		.k = &m->keys,
+		.dek = m->dek.p,
+		.use = {.ctx = m->ctx, .path = m->shown, .binding = &binding, .generation = m->keys.generation + 1},
+	};
 	struct buf text = BUF_INIT(65536);
 	char id[2 * MODEL_ID_LEN + 1];
 	coffer_err err;
 
-	TRY(model_binding(f, r.k, &text, id, &r.binding));
+	TRY(model_binding(f, r.k, &text, id, &binding));
+	TRY(key_batch_new(f, m->ctx, &r.use.batch));
 	TRY(remove_recipients(f, &r));
 	TRY(add_recipients(f, &r));
 	if (++r.k->generation > KEYBLOCK_GENERATION_MAX)
 		TRY(fault_set(f, COFFER_E_FORMAT,
 			      "the key block cannot be changed any more; «coffer seal» the model again"));
+	TRY(key_batch_commit(f, r.use.batch));
 out:
+	key_batch_free(&r.use.batch);
 	buf_free(&text);
 	return err;
 }
@@ -311,7 +329,7 @@ begin_rekey(struct fault *f, struct rekey *r, const struct coffer_keyring *to)
 	}
 	TRY(secret_new(f, &r->dek, DEK_LEN));
 	TRY(rand_bytes(f, r->dek.p, DEK_LEN));
-	TRY(model_wrap(f, &r->k, to, r->dek.p));
+	TRY(model_wrap(f, r->ctx, r->old->shown, &r->k, to, r->dek.p));
 out:
 	return err;
 }

@@ -586,23 +586,39 @@ keyring_set_cache(struct fault *f, struct coffer_keyring *keyring, unsigned int 
 	return COFFER_OK;
 }
 
+void
+keyring_names(const struct coffer_keyring *keyring, size_t index, const char **kind_out, const char **name_out)
+{
+	const struct entry *e = &keyring->entries[index];
+
+	*kind_out = e->provider->kind;
+	*name_out = e->uri ? e->uri : e->id;
+}
+
+bool
+keyring_key_matches(const struct coffer_keyring *keyring, size_t index, const struct recipient *recipient,
+		    const struct binding *binding)
+{
+	const struct entry *e = &keyring->entries[index];
+	uint8_t dek[DEK_LEN];
+	void *self;
+	bool match;
+
+	match = may_be_for(e, recipient) && resolve(NULL, e, binding, &self) == COFFER_OK &&
+		e->provider->matches(self, recipient);
+	if (match && is_passphrase(e))
+		match = e->provider->unwrap(e->self, NULL, recipient, binding, dek) == COFFER_OK;
+	mem_wipe(dek, sizeof(dek));
+	return match;
+}
+
 bool
 keyring_matches(const struct coffer_keyring *keyring, const struct recipient *recipient, const struct binding *binding)
 {
-	uint8_t dek[DEK_LEN];
-	bool match = false;
-
-	for (size_t i = 0; i < keyring->n && !match; i++) {
-		const struct entry *e = &keyring->entries[i];
-		void *self;
-
-		match = may_be_for(e, recipient) && resolve(NULL, e, binding, &self) == COFFER_OK &&
-			e->provider->matches(self, recipient);
-		if (match && is_passphrase(e))
-			match = e->provider->unwrap(e->self, NULL, recipient, binding, dek) == COFFER_OK;
-	}
-	mem_wipe(dek, sizeof(dek));
-	return match;
+	for (size_t i = 0; i < keyring->n; i++)
+		if (keyring_key_matches(keyring, i, recipient, binding))
+			return true;
+	return false;
 }
 
 coffer_err

@@ -65,6 +65,13 @@ coffer_err keyring_state(struct fault *f, const struct coffer_keyring *keyring, 
 coffer_err keyring_set_cache(struct fault *f, struct coffer_keyring *keyring, unsigned int lifetime_s,
 			     unsigned int uses);
 
+/** keyring_names() - what key @index is called: its kind, and its id, the URI of a service's key, or the empty string; valid while @keyring is */
+void keyring_names(const struct coffer_keyring *keyring, size_t index, const char **kind_out, const char **name_out);
+
+/** keyring_key_matches() - as keyring_matches(), of key @index alone */
+bool keyring_key_matches(const struct coffer_keyring *keyring, size_t index, const struct recipient *recipient,
+			 const struct binding *binding);
+
 /** keyring_matches() - whether any key of @keyring is the one of @recipient (a passphrase is tried with @binding) */
 bool keyring_matches(const struct coffer_keyring *keyring, const struct recipient *recipient,
 		     const struct binding *binding);

@@ -224,6 +224,8 @@ try_once(struct fault *f, struct call *c)
 		return unreachable(f, c, &why);
 	if (err != COFFER_OK)
 		return fault_set(f, err, "%s", why.text);
+	if (c->remote->heard)
+		c->remote->heard(c->remote->user, &c->reply);
 	if (c->reply.status >= 200 && c->reply.status <= 299)
 		return read_answer(f, c);
 	return read_refusal(f, c);

@@ -47,6 +47,12 @@ struct remote {
 	 */
 	coffer_err (*sign)(void *user, struct fault *f, struct http_request *request, bool fresh);
 
+	/*
+	 * heard: each whole answer, whatever its status, before it is judged: for what stands in its head alone.  Its memory is
+	 * the call's.  May be NULL.
+	 */
+	void (*heard)(void *user, const struct http_reply *reply);
+
 	/* set_clock: the service's clock is @ahead_s before this machine's: sign by it from now on.  NULL: a wrong clock is the end. */
 	void (*set_clock)(void *user, int64_t ahead_s);
 	void *user;

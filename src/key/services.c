@@ -4,11 +4,13 @@
 #include <string.h>
 
 #include "key/hashivault.h"
+#include "key/pkcs11.h"
 #include "key/vaultkv.h"
 
 /* By scheme.  Ends with one that has none. */
 static const struct key_service services[] = {
 	{"hashivault://", &hashivault_provider, hashivault_new},
+	{PKCS11_SCHEME, &pkcs11_provider, pkcs11_new},
 	{"vaultkv://", &vaultkv_provider, vaultkv_new},
 	{NULL, NULL, NULL},
 };

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A real token: SoftHSM 2, in a folder of its own, with keys that are made here. */
-#include "crypto/token.h"
+#include "crypto/token_key.h"
 
 #include <p11-kit/p11-kit.h>
 #include <setjmp.h>
@@ -215,7 +215,7 @@ asks_for_the_pin(void **state)
 	assert_int_equal(token_key_open(&f, "pkcs11:object=p256", module, &good, &k), COFFER_OK);
 	token_key_close(&k);
 	assert_int_equal(token_key_open(&f, "pkcs11:object=p256", module, &bad, &k), COFFER_E_KEY);
-	assert_string_equal(f.text, "wrong PIN for token «coffer test»");
+	assert_non_null(strstr(f.text, "wrong PIN for token «coffer test»"));
 	assert_null(k);
 }
 
