@@ -82,14 +82,18 @@ out:
 
 /* What a store holds may end in a line feed as a file does. */
 static coffer_err
-from_source(struct fault *f, const char *what, const char *uri, size_t max, struct secret *out)
+from_source(struct fault *f, const char *what, const char *uri, size_t max, bool one_line, struct secret *out)
 {
 	struct secret whole = SECRET_INIT;
+	const uint8_t *end;
 	struct view text;
 	coffer_err err;
 
 	TRY(source.get(f, what, uri, max, &whole));
 	text = view_trim(view_of(whole.p, whole.len));
+	end = one_line && text.len > 0 ? memchr(text.p, '\n', text.len) : NULL;
+	if (end)
+		text = view_trim(view_of(text.p, (size_t)(end - text.p)));
 	if (text.len == 0)
 		TRY(fault_set(f, COFFER_E_KEY, "%s in %s is empty", what, uri));
 	TRY(secret_copy(f, out, text.p, text.len));
@@ -101,6 +105,12 @@ out:
 coffer_err
 secret_from_file(struct fault *f, const char *what, const char *path, size_t max, struct secret *out)
 {
-	return secret_file_is_source(path) ? from_source(f, what, path, max, out)
+	return secret_file_is_source(path) ? from_source(f, what, path, max, false, out)
 					   : secret_from_plain_file(f, what, path, max, out);
+}
+
+coffer_err
+secret_line_from_source(struct fault *f, const char *what, const char *uri, size_t max, struct secret *out)
+{
+	return from_source(f, what, uri, max, true, out);
 }

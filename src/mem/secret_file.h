@@ -30,4 +30,7 @@ coffer_err secret_from_file(struct fault *f, const char *what, const char *path,
 /** secret_from_plain_file() - the same, of a file alone: for what has to be known before anybody else can be asked */
 coffer_err secret_from_plain_file(struct fault *f, const char *what, const char *path, size_t max, struct secret *out);
 
+/** secret_line_from_source() - the first line of what secret_file_set_source() has for @uri; else as secret_from_file() */
+coffer_err secret_line_from_source(struct fault *f, const char *what, const char *uri, size_t max, struct secret *out);
+
 #endif
