@@ -20,6 +20,7 @@
 #include <coffer/policy.h>
 #include <coffer/rewrap.h>
 #include <coffer/seal.h>
+#include <coffer/secret.h>
 #include <coffer/sign.h>
 #include <coffer/tensors.h>
 #include <coffer/trust.h>

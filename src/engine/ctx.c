@@ -10,6 +10,7 @@
 #include <coffer/coffer.h>
 
 #include "crypto/aead.h"
+#include "key/secret_source.h"
 
 #define MAX_JOBS 256u
 #define PROGRESS_NS UINT64_C(100000000)
@@ -28,6 +29,7 @@ coffer_ctx_new(struct coffer_ctx **ctx_out)
 	if (!ctx)
 		return COFFER_E_NOMEM;
 	atomic_init(&ctx->cancelled, false);
+	secret_source_install();
 	*ctx_out = ctx;
 	return COFFER_OK;
 }

@@ -7,9 +7,9 @@ logins, namespaces, policies with Vault's own rules (vault_acl.py), seal.  Answe
 (internal/builtin/logical/{transit,kv}, internal/builtin/credential, internal/vault) and of the API documentation of both.  hvac, the client
 that people use with Vault, is driven against it by vault_sdk.py.
 
-In a test: Vault() and what it holds, then serve().  From a shell, for a page of docs/howto:
+In a test: Vault(), what it holds by admin(), then serve(), which is a rig.Server.  From a shell, for a page of docs/howto:
 
-    python3 tests/services/vault.py FOLDER [--ca]      serves until its standard input ends; FOLDER/env is to be sourced
+    python3 tests/services/vault.py FOLDER      says its address, and serves until its standard input ends; FOLDER gets ca.crt and root-token
 """
 import base64
 import binascii
@@ -18,12 +18,10 @@ import json
 import os
 import re
 import secrets
-import ssl
 import sys
 import threading
 import time
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import parse_qsl, unquote
 
 from cryptography.exceptions import InvalidSignature, InvalidTag
 from cryptography.hazmat.primitives import hashes, serialization
@@ -34,6 +32,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
+import rig  # noqa: E402
 import vault_acl  # noqa: E402
 
 NAME = r'\w(?:[\w.-]*\w)?'
@@ -51,9 +50,9 @@ path "sys/capabilities-self" { capabilities = ["update"] }
 class Refused(Exception):
     """An answer that is no success."""
 
-    def __init__(self, status, *errors, body=None, retry_after=None):
+    def __init__(self, status, *errors, body=None):
         super().__init__(status, *errors)
-        self.status, self.body, self.retry_after = status, body or {'errors': list(errors)}, retry_after
+        self.status, self.body = status, body or {'errors': list(errors)}
 
 
 def denied():
@@ -846,15 +845,15 @@ class Request:
 
 class Vault:
     """
-    log: one dict for each request: method, path (with its namespace in front), operation, status, who (the token's display name).  Never a body.
-    faults: what the next requests get in place of an answer; see fail().
+    log: one dict for each request that was answered: method, path (with its namespace in front), operation, status, who (the token's display
+    name).  Never a body.
     """
 
     def __init__(self, *, openbao=False, need_request_header=True):
         self.openbao, self.need_request_header = openbao, need_request_header
         self.lock = threading.RLock()
         self.skew, self.sealed = 0, False
-        self.log, self.faults = [], []
+        self.log = []
         self.tokens, self.namespaces = {}, {}
         self.root = self.add_namespace('')
         self.root_token = self.add_token(self.root, ['root'], 0, display='root').id
@@ -865,10 +864,6 @@ class Vault:
     def pass_time(self, by):
         """Let so many seconds pass, for the server alone."""
         self.skew += by
-
-    def fail(self, status, times=1, *, path='', retry_after=None, errors=('',)):
-        """Answer the next requests whose path holds @path with @status; 0 breaks the connection off."""
-        self.faults.append({'status': status, 'times': times, 'path': path, 'retry_after': retry_after, 'errors': list(errors)})
 
     def add_namespace(self, path):
         path = path.strip('/') + '/' if path.strip('/') else ''
@@ -918,13 +913,6 @@ class Vault:
         if not inside or not self.acl_of(token).allows(namespace.path + path, request.operation):
             raise denied()
 
-    def next_fault(self, path):
-        for fault in self.faults:
-            if fault['path'] in path and fault['times'] > 0:
-                fault['times'] -= 1
-                return fault
-        return None
-
     def open_paths(self, path):
         """What is answered without a token, and when sealed."""
         if path == 'sys/seal-status':
@@ -937,9 +925,6 @@ class Vault:
         return None
 
     def route(self, request):
-        fault = self.next_fault(request.path)
-        if fault:
-            raise Refused(fault['status'], *[e for e in fault['errors'] if e], retry_after=fault['retry_after'])
         if self.need_request_header and request.headers.get('x-vault-request') != 'true':
             raise Refused(412, "missing 'X-Vault-Request' header")
         answer = self.open_paths(request.path)
@@ -965,7 +950,7 @@ class Vault:
         return None if answer is None else self.wrapped(answer)
 
     def handle(self, method, path, query, headers, raw):
-        """(status, headers, body): what one request is answered; status 0 for none"""
+        """(status, body, headers): what one request is answered"""
         with self.lock:
             if method == 'GET' and query.get('list') in ('true', '1'):
                 method = 'LIST'
@@ -983,11 +968,9 @@ class Vault:
                 status, answer = 400, {'errors': ['failed to parse JSON input']}
             except Refused as refused:
                 status, answer = refused.status, refused.body
-                if refused.retry_after is not None:
-                    more['Retry-After'] = str(refused.retry_after)
             self.log.append({'method': method, 'path': request.path, 'operation': request.operation, 'status': status,
                              'who': request.token.display if request.token else '', 'at': self.now()})
-            return status, more, b'' if answer is None else json.dumps(answer).encode() + b'\n'
+            return status, b'' if answer is None else json.dumps(answer).encode() + b'\n', more
 
     def asked(self, word=''):
         """The paths of the requests so far that hold @word."""
@@ -997,7 +980,7 @@ class Vault:
     # -- for a test: what an administrator would do, past HTTP --
 
     def admin(self, method, path, body=None, namespace=''):
-        status, _, raw = self.handle(method, path, {}, {'x-vault-token': self.root_token, 'x-vault-request': 'true',
+        status, raw, _ = self.handle(method, path, {}, {'x-vault-token': self.root_token, 'x-vault-request': 'true',
                                                         'x-vault-namespace': namespace}, json.dumps(body or {}).encode())
         answer = json.loads(raw) if raw else {}
         if status >= 300:
@@ -1012,57 +995,32 @@ class Vault:
 
 
 
-# ---- over HTTP ----
+    # -- over HTTP --
 
-class Handler(BaseHTTPRequestHandler):
-    protocol_version = 'HTTP/1.1'
-
-    def answer(self):
-        url = urlsplit(self.path)
-        raw = self.rfile.read(int(self.headers.get('Content-Length') or 0))
-        headers = {k.lower(): v for k, v in self.headers.items()}
-        path = unquote(url.path)
+    def answer(self, request):
+        """What rig.Server asks for."""
+        path, headers = unquote(request.path), {k.lower(): v for k, v in request.headers.items()}
         if not path.startswith('/v1/'):
-            status, more, body = 404, {}, b''
-        else:
-            status, more, body = self.server.vault.handle(self.command, path[len('/v1/'):], dict(parse_qsl(url.query)), headers, raw)
-        if status == 0:
-            self.close_connection = True
-            return
-        self.send_response(status)
-        for name, value in {**more, 'Content-Length': str(len(body))}.items():
-            if status != 204 or name != 'Content-Length':
-                self.send_header(name, value)
-        self.end_headers()
-        self.wfile.write(body)
+            return rig.Answer(404)
+        return rig.Answer(*self.handle(request.method, path[len('/v1/'):], dict(parse_qsl(request.query)), headers, request.body))
 
-    do_GET = do_POST = do_PUT = do_DELETE = do_LIST = do_PATCH = answer
-
-    def log_message(self, *args):
-        pass
+    def serve(self, tls=None, client_ca=None):
+        return rig.Server(self.answer, tls, client_ca)
 
 
-class Server:
-    """with Server(vault) as address: …"""
+def main():
+    """As `vault server -dev` has it, a KV store is at secret/; and transit is at transit/."""
+    folder = sys.argv[1]
+    os.makedirs(folder, exist_ok=True)
+    vault = Vault()
+    vault.admin('POST', 'sys/mounts/secret', {'type': 'kv', 'options': {'version': '2'}})
+    authority = rig.Authority(folder)
+    with vault.serve(tls=authority) as server:
+        with open(os.path.join(folder, 'root-token'), 'w', encoding='ascii') as file:
+            file.write(vault.root_token + '\n')
+        print(server.url, flush=True)
+        sys.stdin.read()
 
-    def __init__(self, vault, *, certificate=None, key=None, client_ca=None):
-        self.http = ThreadingHTTPServer(('127.0.0.1', 0), Handler)
-        self.http.daemon_threads = True
-        self.http.vault = vault
-        self.address = f'http://127.0.0.1:{self.http.server_address[1]}'
-        if certificate:
-            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-            context.load_cert_chain(certificate, key)
-            if client_ca:
-                context.verify_mode = ssl.CERT_REQUIRED
-                context.load_verify_locations(client_ca)
-            self.http.socket = context.wrap_socket(self.http.socket, server_side=True, do_handshake_on_connect=False)
-            self.address = self.address.replace('http:', 'https:')
 
-    def __enter__(self):
-        threading.Thread(target=self.http.serve_forever, kwargs={'poll_interval': 0.05}, daemon=True).start()
-        return self.address
-
-    def __exit__(self, *_):
-        self.http.shutdown()
-        self.http.server_close()
+if __name__ == '__main__':
+    main()

@@ -12,10 +12,12 @@ import os
 import subprocess
 import sys
 import time
-import traceback
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
+
+import rig  # noqa: E402
+from rig import equal  # noqa: E402
 
 
 def b64(text):
@@ -28,24 +30,19 @@ def expect(kind, call, *args, words='', **kwargs):
         call(*args, **kwargs)
     except kind as error:
         if words not in str(error):
-            raise AssertionError(f'{error} does not say {words}') from error
+            raise rig.Bad(f'{error} does not say {words}') from error
         return
-    raise AssertionError(f'{call} was done')
-
-
-def equal(have, want):
-    if have != want:
-        raise AssertionError(f'{have} is not {want}')
+    raise rig.Bad(f'{call} was done')
 
 
 class World:
-    """A fake, its address, and clients of it."""
+    """A fake, its server, and clients of it."""
 
-    def __init__(self, hvac, vault, address):
-        self.hvac, self.vault, self.address = hvac, vault, address
+    def __init__(self, hvac, vault, server):
+        self.hvac, self.vault, self.server = hvac, vault, server
 
     def client(self, token=None, namespace=None):
-        return self.hvac.Client(url=self.address, token=token or self.vault.root_token, namespace=namespace)
+        return self.hvac.Client(url=self.server.url, token=token or self.vault.root_token, namespace=namespace)
 
 
 def transit_round_trip(w):
@@ -238,10 +235,10 @@ def seal_and_faults(w):
     equal(c.sys.is_sealed(), True)
     expect(x.VaultDown, c.secrets.transit.read_key, 'k', words='sealed')
     w.vault.sealed = False
-    w.vault.fail(429, path='transit/keys', retry_after=7, errors=['request path "transit/keys/k": rate limit quota exceeded'])
+    w.server.fault(rig.status(429, {'errors': ['request path "transit/keys/k": rate limit quota exceeded']}), times=1)
     expect(x.RateLimitExceeded, c.secrets.transit.read_key, 'k', words='quota exceeded')
     equal(c.secrets.transit.read_key('k')['data']['latest_version'], 1)
-    bare = w.hvac.Client(url=w.address, token=w.vault.root_token)
+    bare = w.hvac.Client(url=w.server.url, token=w.vault.root_token)
     bare.adapter.request_header = False
     expect(x.UnexpectedError, bare.secrets.transit.read_key, 'k', words="missing 'X-Vault-Request' header")
 
@@ -259,19 +256,13 @@ def main():
         return subprocess.run([python, __file__], env={**os.environ, 'COFFER_VAULT_SDK': '1'}, check=False).returncode
     import hvac  # pylint: disable=import-outside-toplevel
     import vault as fake  # pylint: disable=import-outside-toplevel
-    failed = 0
+    report = rig.Report(sys.argv[1:])
     vault = fake.Vault()
-    with fake.Server(vault) as address:
-        world = World(hvac, vault, address)
+    with vault.serve() as server:
+        world = World(hvac, vault, server)
         for case in CASES:
-            try:
-                case(world)
-                print(f'ok    {case.__name__}')
-            except Exception:  # noqa: BLE001
-                failed += 1
-                print(f'FAIL  {case.__name__}\n{traceback.format_exc(limit=-3)}')
-    print(f'{len(CASES) - failed} passed, {failed} failed, 0 skipped')
-    return failed > 0
+            report.check(case.__name__, case, world)
+    return report.end()
 
 
 if __name__ == '__main__':
