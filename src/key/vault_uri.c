@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "key/vault_uri.h"
+
+#include <string.h>
+
+#include "base/view.h"
+
+static bool
+put(struct view v, char *out, size_t cap)
+{
+	if (v.len >= cap || memchr(v.p, '\0', v.len))
+		return false;
+	memcpy(out, v.p, v.len);
+	out[v.len] = '\0';
+	return true;
+}
+
+/* What stands before the first @c of @v, which begins behind it from now on; all of it when there is none. */
+static struct view
+cut(struct view *v, char c)
+{
+	const uint8_t *at = v->len > 0 ? memchr(v->p, c, v->len) : NULL;
+	struct view head = {.p = NULL};
+
+	(void)view_take(v, at ? (size_t)(at - v->p) : v->len, &head);
+	if (at)
+		(void)view_take(v, 1, &(struct view){.p = NULL});
+	return head;
+}
+
+/* transit's own rule for a name: letters, digits, «_», and within also «.» and «-» */
+static bool
+key_valid(const char *name)
+{
+	size_t len = strlen(name);
+
+	return vault_path_valid(name, VAULT_NAME_MAX) && !strchr(name, '/') && !strchr(".-", name[0]) &&
+	       !strchr(".-", name[len - 1]);
+}
+
+static bool
+put_path(struct view v, char *out, size_t cap)
+{
+	return put(v, out, cap) && vault_path_valid(out, cap - 1);
+}
+
+static bool
+put_bind(struct view v, enum vault_bind *out)
+{
+	*out = view_is(v, "aad") ? VAULT_BIND_AAD : VAULT_BIND_CONTEXT;
+	return view_is(v, "aad") || view_is(v, "context");
+}
+
+static bool
+transit_parameter(struct view name, struct view value, struct transit_uri *out)
+{
+	if (view_is(name, "mount"))
+		return put_path(value, out->mount, sizeof(out->mount));
+	if (view_is(name, "namespace"))
+		return put_path(value, out->namespace, sizeof(out->namespace));
+	return view_is(name, "bind") && put_bind(value, &out->bind);
+}
+
+static bool
+parse_transit(struct view rest, struct transit_uri *out)
+{
+	struct view name = cut(&rest, '?');
+
+	if (!put(name, out->key, sizeof(out->key)) || !key_valid(out->key))
+		return false;
+	while (rest.len > 0) {
+		struct view value = cut(&rest, '&');
+
+		name = cut(&value, '=');
+		if (!transit_parameter(name, value, out))
+			return false;
+	}
+	return true;
+}
+
+coffer_err
+transit_uri_parse(struct fault *f, const char *rest, struct transit_uri *out)
+{
+	*out = (struct transit_uri){.mount = "transit", .bind = VAULT_BIND_CONTEXT};
+	if (parse_transit(view_str(rest), out))
+		return COFFER_OK;
+	*out = (struct transit_uri){.bind = VAULT_BIND_CONTEXT};
+	return fault_set(
+		f, COFFER_E_USAGE,
+		"a key of Vault's transit engine is hashivault://KEY, with ?mount=MOUNT, namespace=NAMESPACE and "
+		"bind=context or aad behind it where they differ; one that was given is not");
+}
+
+/* ---- KV ---- */
+
+/* Letters of a path of a URL (RFC 3986 3.3) but for «%», so that what is written is what is asked for. */
+static bool
+segment_valid(struct view v)
+{
+	static const char others[] = "-._~@:+=,!$&'()*";
+
+	for (size_t i = 0; i < v.len; i++) {
+		uint8_t c = v.p[i];
+
+		if (!(c >= 'a' && c <= 'z') && !(c >= 'A' && c <= 'Z') && !(c >= '0' && c <= '9') &&
+		    (c == '\0' || !strchr(others, c)))
+			return false;
+	}
+	return v.len > 0 && !view_is(v, ".") && !view_is(v, "..");
+}
+
+static bool
+put_kv_path(struct view path, bool folder, struct kv_uri *out)
+{
+	struct view rest = path;
+
+	while (rest.len > 0)
+		if (!segment_valid(cut(&rest, '/')))
+			return false;
+	if (!folder && (path.len == 0 || path.p[path.len - 1] == '/'))
+		return false;
+	return put(path, out->path, sizeof(out->path));
+}
+
+static bool
+put_field(struct view field, char *out, size_t cap)
+{
+	return segment_valid(field) && put(field, out, cap);
+}
+
+static bool
+parse_kv(struct view rest, const char *field, struct kv_uri *out)
+{
+	struct view location = cut(&rest, '#'), query = location, path, mount;
+	bool has_query;
+
+	path = cut(&query, '?');
+	has_query = path.len < location.len;
+	mount = cut(&path, '/');
+	if (!put_path(mount, out->mount, sizeof(out->mount)) || !put_kv_path(path, !field, out))
+		return false;
+	if (has_query &&
+	    (!view_is(cut(&query, '='), "namespace") || !put_path(query, out->namespace, sizeof(out->namespace))))
+		return false;
+	if (!field)
+		return rest.len == 0;
+	return put_field(rest.len > 0 ? rest : view_str(field), out->field, sizeof(out->field));
+}
+
+coffer_err
+kv_uri_parse(struct fault *f, const char *rest, const char *field, struct kv_uri *out)
+{
+	*out = (struct kv_uri){.path = ""};
+	if (parse_kv(view_str(rest), field, out))
+		return COFFER_OK;
+	*out = (struct kv_uri){.path = ""};
+	return fault_set(
+		f, COFFER_E_USAGE,
+		"%s of Vault's KV engine is vaultkv://MOUNT/PATH%s, with ?namespace=NAMESPACE before the «#» where "
+		"that differs; one that was given is not",
+		field ? "a secret" : "a folder", field ? "#FIELD" : "");
+}
