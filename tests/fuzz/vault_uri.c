@@ -9,9 +9,12 @@
 static void
 need_path(const char *path)
 {
-	need(!strstr(path, ".."
-			   "/") &&
-	     !strstr(path, "//") && strcspn(path, "?#% \r\n\\") == strlen(path));
+	need(strcspn(path, "?#% \r\n\\") == strlen(path));
+	for (const char *part = path; *part; part += strcspn(part, "/") + (part[strcspn(part, "/")] == '/')) {
+		size_t len = strcspn(part, "/");
+
+		need(len > 0 && !(len == 1 && part[0] == '.') && !(len == 2 && strncmp(part, "..", 2) == 0));
+	}
 }
 
 static void
