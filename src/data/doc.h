@@ -79,6 +79,8 @@ bool doc_is_null(const struct doc *d);
 bool doc_bool(const struct doc *d, bool *out);
 /** doc_whole() - a whole number from 0 to @max, be it written 5, 5.0 or 5e0; with fraction or exponent only below 2^53, where it is exact */
 bool doc_whole(const struct doc *d, uint64_t max, uint64_t *out);
+/** doc_floor() - a number from 0 to @max, at most DOC_NUMBER_MAX, without its fraction: as AWS writes points in time */
+bool doc_floor(const struct doc *d, uint64_t max, uint64_t *out);
 /** doc_decimal() - text that is a whole number from 0 to @max without sign or leading zero, as protobuf's JSON writes int64; a plain number too */
 bool doc_decimal(const struct doc *d, uint64_t max, uint64_t *out);
 /** doc_b64_buf() - text that is base64, appended to @out; COFFER_E_FORMAT, without a sentence, when it is not, or is longer than the ceiling */

@@ -472,6 +472,40 @@ each_try_is_signed(void **state)
 	assert_non_null(strstr(script->asked[1], "\r\nX-Vault-Token: s.credential-of-the-request\r\n"));
 }
 
+struct heard {
+	unsigned int n;
+	long status;
+	char header[16];
+};
+
+static void
+hear(void *user, const struct http_reply *reply)
+{
+	struct heard *h = user;
+
+	h->n++;
+	h->status = reply->status;
+	(void)http_header(reply, "X-Who", h->header, sizeof(h->header));
+}
+
+static void
+each_answer_is_heard(void **state)
+{
+	struct heard heard = {.n = 0};
+	const struct remote who = {.name = "It", .judge = judge, .heard = hear, .user = &heard};
+	const struct http_request request = {.method = "GET", .url = url, .max_body = 1000};
+	struct doc *json;
+
+	(void)state;
+	will_answer(SAYS("503 No", "X-Who: first\r\n", "{\"said\":6}"));
+	will_answer(SAYS("200 OK", "X-Who: second\r\n", "{}"));
+	assert_int_equal(remote_call(NULL, &who, &request, &json), COFFER_OK);
+	doc_free(&json);
+	assert_int_equal(heard.n, 2);
+	assert_int_equal(heard.status, 200);
+	assert_string_equal(heard.header, "second");
+}
+
 static void
 a_new_credential_is_tried_once(void **state)
 {
@@ -631,6 +665,7 @@ main(void)
 		cmocka_unit_test_setup(the_environment_says_how_often, fresh_script),
 		cmocka_unit_test_setup(a_bad_address_is_not_tried, fresh_script),
 		cmocka_unit_test_setup(each_try_is_signed, fresh_script),
+		cmocka_unit_test_setup(each_answer_is_heard, fresh_script),
 		cmocka_unit_test_setup(a_new_credential_is_tried_once, fresh_script),
 		cmocka_unit_test_setup(no_credential_is_the_end, fresh_script),
 		cmocka_unit_test_setup(a_wrong_clock_is_set_once, fresh_script),
