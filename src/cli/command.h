@@ -90,4 +90,7 @@ extern const struct command cmd_convert, cmd_keygen, cmd_seal, cmd_open, cmd_che
 	cmd_version, cmd_help, cmd_man, cmd_sign_encrypt, cmd_decrypt_verify, cmd_encrypt_sign, cmd_verify_decrypt,
 	cmd_encrypt, cmd_decrypt;
 
+/* members of «key» that have a file of their own */
+extern const struct command cmd_key_status;
+
 #endif

@@ -339,14 +339,14 @@ check_demands(struct fault *f, const struct coffer_model *m)
 	const char *want = m->ctx->environment, *have = keyblock_environment(&m->keys);
 
 	if (want[0] != '\0' && strcmp(want, have) != 0)
-		return fault_set(f, COFFER_E_POLICY, "%s is sealed for %s%.64s, and not for the environment %s", m->shown,
-				 have[0] ? "the environment " : "no environment", have, want);
+		return fault_set(f, COFFER_E_POLICY, "%s is sealed for %s%.64s, and not for the environment %s",
+				 m->shown, have[0] ? "the environment " : "no environment", have, want);
 	if (m->keys.generation < m->ctx->min_generation)
-		return fault_set(f, COFFER_E_ROLLBACK,
-				 "%s has the key block of generation %llu, and at least %llu is demanded: it is an older "
-				 "copy; fetch the newer one",
-				 m->shown, (unsigned long long)m->keys.generation,
-				 (unsigned long long)m->ctx->min_generation);
+		return fault_set(
+			f, COFFER_E_ROLLBACK,
+			"%s has the key block of generation %llu, and at least %llu is demanded: it is an older "
+			"copy; fetch the newer one",
+			m->shown, (unsigned long long)m->keys.generation, (unsigned long long)m->ctx->min_generation);
 	return COFFER_OK;
 }
 

@@ -51,7 +51,8 @@ rewrap_check(struct fault *f, const struct coffer_rewrap_options *opt)
 	if (opt->version_1 != 1 || any != 0)
 		return fault_set(f, COFFER_E_USAGE, "rewrap options of another version");
 	if (opt->renew && (opt->add || opt->remove || opt->n_remove_ids > 0 || opt->replace))
-		return fault_set(f, COFFER_E_USAGE, "recipients are renewed, or others are added and removed, but not both");
+		return fault_set(f, COFFER_E_USAGE,
+				 "recipients are renewed, or others are added and removed, but not both");
 	return COFFER_OK;
 }
 
@@ -141,8 +142,7 @@ plan_replacement(struct rewrap *r)
 	const struct keyblock *k = &r->m->keys;
 
 	for (size_t i = 0; i < k->n_recipients; i++)
-		if (!r->opt->settled || !r->opt->add ||
-		    !keyring_matches(r->opt->add, &k->recipients[i], &r->binding))
+		if (!r->opt->settled || !r->opt->add || !keyring_matches(r->opt->add, &k->recipients[i], &r->binding))
 			r->drop[i] = true;
 }
 
@@ -399,7 +399,8 @@ note_changes(struct fault *f, const struct rewrap *r, struct rewrapped *out)
 		if (t->place == NOWHERE) {
 			(void)note(out, COFFER_CHANGE_ADD, &t->fresh, "");
 		} else { /* a dry run knows a service's key by its URI; the model has its name */
-			struct coffer_change *c = note(out, COFFER_CHANGE_RENEW, &t->fresh, k->recipients[t->place].version);
+			struct coffer_change *c =
+				note(out, COFFER_CHANGE_RENEW, &t->fresh, k->recipients[t->place].version);
 
 			(void)snprintf(c->id, sizeof(c->id), "%s", k->recipients[t->place].id);
 		}
@@ -486,10 +487,8 @@ carry_out(struct fault *f, struct rewrap *r, int locked, struct rewrapped *out)
 	enum coffer_way way = COFFER_WAY_NONE;
 	coffer_err err;
 
-	r->use = (struct key_use){.ctx = r->job->ctx,
-				  .path = r->m->shown,
-				  .binding = &r->binding,
-				  .generation = r->m->keys.generation};
+	r->use = (struct key_use){
+		.ctx = r->job->ctx, .path = r->m->shown, .binding = &r->binding, .generation = r->m->keys.generation};
 	TRY(key_batch_new(f, r->job->ctx, &r->use.batch));
 	TRY(r->opt->dry_run ? pretend(f, r, &way) : make_wraps(f, r, &way));
 	find_places(r);
