@@ -15,17 +15,15 @@ put(struct view v, char *out, size_t cap)
 	return true;
 }
 
-/* What stands before the first @c of @v, which begins behind it from now on; all of it when there is none. */
-static struct view
-cut(struct view *v, char c)
+/* What stands before the first @c of @v, which begins behind it from now on; false, and @head is all of it, when there is none. */
+static bool
+cut(struct view *v, char c, struct view *head)
 {
 	const uint8_t *at = v->len > 0 ? memchr(v->p, c, v->len) : NULL;
-	struct view head = {.p = NULL};
+	struct view c_itself;
 
-	(void)view_take(v, at ? (size_t)(at - v->p) : v->len, &head);
-	if (at)
-		(void)view_take(v, 1, &(struct view){.p = NULL});
-	return head;
+	(void)view_take(v, at ? (size_t)(at - v->p) : v->len, head);
+	return at && view_take(v, 1, &c_itself);
 }
 
 /* transit's own rule for a name: letters, digits, «_», and within also «.» and «-» */
@@ -64,14 +62,14 @@ transit_parameter(struct view name, struct view value, struct transit_uri *out)
 static bool
 parse_transit(struct view rest, struct transit_uri *out)
 {
-	struct view name = cut(&rest, '?');
+	struct view name, value;
+	bool more = cut(&rest, '?', &name);
 
 	if (!put(name, out->key, sizeof(out->key)) || !key_valid(out->key))
 		return false;
-	while (rest.len > 0) {
-		struct view value = cut(&rest, '&');
-
-		name = cut(&value, '=');
+	while (more) {
+		more = cut(&rest, '&', &value);
+		(void)cut(&value, '=', &name);
 		if (!transit_parameter(name, value, out))
 			return false;
 	}
@@ -112,11 +110,13 @@ segment_valid(struct view v)
 static bool
 put_kv_path(struct view path, bool folder, struct kv_uri *out)
 {
-	struct view rest = path;
+	struct view rest = path, segment;
 
-	while (rest.len > 0)
-		if (!segment_valid(cut(&rest, '/')))
+	while (rest.len > 0) {
+		(void)cut(&rest, '/', &segment);
+		if (!segment_valid(segment))
 			return false;
+	}
 	if (!folder && (path.len == 0 || path.p[path.len - 1] == '/'))
 		return false;
 	return put(path, out->path, sizeof(out->path));
@@ -129,22 +129,28 @@ put_field(struct view field, char *out, size_t cap)
 }
 
 static bool
+put_namespace(struct view query, struct kv_uri *out)
+{
+	struct view name;
+
+	return cut(&query, '=', &name) && view_is(name, "namespace") &&
+	       put_path(query, out->namespace, sizeof(out->namespace));
+}
+
+static bool
 parse_kv(struct view rest, const char *field, struct kv_uri *out)
 {
-	struct view location = cut(&rest, '#'), query = location, path, mount;
-	bool has_query;
+	struct view query, path, mount;
+	bool has_field = cut(&rest, '#', &query), has_query = cut(&query, '?', &path);
 
-	path = cut(&query, '?');
-	has_query = path.len < location.len;
-	mount = cut(&path, '/');
+	(void)cut(&path, '/', &mount);
 	if (!put_path(mount, out->mount, sizeof(out->mount)) || !put_kv_path(path, !field, out))
 		return false;
-	if (has_query &&
-	    (!view_is(cut(&query, '='), "namespace") || !put_path(query, out->namespace, sizeof(out->namespace))))
+	if (has_query && !put_namespace(query, out))
 		return false;
 	if (!field)
-		return rest.len == 0;
-	return put_field(rest.len > 0 ? rest : view_str(field), out->field, sizeof(out->field));
+		return !has_field;
+	return put_field(has_field ? rest : view_str(field), out->field, sizeof(out->field));
 }
 
 coffer_err
