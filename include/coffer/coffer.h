@@ -19,8 +19,10 @@
 #include <coffer/key.h>
 #include <coffer/legacy.h>
 #include <coffer/open.h>
+#include <coffer/policy.h>
 #include <coffer/rewrap.h>
 #include <coffer/seal.h>
+#include <coffer/secret.h>
 #include <coffer/sign.h>
 #include <coffer/tensors.h>
 #include <coffer/trust.h>
