@@ -235,6 +235,15 @@ out:
 	return err;
 }
 
+static bool
+names_its_type(const struct http_request *r)
+{
+	for (size_t i = 0; i < r->n_headers; i++)
+		if (strncasecmp(r->headers[i], "Content-Type:", 13) == 0)
+			return true;
+	return false;
+}
+
 static coffer_err
 set_headers(struct fault *f, struct call *c)
 {
@@ -246,6 +255,9 @@ set_headers(struct fault *f, struct call *c)
 		TRY(add_header(f, c, c->request->headers[i]));
 	/* a body is sent at once, not after a server said that it would take it */
 	TRY(add_header(f, c, "Expect:"));
+	/* libcurl would call any body a form, and who believes that does not find it */
+	if (!names_its_type(c->request))
+		TRY(add_header(f, c, "Content-Type:"));
 	set_pointer(c, CURLOPT_HTTPHEADER, c->headers);
 out:
 	return err;

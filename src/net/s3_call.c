@@ -291,7 +291,7 @@ static const struct meaning {
 	{416, "", COFFER_E_RANGE, "the object is shorter"},
 	{429, "", COFFER_E_RATE, "try again later"},
 	{507, "", COFFER_E_SPACE, "make room there"},
-	{0, "", COFFER_E_NET, "try again later"},
+	{0, "", COFFER_E_NET, "try again later; if it stays so, check COFFER_S3_ENDPOINT and what the service can do"},
 };
 
 static const struct meaning *
