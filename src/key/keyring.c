@@ -6,6 +6,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/num.h"
 #include "key/aes.h"
 #include "key/cache.h"
 #include "key/keyfile.h"
@@ -387,7 +388,7 @@ struct search {
 	size_t n;
 	const struct binding *binding;
 	bool tried_passphrase;
-	coffer_err first; /* of the services that failed */
+	coffer_err first;  /* of the services that failed */
 	struct fault only; /* the first reason, whole; it is shown where there is no other one */
 	size_t n_reasons;
 	char reasons[480]; /* of each as much as leaves room for others */
@@ -416,10 +417,9 @@ note_reason(struct search *s, const struct fault *why, coffer_err err)
 	if (s->n_reasons++ == 0)
 		s->only = *why;
 	len = snprintf(s->reasons + s->reasons_len, room, "%s%.240s", s->reasons_len ? "; " : "", why->text);
-	if (len > 0 && (size_t)len < room)
-		s->reasons_len += (size_t)len;
-	else
-		s->reasons[s->reasons_len] = '\0';
+	/* the last one is cut where there is no more room */
+	if (len > 0)
+		s->reasons_len += num_min((uint64_t)len, room - 1);
 }
 
 static coffer_err

@@ -51,7 +51,8 @@ class World:
         """Change «services» of a sealed model, as whoever holds the file can."""
         document = json.loads(self.coffer.read(what + '/coffer.json'))
         change(document['services']['recipients'])
-        self.coffer.write(what + '/coffer.json', json.dumps(document, separators=(',', ':'), sort_keys=True, ensure_ascii=False))
+        self.coffer.write(what + '/coffer.json', json.dumps(document, separators=(',', ':'), sort_keys=True, ensure_ascii=False) + '\n')
+
 
     def user(self, *statements):
         """The environment of a new user with these rights."""
@@ -105,7 +106,7 @@ def rewrap(w):
     w.aws.add_key('alias/next')
     w.seal()
     w.run(0, (), 'rewrap', 's', '--kek', KEK, '--add', 'awskms:///alias/next', '--remove', KEK)
-    w.open(7, 'the model', kek=KEK)
+    w.open(7, 'says that another key has wrapped this', kek=KEK)
     w.open(kek='awskms:///alias/next')
 
 
@@ -147,7 +148,7 @@ def throttled(w):
 def unreachable(w):
     w.seal()
     address = f'http://127.0.0.1:{rig.nobody()}'
-    w.open(7, ('AWS KMS did not answer, asked 2 times', '127.0.0.1'), env={'AWS_ENDPOINT_URL': address})
+    w.open(7, ('AWS KMS did not answer (asked 2 times)', '127.0.0.1'), env={'AWS_ENDPOINT_URL': address})
     w.aws.fail('KMSInternalException', times=2)
     w.open(7, 'cannot serve now')
     w.server.fault(rig.hang())
@@ -163,7 +164,7 @@ def wrong_key(w):
     w.open(7, ('AWS KMS (127.0.0.1) says that another key has wrapped this', 'does not identify a CMK'), kek='awskms:///alias/other')
     other = aws.Key(aws.REGION, 0)
     asked = len(w.aws.log)
-    w.open(7, (other.id, 'the model'), kek='awskms:///' + other.arn)
+    w.open(7, ('no key opens it: it is sealed for awskms ' + w.key.arn, 'given to open it: awskms awskms:///' + other.arn), kek='awskms:///' + other.arn)
     rig.equal(len(w.aws.log), asked, 'nobody is asked for a key that the model does not name')
 
 
@@ -251,7 +252,7 @@ def multi_region(w):
     rig.equal(w.aws.events('Decrypt')[-1]['awsRegion'], OTHER)
     w.open(7, 'Alias arn:aws:kms:us-east-1', kek='awskms:///alias/mrk', env=there)
     w.seal()
-    w.open(7, 'the model', kek='awskms:///' + w.key.arn.replace(aws.REGION, OTHER))
+    w.open(7, 'no key opens it', kek='awskms:///' + w.key.arn.replace(aws.REGION, OTHER))
 
 
 def several_recipients(w):
@@ -318,7 +319,7 @@ def assumed_role(w):
     last.external_id = 'another'
     w.open(7, ('STS (127.0.0.1) does not give the role ' + last.arn, 'AccessDenied', 'trust policy'), env=nothing())
     write_profile(w, 'config', f'[default]\nrole_arn = {middle.arn}\ncredential_source = Environment\n')
-    w.open(7, 'does not give the role')  # admin's, which the role does not trust, and the environment alone is not asked for more
+    w.open(7, 'takes its credentials from Environment, and there are none', env=nothing())
 
 
 def web_identity(w):
