@@ -500,6 +500,9 @@ def nothing_leaks(w):
     text = admin('GET', 'secret/data/kek')['data']['data']['kek'].encode()
     hidden = [secret_id.encode(), value, text, fake.base64.b64decode(text), envelope[:32], fake.base64.b64encode(envelope)[:40],
               *[t.encode() for t in w.vault.tokens]]
+    if not any(''.join(f'\\x{b:02x}' for b in value) in line
+               for line in writes_of(w, ('secret', 'get', 'vaultkv://secret/x', '-o', 'got'), env, b'')):
+        raise Bad('what is written on purpose was not seen either')
     for word in hidden:
         seen = ''.join(f'\\x{b:02x}' for b in word)
         for line in lines:
