@@ -151,7 +151,7 @@ is_due(const struct rewrap *r, size_t key, const struct recipient *recipient)
 {
 	const char *newest;
 
-	if (r->m->torn)
+	if (r->m->damaged)
 		return true;
 	if (r->opt->before != 0)
 		return is_older(r, recipient);
@@ -240,7 +240,7 @@ is_settled(const struct rewrap *r)
 {
 	if (r->n_tasks + count_drops(r) > 0)
 		return false;
-	return !r->m->torn && (r->opt->settled || r->opt->renew || r->opt->before != 0);
+	return !r->m->damaged && (r->opt->settled || r->opt->renew || r->opt->before != 0);
 }
 
 /* ---- the wraps ---- */
@@ -527,40 +527,46 @@ out:
 	return err;
 }
 
-static void
-note_settled(const struct rewrap *r, struct rewrapped *out)
+/* Whether there is nothing to do.  What an earlier run began is brought to its end, for which it takes no key. */
+static coffer_err
+settle(struct fault *f, struct rewrap *r, int locked, struct rewrapped *out)
 {
 	bool by_key = r->opt->renew || r->opt->before != 0;
+	coffer_err err = COFFER_OK;
 
 	out->why = by_key && !r->is_concerned ? "it is sealed for other keys" : "";
+	if (r->m->torn && locked >= 0) {
+		TRY(changing_mend(f, locked, r->m));
+		out->why = "an interrupted change was brought to its end";
+	}
+out:
+	return err;
+}
+
+/* Where nothing has to change nothing is locked, for it may be another's and read-only. */
+static bool
+is_done(const struct rewrap *r)
+{
+	return is_settled(r) && (!r->m->torn || r->opt->dry_run);
 }
 
 coffer_err
 rewrap_model(struct fault *f, const struct rewrap_job *job, const char *path, struct rewrapped *out)
 {
 	struct rewrap r = {.job = job, .opt = job->opt, .binding_text = BUF_INIT(LIMIT_BINDING)};
+	bool first_look = job->opt->settled || job->opt->dry_run;
 	int locked = -1;
-	coffer_err err;
+	coffer_err err = COFFER_OK;
 
 	*out = (struct rewrapped){.way = COFFER_WAY_NONE, .why = ""};
-	/* where nothing has to change nothing is locked, for it may be another's and read-only */
-	if (job->opt->settled || job->opt->dry_run) {
+	if (first_look)
 		TRY(look(f, &r, path));
-		if (is_settled(&r)) {
-			note_settled(&r, out);
-			goto out;
-		}
-	}
-	if (!job->opt->dry_run) {
+	if (!job->opt->dry_run && !(first_look && is_done(&r))) {
 		TRY(changing_lock(f, path, &locked));
 		TRY(look(f, &r, path));
 		TRY(changing_check_still(f, locked, r.m));
 	}
-	if (is_settled(&r)) {
-		note_settled(&r, out);
-		goto out;
-	}
-	TRY(carry_out(f, &r, locked, out));
+	err = is_settled(&r) ? settle(f, &r, locked, out) : carry_out(f, &r, locked, out);
 out:
 	forget(&r);
 	file_close(&locked);

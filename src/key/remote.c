@@ -304,6 +304,15 @@ out:
 }
 
 const char *
+remote_words(const struct doc *d)
+{
+	struct view text;
+
+	/* what is quoted of it is its first line */
+	return doc_string(d, &text) && text.len > 0 ? (const char *)text.p : NULL;
+}
+
+const char *
 remote_endpoint(const char *const names[], const char *otherwise)
 {
 	for (; *names; names++) {

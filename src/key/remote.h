@@ -73,6 +73,9 @@ coffer_err remote_call(struct fault *f, const struct remote *remote, const struc
 coffer_err remote_secret(struct fault *f, const struct remote *remote, const struct doc *d, size_t max,
 			 struct secret *out);
 
+/** remote_words() - text of @d that judge() may give to be quoted, line ends and all; NULL when it is none */
+const char *remote_words(const struct doc *d);
+
 /** remote_endpoint() - the value of the first of @names (ends with NULL) that is set in the environment, else @otherwise; not to be freed */
 const char *remote_endpoint(const char *const names[], const char *otherwise);
 
