@@ -458,6 +458,33 @@ def secrets_in_place_of_files(w):
     c.expect(3, 'the passphrase: Vault at', 'open', 's', '-o', 'x', '--kek', 'passphrase:file=vaultkv://secret/none', env=env)
 
 
+# ---- environments ----
+
+def environments(w):
+    """With the policies that coffer itself writes: a loader of development opens nothing of production, a publisher opens nothing."""
+    root = {'VAULT_TOKEN': w.vault.root_token}
+    template = 'hashivault://model-{environment}-{name}'
+    tokens = {}
+    for environment in ('development', 'production'):
+        w.vault.admin('POST', f'transit/keys/model-{environment}-llama', {'derived': True})
+        for role in ('publisher', 'loader', 'rotator'):
+            more = ['--model', 'llama'] if role == 'rotator' else []
+            w.coffer.ok('key', 'policy', '--provider', 'hashivault', '--environment', environment, '--role', role, *more, '--apply', env=root)
+            tokens[environment, role] = {'VAULT_TOKEN': w.vault.token(f'coffer-{environment}-{role}')}
+        w.seal('--environment', environment, out=environment, kek=template, env=tokens[environment, 'publisher'])
+        w.open(sealed=environment, kek=template, env=tokens[environment, 'loader'])
+        w.refused(7, 'none of its policies', sealed=environment, kek=template, env=tokens[environment, 'publisher'])
+        w.refused(7, 'none of its policies', sealed=environment, kek=template, env=tokens[environment, 'rotator'])
+        w.coffer.ok('key', 'rotate', f'hashivault://model-{environment}-llama', env=tokens[environment, 'rotator'])
+        w.coffer.ok('rewrap', environment, '--kek', template, '--add', template, env=tokens[environment, 'rotator'])
+        equal(w.recipient(environment)['version'], '2')
+    for kek in (template, 'hashivault://model-production-llama'):
+        w.refused(7, 'none of its policies', sealed='production', kek=kek, env=tokens['development', 'loader'])
+    w.coffer.expect(7, 'none of its policies', 'seal', 'm', '-o', 'x', '--name', 'llama', '--environment', 'production', '--kek', template,
+                    env=tokens['development', 'publisher'])
+    w.coffer.expect(7, 'none of its policies', 'key', 'rotate', 'hashivault://model-production-llama', env=tokens['development', 'rotator'])
+
+
 # ---- what nobody may see ----
 
 def writes_of(w, argv, env, stdin):
@@ -513,7 +540,7 @@ def nothing_leaks(w):
 CASES = [seal_and_open, associated_data, keys_are_never_made_by_accident, rewrap_inside_the_server, context_of_another, envelope_of_another,
          damaged_wraps, wrong_key, versions_that_are_too_old, several_recipients_one_dead, expired, revoked_permission, revoked_token, no_token,
          approle, jwt, kubernetes, throttled, unreachable, broken_answers, sealed, namespaces, kek_in_the_store,
-         rotation_in_the_store_loses_nothing, secrets, deleting_secrets, secrets_in_place_of_files, nothing_leaks]
+         rotation_in_the_store_loses_nothing, secrets, deleting_secrets, secrets_in_place_of_files, environments, nothing_leaks]
 
 
 def in_world(coffer, case, **more):

@@ -776,8 +776,8 @@ class Sys:
         if not text:
             raise Refused(400, "'policy' parameter not supplied or empty")
         try:
-            if text.endswith('=') and '{' not in text:
-                text = base64.b64decode(text).decode()
+            if re.fullmatch('[A-Za-z0-9+/]+=*', text):  # base64 is taken too
+                text = base64.b64decode(text, validate=True).decode()
             vault_acl.parse(text)
         except (vault_acl.BadPolicy, ValueError) as error:
             raise Refused(400, str(error)) from None
