@@ -88,7 +88,30 @@ out:
 	return err;
 }
 
+/* The one that counts, over the other. */
+static coffer_err
+mend_slots(struct fault *f, int fd, const struct coffer_model *m)
+{
+	uint8_t *image = malloc(SLOT_LEN);
+	coffer_err err;
+
+	if (!image)
+		return fault_nomem(f);
+	TRY(file_read_at(f, fd, m->shown, image, SLOT_LEN, HEAD_SLOT_OFF + (uint64_t)m->slot * SLOT_LEN));
+	TRY(write_slot(f, fd, m->shown, 1 - m->slot, image));
+out:
+	free(image);
+	return err;
+}
+
 /* ---- of a directory ---- */
+
+/* A sealing that was interrupted at its last step left its mark, which holds the DEK for the recipients of then. */
+static coffer_err
+remove_mark(struct fault *f, int dirfd, const char *shown)
+{
+	return unlinkat(dirfd, PARTIAL_NAME, 0) == 0 ? file_sync_dir(f, dirfd, shown) : COFFER_OK;
+}
 
 coffer_err
 changing_write_folder(struct fault *f, int dirfd, const char *shown, int old, struct view doc)
@@ -103,9 +126,7 @@ changing_write_folder(struct fault *f, int dirfd, const char *shown, int old, st
 		(void)file_take_after(n.fd, &like);
 	TRY(file_write_at(f, n.fd, shown, doc.p, doc.len, 0));
 	TRY(newfile_commit(f, &n));
-	/* a sealing that was interrupted at its last step left its mark, which holds the DEK for the old recipients */
-	if (unlinkat(dirfd, PARTIAL_NAME, 0) == 0)
-		TRY(file_sync_dir(f, dirfd, shown));
+	TRY(remove_mark(f, dirfd, shown));
 out:
 	newfile_abort(&n);
 	return err;
@@ -117,4 +138,10 @@ changing_write(struct fault *f, int locked, const struct coffer_model *m, struct
 	if (!m->directory)
 		return write_slots(f, locked, m, doc, run);
 	return run == CHANGING_DRY ? COFFER_OK : changing_write_folder(f, m->fd, m->shown, m->fd, doc);
+}
+
+coffer_err
+changing_mend(struct fault *f, int locked, const struct coffer_model *m)
+{
+	return m->directory ? remove_mark(f, m->fd, m->shown) : mend_slots(f, locked, m);
 }

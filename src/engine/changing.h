@@ -23,6 +23,9 @@ enum changing_run { CHANGING_DRY, CHANGING_FOR_GOOD };
 coffer_err changing_write(struct fault *f, int locked, const struct coffer_model *m, struct view doc,
 			  enum changing_run run);
 
+/** changing_mend() - bring an interrupted change of @m, which is torn, to its end: what is older than the key block that counts goes */
+coffer_err changing_mend(struct fault *f, int locked, const struct coffer_model *m);
+
 /** changing_write_folder() - make @doc the coffer.json of the folder @dirfd, and durable; it takes after that of the folder @old */
 coffer_err changing_write_folder(struct fault *f, int dirfd, const char *shown, int old, struct view doc);
 

@@ -253,8 +253,7 @@ by_path(const void *a, const void *b)
 static coffer_err
 search_folder(struct fault *f, struct search *s)
 {
-	const struct tree_visitor visitor = {
-		.entry = visit, .leave_out = leave_out, .trouble = note_trouble, .arg = s};
+	const struct tree_visitor visitor = {.entry = visit, .leave_out = leave_out, .trouble = note_trouble, .arg = s};
 	size_t begin = s->models->n;
 	coffer_err err;
 

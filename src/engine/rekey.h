@@ -17,7 +17,8 @@ struct rekey_job {
 	const struct coffer_keyring *keys;
 	const struct coffer_keyring *to;
 	struct progress *progress; /* gets the bytes that are done */
-	struct pool_worker *worker; /* do all in this thread, with its scratch of TRANSFER_SMALL bytes; NULL: with all threads */
+	struct pool_worker
+		*worker; /* do all in this thread, with its scratch of TRANSFER_SMALL bytes; NULL: with all threads */
 };
 
 /** struct rekeyed - what came of it */

@@ -51,7 +51,8 @@ rewrap_check(struct fault *f, const struct coffer_rewrap_options *opt)
 	if (opt->version_1 != 1 || any != 0)
 		return fault_set(f, COFFER_E_USAGE, "rewrap options of another version");
 	if (opt->renew && (opt->add || opt->remove || opt->n_remove_ids > 0 || opt->replace))
-		return fault_set(f, COFFER_E_USAGE, "recipients are renewed, or others are added and removed, but not both");
+		return fault_set(f, COFFER_E_USAGE,
+				 "recipients are renewed, or others are added and removed, but not both");
 	return COFFER_OK;
 }
 
@@ -141,8 +142,7 @@ plan_replacement(struct rewrap *r)
 	const struct keyblock *k = &r->m->keys;
 
 	for (size_t i = 0; i < k->n_recipients; i++)
-		if (!r->opt->settled || !r->opt->add ||
-		    !keyring_matches(r->opt->add, &k->recipients[i], &r->binding))
+		if (!r->opt->settled || !r->opt->add || !keyring_matches(r->opt->add, &k->recipients[i], &r->binding))
 			r->drop[i] = true;
 }
 
@@ -151,7 +151,7 @@ is_due(const struct rewrap *r, size_t key, const struct recipient *recipient)
 {
 	const char *newest;
 
-	if (r->m->torn)
+	if (r->m->damaged)
 		return true;
 	if (r->opt->before != 0)
 		return is_older(r, recipient);
@@ -240,7 +240,7 @@ is_settled(const struct rewrap *r)
 {
 	if (r->n_tasks + count_drops(r) > 0)
 		return false;
-	return !r->m->torn && (r->opt->settled || r->opt->renew || r->opt->before != 0);
+	return !r->m->damaged && (r->opt->settled || r->opt->renew || r->opt->before != 0);
 }
 
 /* ---- the wraps ---- */
@@ -399,7 +399,8 @@ note_changes(struct fault *f, const struct rewrap *r, struct rewrapped *out)
 		if (t->place == NOWHERE) {
 			(void)note(out, COFFER_CHANGE_ADD, &t->fresh, "");
 		} else { /* a dry run knows a service's key by its URI; the model has its name */
-			struct coffer_change *c = note(out, COFFER_CHANGE_RENEW, &t->fresh, k->recipients[t->place].version);
+			struct coffer_change *c =
+				note(out, COFFER_CHANGE_RENEW, &t->fresh, k->recipients[t->place].version);
 
 			(void)snprintf(c->id, sizeof(c->id), "%s", k->recipients[t->place].id);
 		}
@@ -486,10 +487,8 @@ carry_out(struct fault *f, struct rewrap *r, int locked, struct rewrapped *out)
 	enum coffer_way way = COFFER_WAY_NONE;
 	coffer_err err;
 
-	r->use = (struct key_use){.ctx = r->job->ctx,
-				  .path = r->m->shown,
-				  .binding = &r->binding,
-				  .generation = r->m->keys.generation};
+	r->use = (struct key_use){
+		.ctx = r->job->ctx, .path = r->m->shown, .binding = &r->binding, .generation = r->m->keys.generation};
 	TRY(key_batch_new(f, r->job->ctx, &r->use.batch));
 	TRY(r->opt->dry_run ? pretend(f, r, &way) : make_wraps(f, r, &way));
 	find_places(r);
@@ -528,40 +527,46 @@ out:
 	return err;
 }
 
-static void
-note_settled(const struct rewrap *r, struct rewrapped *out)
+/* Whether there is nothing to do.  What an earlier run began is brought to its end, for which it takes no key. */
+static coffer_err
+settle(struct fault *f, struct rewrap *r, int locked, struct rewrapped *out)
 {
 	bool by_key = r->opt->renew || r->opt->before != 0;
+	coffer_err err = COFFER_OK;
 
 	out->why = by_key && !r->is_concerned ? "it is sealed for other keys" : "";
+	if (r->m->torn && locked >= 0) {
+		TRY(changing_mend(f, locked, r->m));
+		out->why = "an interrupted change was brought to its end";
+	}
+out:
+	return err;
+}
+
+/* Where nothing has to change nothing is locked, for it may be another's and read-only. */
+static bool
+is_done(const struct rewrap *r)
+{
+	return is_settled(r) && (!r->m->torn || r->opt->dry_run);
 }
 
 coffer_err
 rewrap_model(struct fault *f, const struct rewrap_job *job, const char *path, struct rewrapped *out)
 {
 	struct rewrap r = {.job = job, .opt = job->opt, .binding_text = BUF_INIT(LIMIT_BINDING)};
+	bool first_look = job->opt->settled || job->opt->dry_run;
 	int locked = -1;
-	coffer_err err;
+	coffer_err err = COFFER_OK;
 
 	*out = (struct rewrapped){.way = COFFER_WAY_NONE, .why = ""};
-	/* where nothing has to change nothing is locked, for it may be another's and read-only */
-	if (job->opt->settled || job->opt->dry_run) {
+	if (first_look)
 		TRY(look(f, &r, path));
-		if (is_settled(&r)) {
-			note_settled(&r, out);
-			goto out;
-		}
-	}
-	if (!job->opt->dry_run) {
+	if (!job->opt->dry_run && !(first_look && is_done(&r))) {
 		TRY(changing_lock(f, path, &locked));
 		TRY(look(f, &r, path));
 		TRY(changing_check_still(f, locked, r.m));
 	}
-	if (is_settled(&r)) {
-		note_settled(&r, out);
-		goto out;
-	}
-	TRY(carry_out(f, &r, locked, out));
+	err = is_settled(&r) ? settle(f, &r, locked, out) : carry_out(f, &r, locked, out);
 out:
 	forget(&r);
 	file_close(&locked);

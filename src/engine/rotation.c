@@ -193,12 +193,14 @@ tell_trouble(const struct rewrap_job *job)
 	struct fault why;
 
 	if (job->of_keys && versions_trouble(job->of_keys, &why) && job->opt->renew && job->opt->before == 0)
-		ctx_notice(job->ctx,
-			   "every wrap was renewed, for nobody could say which version is the newest (%s); a date makes a "
-			   "run that goes on where it stopped",
-			   why.text);
+		ctx_notice(
+			job->ctx,
+			"every wrap was renewed, for nobody could say which version is the newest (%s); a date makes a "
+			"run that goes on where it stopped",
+			why.text);
 	if (job->of_added && versions_trouble(job->of_added, &why))
-		ctx_notice(job->ctx, "wraps that were there were left, for nobody could say which version is the newest (%s)",
+		ctx_notice(job->ctx,
+			   "wraps that were there were left, for nobody could say which version is the newest (%s)",
 			   why.text);
 }
 

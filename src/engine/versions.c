@@ -12,7 +12,8 @@ struct answer {
 struct versions {
 	const struct coffer_keyring *keys;
 	struct answer *answers;
-	pthread_mutex_t lock; /* over all below and @answers; held while a service is asked, for the others need the same answer */
+	pthread_mutex_t
+		lock; /* over all below and @answers; held while a service is asked, for the others need the same answer */
 	struct fault trouble;
 };
 

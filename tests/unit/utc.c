@@ -124,10 +124,25 @@ test_ages(void **state)
 		const char *text;
 		int64_t age; /* -1: none */
 	} ages[] = {
-		{"0s", 0},	{"90d", 7776000},     {"12h", 43200},	     {"2w", 1209600},	  {"1y", 31536000},
-		{"100y", INT64_C(3153600000)}, {"101y", -1},	     {"", -1},		  {"d", -1},
-		{"90", -1},	{"-1d", -1},	      {"+1d", -1},	     {"1.5d", -1},	  {" 1d", -1},
-		{"1d ", -1},	{"1m", -1},	      {"1D", -1},	     {"01d", -1},	  {"99999999999999999999s", -1},
+		{"0s", 0},
+		{"90d", 7776000},
+		{"12h", 43200},
+		{"2w", 1209600},
+		{"1y", 31536000},
+		{"100y", INT64_C(3153600000)},
+		{"101y", -1},
+		{"", -1},
+		{"d", -1},
+		{"90", -1},
+		{"-1d", -1},
+		{"+1d", -1},
+		{"1.5d", -1},
+		{" 1d", -1},
+		{"1d ", -1},
+		{"1m", -1},
+		{"1D", -1},
+		{"01d", -1},
+		{"99999999999999999999s", -1},
 		{"1dd", -1},
 	};
 
@@ -175,12 +190,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_parse),
-		cmocka_unit_test(test_refuse),
-		cmocka_unit_test(test_parse_http),
-		cmocka_unit_test(test_ages),
-		cmocka_unit_test(test_when),
-		cmocka_unit_test(test_text),
+		cmocka_unit_test(test_parse), cmocka_unit_test(test_refuse), cmocka_unit_test(test_parse_http),
+		cmocka_unit_test(test_ages),  cmocka_unit_test(test_when),   cmocka_unit_test(test_text),
 	};
 
 	return cmocka_run_group_tests_name("utc", tests, NULL, NULL);
