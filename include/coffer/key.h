@@ -155,6 +155,35 @@ COFFER_API COFFER_CHECK coffer_err coffer_store_remove(struct coffer_ctx *ctx, c
 COFFER_API COFFER_CHECK coffer_err coffer_store_list(struct coffer_ctx *ctx, const char *dir,
 						     struct coffer_key_info **list_out, size_t *n_out);
 
+/* ---- keys of services ---- */
+
+/** struct coffer_key_state - what a key service tells of a key */
+struct coffer_key_state {
+	char kind[32];	   /* as recipients have it */
+	char id[513];	   /* likewise */
+	char version[129]; /* the one that wraps now; empty where the service has none */
+	char alg[65];	   /* how it wraps, by the service's own name */
+	int64_t created;   /* when that version was made, seconds since 1970; 0 where the service does not say */
+	bool usable;	   /* false: disabled, or waiting to be destroyed */
+};
+
+/**
+ * coffer_key_state() - ask the service that keeps the key @uri about it, without using it
+ *
+ * Return: COFFER_OK; COFFER_E_USAGE when a key of this kind has no versions, or @uri stands for many; COFFER_E_UNAVAILABLE,
+ * COFFER_E_REFUSED or COFFER_E_RATE, as the service said.
+ */
+COFFER_API COFFER_CHECK coffer_err coffer_key_state(struct coffer_ctx *ctx, const char *uri,
+						    struct coffer_key_state *state_out);
+
+/**
+ * coffer_key_rotate() - have the service make a new version of the key @uri, which wraps from now on; else as coffer_key_state()
+ *
+ * Models that hang on older versions open as before, until coffer_rewrap() with renew hangs them on the new one.
+ */
+COFFER_API COFFER_CHECK coffer_err coffer_key_rotate(struct coffer_ctx *ctx, const char *uri,
+						     struct coffer_key_state *state_out);
+
 #ifdef __cplusplus
 }
 #endif

@@ -22,7 +22,12 @@ home_setting(const char *name)
 coffer_err
 home_path(struct fault *f, enum home_kind kind, const char *below, char **out)
 {
-	const char *xdg = home_setting(kind == HOME_CONFIG ? "XDG_CONFIG_HOME" : "XDG_DATA_HOME");
+	static const char *const places[][2] = {
+		[HOME_CONFIG] = {"XDG_CONFIG_HOME", ".config"},
+		[HOME_DATA] = {"XDG_DATA_HOME", ".local/share"},
+		[HOME_STATE] = {"XDG_STATE_HOME", ".local/state"},
+	};
+	const char *xdg = home_setting(places[kind][0]);
 	const char *home = home_setting("HOME");
 	int rc;
 
@@ -30,7 +35,7 @@ home_path(struct fault *f, enum home_kind kind, const char *below, char **out)
 	if (xdg && xdg[0] == '/') /* the XDG specification: a relative one is not there */
 		rc = asprintf(out, "%s/coffer/%s", xdg, below);
 	else if (home)
-		rc = asprintf(out, "%s/%s/coffer/%s", home, kind == HOME_CONFIG ? ".config" : ".local/share", below);
+		rc = asprintf(out, "%s/%s/coffer/%s", home, places[kind][1], below);
 	else
 		return fault_set(f, COFFER_E_NOTFOUND, "there is no place for %s: HOME is not set", below);
 	if (rc < 0) {

@@ -11,6 +11,7 @@
 enum home_kind {
 	HOME_CONFIG, /* $XDG_CONFIG_HOME, else ~/.config: what the user said */
 	HOME_DATA,   /* $XDG_DATA_HOME, else ~/.local/share: what was fetched or made for him */
+	HOME_STATE,  /* $XDG_STATE_HOME, else ~/.local/state: what happened */
 };
 
 /** home_setting() - the value of a variable; NULL when it is unset, empty, or the program runs with another's rights */
