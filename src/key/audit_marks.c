@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "key/audit_marks.h"
 
+
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -117,7 +118,7 @@ take_mark(struct fault *f, struct pass *p, struct view line)
 		return damaged(f, p->report, AUDIT_MARK_CHANGED, "checkpoint %" PRIu64 " is none", p->n);
 	p->report->seq = m.seq;
 	TRY(check_chain(f, p, &m));
-	if (p->n > 1 && memcmp(m.key, p->last.key, SHA256_LEN) != 0)
+	if (p->n > 1 && !mem_equal(m.key, p->last.key, SHA256_LEN))
 		TRY(damaged(f, p->report, AUDIT_MARK_FORGED, "checkpoint %" PRIu64 " is signed with another key",
 			    p->n));
 	TRY(add(f, p->marks, m.seq, m.hash));
