@@ -266,23 +266,37 @@ name_place(struct check *c, size_t part, uint64_t line)
 	c->report->line = line;
 }
 
+/* Whether what stands behind it, or else a checkpoint of it, vouches for the line where the chain breaks. */
+enum vouched { VOUCHED, DENIED, NOT_SAID };
+
+static enum vouched
+vouched(const struct check *c, const struct look *l)
+{
+	size_t mark = marks_find(&c->marks, l->this.place.seq);
+	const uint8_t *hash = NULL;
+
+	if (l->has_next && l->next.place.seq == l->this.place.seq + 1)
+		hash = l->next.place.prev;
+	else if (!l->has_next && mark < c->marks.n && c->marks.v[mark].seq == l->this.place.seq)
+		hash = c->marks.v[mark].hash;
+	if (!hash)
+		return NOT_SAID;
+	return memcmp(hash, l->this.hash, SHA256_LEN) == 0 ? VOUCHED : DENIED;
+}
+
 static coffer_err
 number_is_right(struct fault *f, struct check *c, const struct look *l)
 {
-	bool this_fits = l->has_next && l->next.place.seq == l->this.place.seq + 1 &&
-			 memcmp(l->next.place.prev, l->this.hash, SHA256_LEN) == 0;
-	size_t mark = marks_find(&c->marks, l->this.place.seq);
+	enum vouched v = vouched(c, l);
 
 	if (memcmp(l->this.place.log, l->before.place.log, AUDIT_LOG_ID_LEN) != 0)
 		return damaged(f, c, AUDIT_FOREIGN, l->this.place.seq, "a record of another log");
-	if (!l->has_next && mark < c->marks.n && c->marks.v[mark].seq == l->this.place.seq)
-		this_fits = memcmp(c->marks.v[mark].hash, l->this.hash, SHA256_LEN) == 0;
-	if (l->has_next && !this_fits)
+	if (v == DENIED)
 		return damaged(f, c, AUDIT_CHANGED, l->this.place.seq, "record %" PRIu64 " was changed",
 			       l->this.place.seq);
 	name_place(c, l->before_part, l->before_line);
 	return damaged(f, c, AUDIT_CHANGED, l->before.place.seq, "record %" PRIu64 " was changed%s",
-		       l->before.place.seq, this_fits ? "" : ", or the one behind it");
+		       l->before.place.seq, v == VOUCHED ? "" : ", or the one behind it");
 }
 
 static coffer_err

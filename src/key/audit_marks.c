@@ -137,6 +137,8 @@ read_all(struct fault *f, struct pass *p, uint64_t size)
 	struct view line;
 	coffer_err err;
 
+	if (size == 0) /* or there is no such file */
+		return COFFER_OK;
 	TRY(audit_reader_init(f, &r, p->folder, &file, 1, 0, 0));
 	for (;;) {
 		TRY(audit_reader_next(f, &r, &line));
