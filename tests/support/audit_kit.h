@@ -138,6 +138,8 @@ lines_chain(struct lines *l, size_t i)
 	l->v[i] = fresh;
 }
 
+static unsigned int audit_kit_threads = 1; /* starting others takes longer than a small log */
+
 /* the verdict on @dir */
 static inline coffer_err
 audit_kit_check(struct fault *f, const char *dir, const struct audit_check *options, struct audit_report *out)
@@ -147,7 +149,7 @@ audit_kit_check(struct fault *f, const char *dir, const struct audit_check *opti
 	struct pool *pool = NULL;
 	coffer_err err;
 
-	assert_int_equal(pool_new(NULL, 2, NULL, &pool), COFFER_OK);
+	assert_int_equal(pool_new(NULL, audit_kit_threads, NULL, &pool), COFFER_OK);
 	err = audit_folder_open(f, dir, AUDIT_TO_READ, &folder);
 	if (err == COFFER_OK)
 		err = audit_check(f, pool, &folder, options ? options : &none, out);
