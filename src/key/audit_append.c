@@ -444,13 +444,13 @@ out:
 }
 
 coffer_err
-audit_append_ready(struct fault *f, const struct audit_folder *folder)
+audit_append_ready(struct fault *f, const struct audit_folder *folder, audit_said_fn said, void *arg)
 {
 	struct append a;
 	uint64_t limit;
 	coffer_err err;
 
-	TRY(begin(f, &a, folder, NULL, NULL));
+	TRY(begin(f, &a, folder, said, arg));
 	TRY(part_size(f, &limit));
 out:
 	end(&a);

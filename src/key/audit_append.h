@@ -30,7 +30,7 @@ coffer_err audit_append(struct fault *f, const struct audit_folder *folder, stru
 /** audit_append_checkpoint() - make a checkpoint, unless the last one is about the last record */
 coffer_err audit_append_checkpoint(struct fault *f, const struct audit_folder *folder, audit_said_fn said, void *arg);
 
-/** audit_append_ready() - whether records could be appended now */
-coffer_err audit_append_ready(struct fault *f, const struct audit_folder *folder);
+/** audit_append_ready() - whether records could be appended now; a new log gets its first checkpoint */
+coffer_err audit_append_ready(struct fault *f, const struct audit_folder *folder, audit_said_fn said, void *arg);
 
 #endif

@@ -60,8 +60,7 @@ struct piece {
 	struct spot first, last;
 	bool broken; /* the line at @broken_off is none, or does not follow @last */
 	uint64_t broken_off;
-	uint64_t torn; /* bytes of a line that is not written to its end */
-	size_t wrong;  /* the first checkpoint that a line differs from, or SIZE_MAX; on line @wrong_line */
+	size_t wrong; /* the first checkpoint that a line differs from, or SIZE_MAX; on line @wrong_line */
 	uint64_t wrong_line;
 };
 
@@ -152,16 +151,11 @@ take_lines(struct check *c, struct piece *p, struct view text, uint64_t off)
 		const uint8_t *feed = memchr(text.p, '\n', text.len);
 		struct view line, rest;
 
-		if (!feed && text.len <= LIMIT_AUDIT_LINE) {
-			p->torn = text.len;
-			break;
-		}
 		(void)view_take(&text, feed ? (size_t)(feed - text.p) : text.len, &line);
-		if (feed)
-			(void)view_take(&text, 1, &rest);
+		(void)view_take(&text, feed ? 1 : 0, &rest);
 		b.lines[b.n] = line;
 		b.spots[b.n].off = off;
-		if (line.len > LIMIT_AUDIT_LINE || !audit_line_place(line, &b.spots[b.n].place)) {
+		if (!feed || line.len > LIMIT_AUDIT_LINE || !audit_line_place(line, &b.spots[b.n].place)) {
 			take_batch(c, p, &b, &mark);
 			if (!p->broken) {
 				p->broken = true;
@@ -461,11 +455,6 @@ join_piece(struct fault *f, struct check *c, const struct audit_check *options, 
 	}
 	if (p->broken)
 		TRY(report_break(f, c, chain, p->broken_off));
-	if (p->torn > 0 && p->part + 1 < c->n_parts && c->parts[p->part + 1].size > 0) {
-		name_place(c, p->part, chain->lines + 1);
-		TRY(damaged(f, c, AUDIT_MALFORMED, 0, "half a record, and others behind it"));
-	}
-	c->report->torn = p->torn;
 out:
 	return err;
 }
@@ -545,6 +534,7 @@ take_stock(struct fault *f, struct check *c, uint64_t *marks_size)
 		TRY(err);
 	if (c->n_parts > 0 && strcmp(c->parts[c->n_parts - 1].name, AUDIT_CURRENT) == 0)
 		TRY(audit_folder_file(f, c->folder, AUDIT_CURRENT, AUDIT_TO_READ, &c->current, &size));
+	TRY(audit_parts_trim(f, c->folder, c->parts, c->n_parts, &c->report->torn));
 	TRY(cut_pieces(f, c));
 	c->report->n_parts = c->n_parts;
 	for (size_t i = 0; i < c->n_parts; i++)

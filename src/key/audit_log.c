@@ -310,7 +310,7 @@ check_ready(struct fault *f, const struct audit_where *where)
 	TRY(open_copies(f, where, &copies));
 	if (where->folder) {
 		TRY(audit_folder_open(f, where->folder, AUDIT_TO_WRITE, &folder));
-		TRY(audit_append_ready(f, &folder));
+		TRY(audit_append_ready(f, &folder, send_copies, &copies));
 	}
 out:
 	audit_folder_close(&folder);
