@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/stat.h>
 #include <sys/types.h>
 
 #include "base/buf.h"
@@ -30,6 +31,14 @@ coffer_err file_slurp_at(struct fault *f, int dirfd, const char *name, const cha
 /** file_check_no_link() - COFFER_E_USAGE when @path is a symbolic link: in place the link would go, not the file */
 coffer_err file_check_no_link(struct fault *f, const char *path);
 
+/**
+ * file_take_after() - give what @fd is the owner, group and permissions of @like, which it will replace
+ *
+ * A program that rotates keys as another user must not shut out those who read the model.  Return: whether this process
+ * may do all of that; it does what it may.
+ */
+bool file_take_after(int fd, const struct stat *like);
+
 /** file_close() - close *@fd if it is one, and set it to -1 */
 void file_close(int *fd);
 
@@ -47,11 +56,12 @@ struct newfile {
 	char *shown;  /* the path as the user wrote it, for messages */
 	char *tmp;    /* the temporary name while there is one, else NULL */
 	bool replace; /* an existing file of that name is replaced */
+	int to_dirfd; /* the folder that newfile_name() gave, or -1; owned */
 };
 
 #define NEWFILE_INIT                                                                                                   \
 	{                                                                                                              \
-		.fd = -1, .dirfd = -1                                                                                  \
+		.fd = -1, .dirfd = -1, .to_dirfd = -1                                                                  \
 	}
 
 /** newfile_open() - begin a new file at @path; COFFER_E_EXISTS at once when it is there and not @replace */
@@ -60,6 +70,13 @@ coffer_err newfile_open(struct fault *f, struct newfile *n, const char *path, mo
 /** newfile_open_at() - the same for @name in the folder @dirfd, which is duplicated; @shown is for messages */
 coffer_err newfile_open_at(struct fault *f, struct newfile *n, int dirfd, const char *name, const char *shown,
 			   mode_t mode, bool replace);
+
+/**
+ * newfile_name() - it shall be called @name in the folder @dirfd, which is duplicated: for what is called by its own hash
+ *
+ * The folder must be of the same file system.  @n must have been opened without replace.
+ */
+coffer_err newfile_name(struct fault *f, struct newfile *n, int dirfd, const char *name);
 
 /** newfile_commit() - make the content durable, give it its name, make the folder durable */
 coffer_err newfile_commit(struct fault *f, struct newfile *n);

@@ -29,6 +29,11 @@
 #define LIMIT_TEXT 256u	       /* name, version and context values; short texts of other documents, too */
 #define LIMIT_SCRYPT_LOG_N 20u /* log2 of N: a gibibyte */
 
+/* ---- many models at once ---- */
+
+#define LIMIT_MODELS (1u << 20)
+#define LIMIT_MODEL_LIST (64u << 20) /* a file that names them */
+
 /* ---- JSON of others ---- */
 
 #define LIMIT_JSON_DEPTH 32u
@@ -117,6 +122,25 @@
 #define LIMIT_SERVICES 64u	       /* of a kind in one signing config */
 #define LIMIT_TOKEN (64u << 10)	       /* an identity token, or an answer that holds one */
 #define LIMIT_CLAIM 2048u	       /* a text in an identity token */
+
+/* ---- AWS ---- */
+
+#define LIMIT_AWS_FILE (256u << 10) /* the configuration file, or the shared credentials file */
+#define LIMIT_AWS_TOKEN (16u << 10) /* a session token: STS says at most 4096, others more */
+#define LIMIT_AWS_CHAIN 8u	    /* roles that are assumed one from another */
+
+/* ---- backups: docs/backup.md ---- */
+
+#define LIMIT_BACKUP_PART_MIN (UINT64_C(64) << 10)
+#define LIMIT_BACKUP_PART_MAX (UINT64_C(1) << 30)
+#define LIMIT_BACKUP_STORE 4096u	   /* what a store says of itself */
+#define LIMIT_BACKUP_SNAPSHOT (512u << 20) /* with all the files that it lists: some 100 TiB in parts of 16 MiB */
+#define LIMIT_BACKUP_SNAPSHOTS 100000u	   /* of one store */
+#define LIMIT_BACKUP_FILES 4000000u	   /* of one snapshot */
+#define LIMIT_BACKUP_OBJECTS (1u << 26)	   /* of one store */
+#define LIMIT_BACKUP_ROOTS 1024u
+#define LIMIT_BACKUP_PATH 4095u	      /* Linux takes no longer one (PATH_MAX) */
+#define LIMIT_BACKUP_PRIVATE 1000000u /* members of a private part */
 
 /* ---- memory for bulk work, over all threads ---- */
 

@@ -6,6 +6,9 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/num.h"
+
+#define AGE_MAX (UINT64_C(100) * 365 * 86400)
 #define LAST INT64_C(253402300799) /* the end of the year 9999 */
 
 static bool
@@ -100,6 +103,46 @@ utc_parse_http(const char *text, int64_t *out)
 				   .tm_min = number(text + 20, 2),
 				   .tm_sec = number(text + 23, 2)},
 		       out);
+}
+
+bool
+utc_parse_age(const char *text, int64_t *out)
+{
+	static const struct {
+		char letter;
+		uint64_t seconds;
+	} units[] = {{'s', 1}, {'h', 3600}, {'d', 86400}, {'w', 7 * 86400}, {'y', 365 * 86400}};
+	char digits[16];
+	size_t len = strlen(text);
+	uint64_t n;
+
+	*out = 0;
+	if (len < 2 || len > sizeof(digits))
+		return false;
+	memcpy(digits, text, len - 1);
+	digits[len - 1] = '\0';
+	for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++)
+		if (text[len - 1] == units[i].letter && num_parse(digits, 0, AGE_MAX / units[i].seconds, &n)) {
+			*out = (int64_t)(n * units[i].seconds);
+			return true;
+		}
+	return false;
+}
+
+bool
+utc_parse_when(const char *text, int64_t now, int64_t *out)
+{
+	char day[UTC_LEN + 1];
+	int64_t age;
+
+	if (utc_parse_age(text, &age)) {
+		*out = now - age;
+		return *out >= 0;
+	}
+	if (strlen(text) != 10)
+		return utc_parse(text, out);
+	(void)snprintf(day, sizeof(day), "%sT00:00:00Z", text);
+	return utc_parse(day, out);
 }
 
 const char *

@@ -446,7 +446,7 @@ today(CK_DATE *out)
 static bool
 will_encrypt(const struct token_kek *kek, const struct token_session *s)
 {
-	CK_MECHANISM_INFO info;
+	CK_MECHANISM_INFO info = {0};
 
 	return (!kek->choice || strcmp(kek->choice, "aes-gcm") == 0) &&
 	       s->m->C_GetMechanismInfo(s->slot, CKM_AES_GCM, &info) == CKR_OK && (info.flags & CKF_DECRYPT);

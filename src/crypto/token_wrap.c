@@ -51,7 +51,7 @@ enum way { NO_WAY, AS_MESSAGE, AS_KEY };
 static enum way
 way_of(const struct token_session *s, const struct token_mechanism *mechanism, CK_OBJECT_HANDLE key, bool wraps)
 {
-	CK_MECHANISM_INFO info;
+	CK_MECHANISM_INFO info = {0}; /* SoftHSM 2.6.1 adds to the flags that it finds */
 
 	if (s->m->C_GetMechanismInfo(s->slot, mechanism->type, &info) != CKR_OK)
 		return NO_WAY;

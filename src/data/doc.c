@@ -284,6 +284,19 @@ doc_whole(const struct doc *d, uint64_t max, uint64_t *out)
 }
 
 bool
+doc_floor(const struct doc *d, uint64_t max, uint64_t *out)
+{
+	double v = json_real_value(in(d));
+
+	if (!json_is_real(in(d)))
+		return doc_number(d, 0, max, out);
+	if (!(v >= 0 && v <= (double)DOC_NUMBER_MAX) || (uint64_t)v > max)
+		return false;
+	*out = (uint64_t)v;
+	return true;
+}
+
+bool
 doc_decimal(const struct doc *d, uint64_t max, uint64_t *out)
 {
 	const char *s = json_string_value(in(d));
@@ -405,6 +418,19 @@ doc_new_text(const char *text)
 {
 	wipe_what_is_freed();
 	return out_of(json_string(text));
+}
+
+struct doc *
+doc_new_string(struct view text)
+{
+	wipe_what_is_freed();
+	return out_of(json_stringn((const char *)text.p, text.len));
+}
+
+struct doc *
+doc_share(const struct doc *d)
+{
+	return out_of(json_incref(in(d)));
 }
 
 struct doc *

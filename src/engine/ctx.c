@@ -11,6 +11,7 @@
 #include <coffer/coffer.h>
 
 #include "crypto/aead.h"
+#include "key/secret_source.h"
 
 #define MAX_JOBS 256u
 #define PROGRESS_NS UINT64_C(100000000)
@@ -30,6 +31,7 @@ coffer_ctx_new(struct coffer_ctx **ctx_out)
 		return COFFER_E_NOMEM;
 	atomic_init(&ctx->cancelled, false);
 	pthread_mutex_init(&ctx->audit_lock, NULL);
+	secret_source_install();
 	*ctx_out = ctx;
 	return COFFER_OK;
 }

@@ -276,6 +276,21 @@ load_directory(struct fault *f, struct coffer_model *m)
 	return fault_set(f, COFFER_E_FILESET, "%s is not a sealed model: it has no %s", m->shown, KEYBLOCK_NAME);
 }
 
+/* What the slot says that does not count. */
+static coffer_err
+compare_slots(struct fault *f, struct coffer_model *m, const uint8_t images[static 2 * SLOT_LEN])
+{
+	enum slot_state state;
+	struct view doc;
+	coffer_err err;
+
+	TRY(slot_decode(f, images + (1 - m->slot) * (size_t)SLOT_LEN, &state, &doc));
+	m->damaged = state == SLOT_DAMAGED;
+	m->torn = !m->damaged && memcmp(images, images + SLOT_LEN, SLOT_LEN) != 0;
+out:
+	return err;
+}
+
 static coffer_err
 load_file(struct fault *f, struct coffer_model *m, const struct input *in, enum model_mode mode)
 {
@@ -293,7 +308,7 @@ load_file(struct fault *f, struct coffer_model *m, const struct input *in, enum 
 	if (!images)
 		TRY(fault_nomem(f));
 	TRY(sealed_read_slots(f, in, images, mode == MODEL_MEND, &doc, &m->slot));
-	m->torn = memcmp(images, images + SLOT_LEN, SLOT_LEN) != 0;
+	TRY(compare_slots(f, m, images));
 	err = keyblock_decode(f, doc, &m->keys);
 	if (err)
 		TRY(fault_prefix(f, "%s", in->shown));
@@ -339,14 +354,14 @@ check_demands(struct fault *f, const struct coffer_model *m)
 	const char *want = m->ctx->environment, *have = keyblock_environment(&m->keys);
 
 	if (want[0] != '\0' && strcmp(want, have) != 0)
-		return fault_set(f, COFFER_E_POLICY, "%s is sealed for %s%.64s, and not for the environment %s", m->shown,
-				 have[0] ? "the environment " : "no environment", have, want);
+		return fault_set(f, COFFER_E_POLICY, "%s is sealed for %s%.64s, and not for the environment %s",
+				 m->shown, have[0] ? "the environment " : "no environment", have, want);
 	if (m->keys.generation < m->ctx->min_generation)
-		return fault_set(f, COFFER_E_ROLLBACK,
-				 "%s has the key block of generation %llu, and at least %llu is demanded: it is an older "
-				 "copy; fetch the newer one",
-				 m->shown, (unsigned long long)m->keys.generation,
-				 (unsigned long long)m->ctx->min_generation);
+		return fault_set(
+			f, COFFER_E_ROLLBACK,
+			"%s has the key block of generation %llu, and at least %llu is demanded: it is an older "
+			"copy; fetch the newer one",
+			m->shown, (unsigned long long)m->keys.generation, (unsigned long long)m->ctx->min_generation);
 	return COFFER_OK;
 }
 

@@ -31,7 +31,8 @@ struct coffer_model {
 	struct keyblock keys;
 	struct secret dek;
 	unsigned int slot; /* which slot counts, of an embedded key block */
-	bool torn;	   /* a change of the key block was interrupted: beside the one that counts there is another */
+	bool torn; /* a change of the key block was interrupted when the new one counted: an older one is there, too */
+	bool damaged; /* one slot of an embedded key block is, and the other counts */
 };
 
 enum model_mode {

@@ -364,6 +364,32 @@ test_numbers(void **state)
 	}
 }
 
+/* as AWS writes points in time */
+static void
+test_floor(void **state)
+{
+	static const struct {
+		const char *value;
+		int64_t floor; /* -1: there is none up to 10 */
+	} cases[] = {
+		{"[7]", 7},	 {"[7.0]", 7},	 {"[7.999]", 7},  {"[0.5]", 0},	  {"[1.0e1]", 10},
+		{"[10.5]", 10},	 {"[11]", -1},	 {"[1e2]", -1},	  {"[-0.5]", -1}, {"[-1]", -1},
+		{"[\"7\"]", -1}, {"[null]", -1}, {"[1e308]", -1},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct doc *d;
+		uint64_t v;
+
+		assert_int_equal(doc_parse_foreign(NULL, "it", view_str(cases[i].value), &d), COFFER_OK);
+		if ((doc_floor(doc_at(d, 0), 10, &v) ? (int64_t)v : -1) != cases[i].floor)
+			fail_msg("%s without its fraction", cases[i].value);
+		doc_free(&d);
+	}
+	assert_false(doc_floor(NULL, 9, &(uint64_t){0}));
+}
+
 /* beyond 2^53 a double is no longer one number */
 static void
 test_exact(void **state)
@@ -554,11 +580,14 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_texts),	cmocka_unit_test(test_nul),	     cmocka_unit_test(test_reading),
-		cmocka_unit_test(test_each),	cmocka_unit_test(test_building),     cmocka_unit_test(test_ceiling),
-		cmocka_unit_test(test_foreign), cmocka_unit_test(test_n_values),     cmocka_unit_test(test_numbers),
-		cmocka_unit_test(test_exact),	cmocka_unit_test(test_other_values), cmocka_unit_test(test_b64_buf),
-		cmocka_unit_test(test_olpc),	cmocka_unit_test(test_wiped),	     cmocka_unit_test(test_built_wiped),
+		cmocka_unit_test(test_texts),	 cmocka_unit_test(test_nul),
+		cmocka_unit_test(test_reading),	 cmocka_unit_test(test_each),
+		cmocka_unit_test(test_building), cmocka_unit_test(test_ceiling),
+		cmocka_unit_test(test_foreign),	 cmocka_unit_test(test_n_values),
+		cmocka_unit_test(test_numbers),	 cmocka_unit_test(test_exact),
+		cmocka_unit_test(test_floor),	 cmocka_unit_test(test_other_values),
+		cmocka_unit_test(test_b64_buf),	 cmocka_unit_test(test_olpc),
+		cmocka_unit_test(test_wiped),	 cmocka_unit_test(test_built_wiped),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

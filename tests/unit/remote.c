@@ -472,6 +472,40 @@ each_try_is_signed(void **state)
 	assert_non_null(strstr(script->asked[1], "\r\nX-Vault-Token: s.credential-of-the-request\r\n"));
 }
 
+struct heard {
+	unsigned int n;
+	long status;
+	char header[16];
+};
+
+static void
+hear(void *user, const struct http_reply *reply)
+{
+	struct heard *h = user;
+
+	h->n++;
+	h->status = reply->status;
+	(void)http_header(reply, "X-Who", h->header, sizeof(h->header));
+}
+
+static void
+each_answer_is_heard(void **state)
+{
+	struct heard heard = {.n = 0};
+	const struct remote who = {.name = "It", .judge = judge, .heard = hear, .user = &heard};
+	const struct http_request request = {.method = "GET", .url = url, .max_body = 1000};
+	struct doc *json;
+
+	(void)state;
+	will_answer(SAYS("503 No", "X-Who: first\r\n", "{\"said\":6}"));
+	will_answer(SAYS("200 OK", "X-Who: second\r\n", "{}"));
+	assert_int_equal(remote_call(NULL, &who, &request, &json), COFFER_OK);
+	doc_free(&json);
+	assert_int_equal(heard.n, 2);
+	assert_int_equal(heard.status, 200);
+	assert_string_equal(heard.header, "second");
+}
+
 static void
 a_new_credential_is_tried_once(void **state)
 {
@@ -604,6 +638,20 @@ secrets_are_of_both_alphabets(void **state)
 }
 
 static void
+words_are_text_with_line_ends(void **state)
+{
+	struct doc *d;
+
+	(void)state;
+	assert_int_equal(doc_parse_foreign(NULL, "it", view_str("[\"No.\\r\\nTrace\",\"\",7]"), &d), COFFER_OK);
+	assert_string_equal(remote_words(doc_at(d, 0)), "No.\r\nTrace");
+	assert_null(remote_words(doc_at(d, 1)));
+	assert_null(remote_words(doc_at(d, 2)));
+	assert_null(remote_words(NULL));
+	doc_free(&d);
+}
+
+static void
 endpoints_come_from_the_environment(void **state)
 {
 	static const char *const names[] = {"COFFER_TEST_ONE", "COFFER_TEST_TWO", NULL};
@@ -631,11 +679,13 @@ main(void)
 		cmocka_unit_test_setup(the_environment_says_how_often, fresh_script),
 		cmocka_unit_test_setup(a_bad_address_is_not_tried, fresh_script),
 		cmocka_unit_test_setup(each_try_is_signed, fresh_script),
+		cmocka_unit_test_setup(each_answer_is_heard, fresh_script),
 		cmocka_unit_test_setup(a_new_credential_is_tried_once, fresh_script),
 		cmocka_unit_test_setup(no_credential_is_the_end, fresh_script),
 		cmocka_unit_test_setup(a_wrong_clock_is_set_once, fresh_script),
 		cmocka_unit_test_setup(nothing_of_an_answer_stays, fresh_script),
 		cmocka_unit_test(secrets_are_of_both_alphabets),
+		cmocka_unit_test(words_are_text_with_line_ends),
 		cmocka_unit_test(endpoints_come_from_the_environment),
 		/* keeps the server busy */
 		cmocka_unit_test_setup(a_deadline_holds, fresh_script),

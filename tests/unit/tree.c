@@ -182,11 +182,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_all),
-		TEST(test_left_out),
-		TEST(test_error),
-		TEST(test_depth),
-		TEST(test_trouble),
+		TEST(test_all), TEST(test_left_out), TEST(test_error), TEST(test_depth), TEST(test_trouble),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
