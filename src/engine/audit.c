@@ -14,8 +14,8 @@
 #include "base/limits.h"
 #include "base/utc.h"
 #include "engine/ctx.h"
-#include "key/audit_check.h"
-#include "key/audit_reader.h"
+#include "audit/check.h"
+#include "audit/reader.h"
 
 /* ---- where ---- */
 

@@ -11,12 +11,12 @@
 
 #include <cmocka.h>
 
+#include "audit/actor.h"
+#include "audit/check.h"
+#include "audit/log.h"
 #include "base/enc.h"
 #include "base/file.h"
 #include "base/pool.h"
-#include "key/audit_actor.h"
-#include "key/audit_check.h"
-#include "key/audit_log.h"
 #include "support/tmpdir.h"
 
 #define AUDIT_KIT_LINES 64

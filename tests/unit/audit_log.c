@@ -11,7 +11,7 @@
 #include <sys/un.h>
 #include <sys/wait.h>
 
-#include "key/audit_append.h"
+#include "audit/append.h"
 
 #define LOG "log/audit.jsonl"
 #define MARKS "log/checkpoints.jsonl"

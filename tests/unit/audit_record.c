@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "key/audit_record.h"
+#include "audit/record.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "key/audit_folder.h"
+#include "audit/folder.h"
 
 #include <dirent.h>
 #include <errno.h>

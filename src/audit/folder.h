@@ -8,8 +8,8 @@
  *	checkpoint.key, checkpoint.pub	what signs them
  *	lock
  */
-#ifndef KEY_AUDIT_FOLDER_H
-#define KEY_AUDIT_FOLDER_H
+#ifndef AUDIT_FOLDER_H
+#define AUDIT_FOLDER_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "key/audit_marks.h"
+#include "audit/marks.h"
 
 #include <inttypes.h>
 #include <stdarg.h>
@@ -7,9 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "audit/reader.h"
 #include "base/enc.h"
 #include "base/limits.h"
-#include "key/audit_reader.h"
 
 static coffer_err
 add(struct fault *f, struct marks *m, uint64_t seq, const uint8_t hash[static SHA256_LEN])

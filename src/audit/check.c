@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "key/audit_check.h"
+#include "audit/check.h"
 
 #include <inttypes.h>
 #include <stdarg.h>
@@ -7,13 +7,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "audit/marks.h"
+#include "audit/reader.h"
 #include "base/enc.h"
 #include "base/file.h"
 #include "base/limits.h"
 #include "base/num.h"
 #include "crypto/sha256x.h"
-#include "key/audit_marks.h"
-#include "key/audit_reader.h"
 
 #define PIECE ((size_t)2 << 20) /* bytes of a part that one thread takes at a time */
 #define SCRATCH (1 + PIECE + LIMIT_AUDIT_LINE + 1)

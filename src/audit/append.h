@@ -5,11 +5,11 @@
  * Nothing is remembered from one time to the next but what is on the disk, so that other processes, rotation and whoever
  * clears up old parts may come between.
  */
-#ifndef KEY_AUDIT_APPEND_H
-#define KEY_AUDIT_APPEND_H
+#ifndef AUDIT_APPEND_H
+#define AUDIT_APPEND_H
 
-#include "key/audit_folder.h"
-#include "key/audit_record.h"
+#include "audit/folder.h"
+#include "audit/record.h"
 
 #define AUDIT_CHECKPOINT_RECORDS 1000
 #define AUDIT_CHECKPOINT_S 600
