@@ -7,10 +7,10 @@
  * Any thread.  Those who write at the same time to the same log, through whatever context of the process, wait for the disk
  * together.
  */
-#ifndef KEY_AUDIT_LOG_H
-#define KEY_AUDIT_LOG_H
+#ifndef AUDIT_LOG_H
+#define AUDIT_LOG_H
 
-#include "key/audit_record.h"
+#include "audit/record.h"
 
 struct audit_log;
 

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * All checkpoints of a log, read and verified, for audit_check.c.
+ * All checkpoints of a log, read and verified, for check.c.
  */
-#ifndef KEY_AUDIT_MARKS_H
-#define KEY_AUDIT_MARKS_H
+#ifndef AUDIT_MARKS_H
+#define AUDIT_MARKS_H
 
-#include "key/audit_check.h"
+#include "audit/check.h"
 
 /** struct marked - what a checkpoint says of a record */
 struct marked {

@@ -3,8 +3,8 @@
  * A cursor over lines that have one form: text that must be there, and hex and numbers between.
  * Each takes what it reads off the front of @v, or says false.
  */
-#ifndef KEY_AUDIT_LINE_H
-#define KEY_AUDIT_LINE_H
+#ifndef AUDIT_LINE_H
+#define AUDIT_LINE_H
 
 #include "base/enc.h"
 #include "base/num.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "key/audit_mark.h"
+#include "audit/mark.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -8,10 +8,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "audit/line.h"
 #include "base/file.h"
 #include "base/limits.h"
 #include "base/utc.h"
-#include "key/audit_line.h"
 
 #define KEY_NAME "checkpoint.key"
 #define PUBLIC_NAME "checkpoint.pub"

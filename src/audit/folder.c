@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "key/audit_folder.h"
+#include "audit/folder.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -323,5 +323,35 @@ audit_end_read(struct fault *f, const struct audit_folder *folder, const char *n
 	}
 out:
 	buf_free(&b);
+	return err;
+}
+
+coffer_err
+audit_parts_trim(struct fault *f, const struct audit_folder *folder, struct audit_part *parts, size_t n,
+		 uint64_t *torn_out)
+{
+	struct audit_end end = AUDIT_END_INIT;
+	struct audit_part *last = NULL;
+	uint64_t size;
+	int fd = -1;
+	coffer_err err = COFFER_OK;
+
+	*torn_out = 0;
+	for (size_t i = 0; i < n; i++)
+		if (parts[i].size > 0)
+			last = &parts[i];
+	if (!last)
+		return COFFER_OK;
+	TRY(audit_folder_file(f, folder, last->name, AUDIT_TO_READ, &fd, &size));
+	err = audit_end_read(f, folder, last->name, fd, last->size, &end);
+	if (err == COFFER_OK) {
+		*torn_out = last->size - end.whole;
+		last->size = end.whole;
+	} else if (err == COFFER_E_FORMAT) {
+		err = COFFER_OK; /* more than any crash leaves: whoever reads it will say what it is */
+	}
+out:
+	file_close(&fd);
+	buf_free(&end.line);
 	return err;
 }

@@ -8,8 +8,8 @@
  *	checkpoint.key, checkpoint.pub	what signs them
  *	lock
  */
-#ifndef KEY_AUDIT_FOLDER_H
-#define KEY_AUDIT_FOLDER_H
+#ifndef AUDIT_FOLDER_H
+#define AUDIT_FOLDER_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -91,6 +91,13 @@ struct audit_end {
 /** audit_end_read() - find the end of @fd, which is @size long; COFFER_E_FORMAT when a line is longer than any of ours */
 coffer_err audit_end_read(struct fault *f, const struct audit_folder *folder, const char *name, int fd, uint64_t size,
 			  struct audit_end *out);
+
+/**
+ * audit_parts_trim() - take off the end of the last part what was not written to its end [A-7]: it is no part of the log
+ * @torn_out: gets how many bytes
+ */
+coffer_err audit_parts_trim(struct fault *f, const struct audit_folder *folder, struct audit_part *parts, size_t n,
+			    uint64_t *torn_out);
 
 /** audit_shown() - «PATH/NAME», for messages; returns @out */
 const char *audit_shown(const struct audit_folder *folder, const char *name, char out[static 512]);

@@ -7,8 +7,8 @@
  * What stands in front is the chain's and has one form, so that a log can be verified without reading JSON.  The names of
  * the members behind it are those of AWS CloudTrail.
  */
-#ifndef KEY_AUDIT_RECORD_H
-#define KEY_AUDIT_RECORD_H
+#ifndef AUDIT_RECORD_H
+#define AUDIT_RECORD_H
 
 #include <stdbool.h>
 #include <stdint.h>

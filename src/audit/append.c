@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "key/audit_append.h"
+#include "audit/append.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -9,14 +9,14 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "audit/actor.h"
+#include "audit/mark.h"
 #include "base/file.h"
 #include "base/home.h"
 #include "base/limits.h"
 #include "base/num.h"
 #include "base/utc.h"
 #include "crypto/rand.h"
-#include "key/audit_actor.h"
-#include "key/audit_mark.h"
 
 /* struct append - the folder while it is written to */
 struct append {
@@ -444,13 +444,13 @@ out:
 }
 
 coffer_err
-audit_append_ready(struct fault *f, const struct audit_folder *folder)
+audit_append_ready(struct fault *f, const struct audit_folder *folder, audit_said_fn said, void *arg)
 {
 	struct append a;
 	uint64_t limit;
 	coffer_err err;
 
-	TRY(begin(f, &a, folder, NULL, NULL));
+	TRY(begin(f, &a, folder, said, arg));
 	TRY(part_size(f, &limit));
 out:
 	end(&a);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "key/audit_check.h"
+#include "audit/check.h"
 
 #include <inttypes.h>
 #include <stdarg.h>
@@ -7,13 +7,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "audit/marks.h"
+#include "audit/reader.h"
 #include "base/enc.h"
 #include "base/file.h"
 #include "base/limits.h"
 #include "base/num.h"
 #include "crypto/sha256x.h"
-#include "key/audit_marks.h"
-#include "key/audit_reader.h"
 
 #define PIECE ((size_t)2 << 20) /* bytes of a part that one thread takes at a time */
 #define SCRATCH (1 + PIECE + LIMIT_AUDIT_LINE + 1)
@@ -60,8 +60,7 @@ struct piece {
 	struct spot first, last;
 	bool broken; /* the line at @broken_off is none, or does not follow @last */
 	uint64_t broken_off;
-	uint64_t torn; /* bytes of a line that is not written to its end */
-	size_t wrong;  /* the first checkpoint that a line differs from, or SIZE_MAX; on line @wrong_line */
+	size_t wrong; /* the first checkpoint that a line differs from, or SIZE_MAX; on line @wrong_line */
 	uint64_t wrong_line;
 };
 
@@ -152,16 +151,11 @@ take_lines(struct check *c, struct piece *p, struct view text, uint64_t off)
 		const uint8_t *feed = memchr(text.p, '\n', text.len);
 		struct view line, rest;
 
-		if (!feed && text.len <= LIMIT_AUDIT_LINE) {
-			p->torn = text.len;
-			break;
-		}
 		(void)view_take(&text, feed ? (size_t)(feed - text.p) : text.len, &line);
-		if (feed)
-			(void)view_take(&text, 1, &rest);
+		(void)view_take(&text, feed ? 1 : 0, &rest);
 		b.lines[b.n] = line;
 		b.spots[b.n].off = off;
-		if (line.len > LIMIT_AUDIT_LINE || !audit_line_place(line, &b.spots[b.n].place)) {
+		if (!feed || line.len > LIMIT_AUDIT_LINE || !audit_line_place(line, &b.spots[b.n].place)) {
 			take_batch(c, p, &b, &mark);
 			if (!p->broken) {
 				p->broken = true;
@@ -266,23 +260,37 @@ name_place(struct check *c, size_t part, uint64_t line)
 	c->report->line = line;
 }
 
+/* Whether what stands behind it, or else a checkpoint of it, vouches for the line where the chain breaks. */
+enum vouched { VOUCHED, DENIED, NOT_SAID };
+
+static enum vouched
+vouched(const struct check *c, const struct look *l)
+{
+	size_t mark = marks_find(&c->marks, l->this.place.seq);
+	const uint8_t *hash = NULL;
+
+	if (l->has_next && l->next.place.seq == l->this.place.seq + 1)
+		hash = l->next.place.prev;
+	else if (!l->has_next && mark < c->marks.n && c->marks.v[mark].seq == l->this.place.seq)
+		hash = c->marks.v[mark].hash;
+	if (!hash)
+		return NOT_SAID;
+	return memcmp(hash, l->this.hash, SHA256_LEN) == 0 ? VOUCHED : DENIED;
+}
+
 static coffer_err
 number_is_right(struct fault *f, struct check *c, const struct look *l)
 {
-	bool this_fits = l->has_next && l->next.place.seq == l->this.place.seq + 1 &&
-			 memcmp(l->next.place.prev, l->this.hash, SHA256_LEN) == 0;
-	size_t mark = marks_find(&c->marks, l->this.place.seq);
+	enum vouched v = vouched(c, l);
 
 	if (memcmp(l->this.place.log, l->before.place.log, AUDIT_LOG_ID_LEN) != 0)
 		return damaged(f, c, AUDIT_FOREIGN, l->this.place.seq, "a record of another log");
-	if (!l->has_next && mark < c->marks.n && c->marks.v[mark].seq == l->this.place.seq)
-		this_fits = memcmp(c->marks.v[mark].hash, l->this.hash, SHA256_LEN) == 0;
-	if (l->has_next && !this_fits)
+	if (v == DENIED)
 		return damaged(f, c, AUDIT_CHANGED, l->this.place.seq, "record %" PRIu64 " was changed",
 			       l->this.place.seq);
 	name_place(c, l->before_part, l->before_line);
 	return damaged(f, c, AUDIT_CHANGED, l->before.place.seq, "record %" PRIu64 " was changed%s",
-		       l->before.place.seq, this_fits ? "" : ", or the one behind it");
+		       l->before.place.seq, v == VOUCHED ? "" : ", or the one behind it");
 }
 
 static coffer_err
@@ -447,11 +455,6 @@ join_piece(struct fault *f, struct check *c, const struct audit_check *options, 
 	}
 	if (p->broken)
 		TRY(report_break(f, c, chain, p->broken_off));
-	if (p->torn > 0 && p->part + 1 < c->n_parts && c->parts[p->part + 1].size > 0) {
-		name_place(c, p->part, chain->lines + 1);
-		TRY(damaged(f, c, AUDIT_MALFORMED, 0, "half a record, and others behind it"));
-	}
-	c->report->torn = p->torn;
 out:
 	return err;
 }
@@ -531,6 +534,7 @@ take_stock(struct fault *f, struct check *c, uint64_t *marks_size)
 		TRY(err);
 	if (c->n_parts > 0 && strcmp(c->parts[c->n_parts - 1].name, AUDIT_CURRENT) == 0)
 		TRY(audit_folder_file(f, c->folder, AUDIT_CURRENT, AUDIT_TO_READ, &c->current, &size));
+	TRY(audit_parts_trim(f, c->folder, c->parts, c->n_parts, &c->report->torn));
 	TRY(cut_pieces(f, c));
 	c->report->n_parts = c->n_parts;
 	for (size_t i = 0; i < c->n_parts; i++)

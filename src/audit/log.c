@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "key/audit_log.h"
+#include "audit/log.h"
 
 #include <pthread.h>
 #include <stdio.h>
@@ -7,11 +7,11 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "audit/append.h"
+#include "audit/copy.h"
 #include "base/file.h"
 #include "base/home.h"
 #include "crypto/rand.h"
-#include "key/audit_append.h"
-#include "key/audit_copy.h"
 
 #define WAITING_MAX ((size_t)1 << 30) /* bytes */
 
@@ -310,7 +310,7 @@ check_ready(struct fault *f, const struct audit_where *where)
 	TRY(open_copies(f, where, &copies));
 	if (where->folder) {
 		TRY(audit_folder_open(f, where->folder, AUDIT_TO_WRITE, &folder));
-		TRY(audit_append_ready(f, &folder));
+		TRY(audit_append_ready(f, &folder, send_copies, &copies));
 	}
 out:
 	audit_folder_close(&folder);

@@ -7,12 +7,12 @@
  * They are a chain of their own, in a file of their own: each has the hash of the one before, so the signature of the last
  * one holds for all.
  */
-#ifndef KEY_AUDIT_MARK_H
-#define KEY_AUDIT_MARK_H
+#ifndef AUDIT_MARK_H
+#define AUDIT_MARK_H
 
+#include "audit/folder.h"
+#include "audit/record.h"
 #include "crypto/pkey.h"
-#include "key/audit_folder.h"
-#include "key/audit_record.h"
 
 #define AUDIT_MARK_MAX 1024 /* bytes of a line, at most */
 #define AUDIT_SIGNATURE_LEN 64

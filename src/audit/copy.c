@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "key/audit_copy.h"
+#include "audit/copy.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -12,11 +12,11 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "audit/record.h"
 #include "base/buf.h"
 #include "base/file.h"
 #include "base/home.h"
 #include "base/limits.h"
-#include "key/audit_record.h"
 
 #define DATAGRAM_MAX (LIMIT_AUDIT_LINE + 1024)
 #define PATIENCE_S 5

@@ -5,11 +5,11 @@
  * Nothing is remembered from one time to the next but what is on the disk, so that other processes, rotation and whoever
  * clears up old parts may come between.
  */
-#ifndef KEY_AUDIT_APPEND_H
-#define KEY_AUDIT_APPEND_H
+#ifndef AUDIT_APPEND_H
+#define AUDIT_APPEND_H
 
-#include "key/audit_folder.h"
-#include "key/audit_record.h"
+#include "audit/folder.h"
+#include "audit/record.h"
 
 #define AUDIT_CHECKPOINT_RECORDS 1000
 #define AUDIT_CHECKPOINT_S 600
@@ -30,7 +30,7 @@ coffer_err audit_append(struct fault *f, const struct audit_folder *folder, stru
 /** audit_append_checkpoint() - make a checkpoint, unless the last one is about the last record */
 coffer_err audit_append_checkpoint(struct fault *f, const struct audit_folder *folder, audit_said_fn said, void *arg);
 
-/** audit_append_ready() - whether records could be appended now */
-coffer_err audit_append_ready(struct fault *f, const struct audit_folder *folder);
+/** audit_append_ready() - whether records could be appended now; a new log gets its first checkpoint */
+coffer_err audit_append_ready(struct fault *f, const struct audit_folder *folder, audit_said_fn said, void *arg);
 
 #endif

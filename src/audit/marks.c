@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "key/audit_marks.h"
+#include "audit/marks.h"
 
 
 #include <inttypes.h>
@@ -8,9 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "audit/reader.h"
 #include "base/enc.h"
 #include "base/limits.h"
-#include "key/audit_reader.h"
 
 static coffer_err
 add(struct fault *f, struct marks *m, uint64_t seq, const uint8_t hash[static SHA256_LEN])
@@ -138,6 +138,8 @@ read_all(struct fault *f, struct pass *p, uint64_t size)
 	struct view line;
 	coffer_err err;
 
+	if (size == 0) /* or there is no such file */
+		return COFFER_OK;
 	TRY(audit_reader_init(f, &r, p->folder, &file, 1, 0, 0));
 	for (;;) {
 		TRY(audit_reader_next(f, &r, &line));

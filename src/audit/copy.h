@@ -5,8 +5,8 @@
  *
  * syslog(3) would not do: it does not tell when nobody takes the line.
  */
-#ifndef KEY_AUDIT_COPY_H
-#define KEY_AUDIT_COPY_H
+#ifndef AUDIT_COPY_H
+#define AUDIT_COPY_H
 
 #include "base/fault.h"
 #include "base/view.h"

@@ -2,11 +2,11 @@
 /*
  * The lines of an audit log, one after the other over its parts.
  */
-#ifndef KEY_AUDIT_READER_H
-#define KEY_AUDIT_READER_H
+#ifndef AUDIT_READER_H
+#define AUDIT_READER_H
 
-#include "key/audit_folder.h"
-#include "key/audit_record.h"
+#include "audit/folder.h"
+#include "audit/record.h"
 
 /** struct audit_reader - where it is */
 struct audit_reader {

@@ -6,11 +6,11 @@
  * Lines are hashed several at once on each core, in pieces of the parts that any thread may take; what stands on the borders
  * is compared afterwards.
  */
-#ifndef KEY_AUDIT_CHECK_H
-#define KEY_AUDIT_CHECK_H
+#ifndef AUDIT_CHECK_H
+#define AUDIT_CHECK_H
 
+#include "audit/mark.h"
 #include "base/pool.h"
-#include "key/audit_mark.h"
 
 enum audit_damage {
 	AUDIT_WHOLE,

@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "key/audit_record.h"
+#include "audit/record.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "audit/line.h"
 #include "base/json_out.h"
 #include "base/limits.h"
 #include "base/num.h"
 #include "base/utc.h"
 #include "data/scan.h"
-#include "key/audit_line.h"
 
 #define ORIGIN "coffer audit log "
 #define SEQ "{\"seq\":"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "key/audit_reader.h"
+#include "audit/reader.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "key/audit_actor.h"
+#include "audit/actor.h"
 
 #include <errno.h>
 #include <fcntl.h>
