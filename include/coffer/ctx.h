@@ -119,6 +119,16 @@ COFFER_API COFFER_CHECK coffer_err coffer_ctx_set_environment(struct coffer_ctx 
 COFFER_API void coffer_ctx_set_min_generation(struct coffer_ctx *ctx, uint64_t generation);
 
 /**
+ * coffer_ctx_set_audit() - say where each use of a key is written before it takes effect (audit.h)
+ * @where: a list with commas: a folder, at most one; «syslog:»; «journald:»; or «off» alone.  NULL, the default: what
+ * $COFFER_AUDIT says, else the folder $XDG_STATE_HOME/coffer/audit, else ~/.local/state/coffer/audit
+ *
+ * Nothing is made or opened before a key is used.  When the log cannot be written then, no key is: the call fails with the
+ * log's error.  Return: COFFER_OK; COFFER_E_USAGE for a malformed list.
+ */
+COFFER_API COFFER_CHECK coffer_err coffer_ctx_set_audit(struct coffer_ctx *ctx, const char *where);
+
+/**
  * coffer_ctx_cancel() - make the running call give up soon with COFFER_E_INTERRUPTED
  *
  * May be called from any thread and from a signal handler.  Stays set.

@@ -12,6 +12,8 @@
  *   passphrase:file=PATH   the first line of a file
  *   passphrase:fd=N        the first line read from a descriptor
  *   recipient:coffer1…  an X25519 public key: seals, cannot open
+ *   pkcs11:token=NAME;object=LABEL?module-path=PATH&pin-source=file:PATH
+ *                       a key on a token or HSM (RFC 7512); asks for the PIN where the URI names no file
  */
 #ifndef COFFER_KEY_H
 #define COFFER_KEY_H
@@ -95,6 +97,19 @@ struct coffer_key_info {
  */
 COFFER_API COFFER_CHECK coffer_err coffer_key_generate(struct coffer_ctx *ctx, enum coffer_key_kind kind,
 						       const char *path, struct coffer_key_info *info_out);
+
+#define COFFER_SERVICE_ID_LEN 513 /* characters that name a key in its service, with a NUL */
+
+/**
+ * coffer_key_make() - have a key made where it will be kept
+ * @uri: pkcs11:token=NAME;object=LABEL…: an AES key of 256 bits that never leaves the token
+ * @id_out: gets what models that are sealed for it will call it; may be NULL
+ *
+ * Return: COFFER_OK; COFFER_E_USAGE for any other URI; COFFER_E_EXISTS when there is one of that name;
+ * COFFER_E_UNAVAILABLE and COFFER_E_REFUSED as the token says.
+ */
+COFFER_API COFFER_CHECK coffer_err coffer_key_make(struct coffer_ctx *ctx, const char *uri,
+						   char id_out[COFFER_SERVICE_ID_LEN]);
 
 /** coffer_key_inspect() - read @uri (file: or keyring: or recipient:) and say what may be known of it */
 COFFER_API COFFER_CHECK coffer_err coffer_key_inspect(struct coffer_ctx *ctx, const char *uri,

@@ -328,13 +328,34 @@ newfile_open(struct fault *f, struct newfile *n, const char *path, mode_t mode, 
 	return err;
 }
 
+coffer_err
+newfile_name(struct fault *f, struct newfile *n, int dirfd, const char *name)
+{
+	char *copy = strdup(name);
+
+	if (!copy)
+		return fault_nomem(f);
+	free(n->name);
+	n->name = copy;
+	file_close(&n->to_dirfd);
+	n->to_dirfd = fcntl(dirfd, F_DUPFD_CLOEXEC, 3);
+	return n->to_dirfd < 0 ? fault_errno(f, errno, "cannot name %s", n->shown) : COFFER_OK;
+}
+
+/* The folder that it gets its name in. */
+static int
+folder_of(const struct newfile *n)
+{
+	return n->to_dirfd >= 0 ? n->to_dirfd : n->dirfd;
+}
+
 static coffer_err
 link_unnamed(struct fault *f, struct newfile *n, const char *name)
 {
 	char link[64];
 
 	(void)snprintf(link, sizeof(link), "/proc/self/fd/%d", n->fd);
-	if (linkat(AT_FDCWD, link, n->dirfd, name, AT_SYMLINK_FOLLOW) == 0)
+	if (linkat(AT_FDCWD, link, folder_of(n), name, AT_SYMLINK_FOLLOW) == 0)
 		return COFFER_OK;
 	if (errno == EEXIST)
 		return fault_set(f, COFFER_E_EXISTS, "%s exists: it was made meanwhile", n->shown);
@@ -360,12 +381,13 @@ out:
 static coffer_err
 rename_tmp(struct fault *f, struct newfile *n)
 {
-	int rc = n->replace ? renameat(n->dirfd, n->tmp, n->dirfd, n->name)
-			    : renameat2(n->dirfd, n->tmp, n->dirfd, n->name, RENAME_NOREPLACE);
+	int to = folder_of(n);
+	int rc = n->replace ? renameat(n->dirfd, n->tmp, to, n->name)
+			    : renameat2(n->dirfd, n->tmp, to, n->name, RENAME_NOREPLACE);
 
 	if (rc != 0 && errno == EINVAL &&
 	    !n->replace) /* a file system without RENAME_NOREPLACE: link has the same effect */
-		rc = linkat(n->dirfd, n->tmp, n->dirfd, n->name, 0) == 0 ? unlinkat(n->dirfd, n->tmp, 0) : -1;
+		rc = linkat(n->dirfd, n->tmp, to, n->name, 0) == 0 ? unlinkat(n->dirfd, n->tmp, 0) : -1;
 	if (rc != 0 && errno == EEXIST)
 		return fault_set(f, COFFER_E_EXISTS, "%s exists: it was made meanwhile", n->shown);
 	if (rc != 0)
@@ -389,7 +411,7 @@ newfile_commit(struct fault *f, struct newfile *n)
 			TRY(link_tmp(f, n));
 		TRY(rename_tmp(f, n));
 	}
-	TRY(file_sync_dir(f, n->dirfd, n->shown));
+	TRY(file_sync_dir(f, folder_of(n), n->shown));
 	/* close may report what fsync did not see (NFS) */
 	if (close(n->fd) != 0) {
 		n->fd = -1;
@@ -407,6 +429,7 @@ newfile_abort(struct newfile *n)
 		(void)unlinkat(n->dirfd, n->tmp, 0);
 	file_close(&n->fd);
 	file_close(&n->dirfd);
+	file_close(&n->to_dirfd);
 	free(n->name);
 	free(n->shown);
 	free(n->tmp);

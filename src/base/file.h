@@ -56,11 +56,12 @@ struct newfile {
 	char *shown;  /* the path as the user wrote it, for messages */
 	char *tmp;    /* the temporary name while there is one, else NULL */
 	bool replace; /* an existing file of that name is replaced */
+	int to_dirfd; /* the folder that newfile_name() gave, or -1; owned */
 };
 
 #define NEWFILE_INIT                                                                                                   \
 	{                                                                                                              \
-		.fd = -1, .dirfd = -1                                                                                  \
+		.fd = -1, .dirfd = -1, .to_dirfd = -1                                                                  \
 	}
 
 /** newfile_open() - begin a new file at @path; COFFER_E_EXISTS at once when it is there and not @replace */
@@ -69,6 +70,13 @@ coffer_err newfile_open(struct fault *f, struct newfile *n, const char *path, mo
 /** newfile_open_at() - the same for @name in the folder @dirfd, which is duplicated; @shown is for messages */
 coffer_err newfile_open_at(struct fault *f, struct newfile *n, int dirfd, const char *name, const char *shown,
 			   mode_t mode, bool replace);
+
+/**
+ * newfile_name() - it shall be called @name in the folder @dirfd, which is duplicated: for what is called by its own hash
+ *
+ * The folder must be of the same file system.  @n must have been opened without replace.
+ */
+coffer_err newfile_name(struct fault *f, struct newfile *n, int dirfd, const char *name);
 
 /** newfile_commit() - make the content durable, give it its name, make the folder durable */
 coffer_err newfile_commit(struct fault *f, struct newfile *n);

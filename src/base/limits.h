@@ -129,6 +129,19 @@
 #define LIMIT_AWS_TOKEN (16u << 10) /* a session token: STS says at most 4096, others more */
 #define LIMIT_AWS_CHAIN 8u	    /* roles that are assumed one from another */
 
+/* ---- backups: docs/backup.md ---- */
+
+#define LIMIT_BACKUP_PART_MIN (UINT64_C(64) << 10)
+#define LIMIT_BACKUP_PART_MAX (UINT64_C(1) << 30)
+#define LIMIT_BACKUP_STORE 4096u	   /* what a store says of itself */
+#define LIMIT_BACKUP_SNAPSHOT (512u << 20) /* with all the files that it lists: some 100 TiB in parts of 16 MiB */
+#define LIMIT_BACKUP_SNAPSHOTS 100000u	   /* of one store */
+#define LIMIT_BACKUP_FILES 4000000u	   /* of one snapshot */
+#define LIMIT_BACKUP_OBJECTS (1u << 26)	   /* of one store */
+#define LIMIT_BACKUP_ROOTS 1024u
+#define LIMIT_BACKUP_PATH 4095u	      /* Linux takes no longer one (PATH_MAX) */
+#define LIMIT_BACKUP_PRIVATE 1000000u /* members of a private part */
+
 /* ---- memory for bulk work, over all threads ---- */
 
 #define LIMIT_BULK_MEMORY (UINT64_C(32) << 20)

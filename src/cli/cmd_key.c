@@ -331,8 +331,8 @@ static const struct command rotate = {
 
 /* ---- the group ---- */
 
-static const struct command *const subs[] = {&list,	  &show,   &import,	    &export_public,
-					     &remove_key, &rotate, &cmd_key_status, NULL};
+static const struct command *const subs[] = {
+	&list, &show, &import, &export_public, &remove_key, &rotate, &cmd_key_status, &cmd_key_policy, NULL};
 
 static const struct example examples[] = {
 	{"which keys have I?", "coffer key list"},
@@ -345,11 +345,10 @@ static const struct example examples[] = {
 
 const struct command cmd_key = {
 	.name = "key",
-	.brief = "list, show, import, rotate keys, and what hangs on them",
+	.brief = "list, show, import, rotate keys, what hangs on them, who may use them",
 	.operands = "",
-	.about = "Works on the local keyring, which coffer keygen makes keys in; rotate and status on keys of services "
-		 "and the "
-		 "models that hang on them.",
+	.about = "Works on the local keyring, which coffer keygen makes keys in; rotate, status and policy on keys of "
+		 "services and the models that hang on them.",
 	.options = no_options,
 	.examples = examples,
 	.subs = subs,

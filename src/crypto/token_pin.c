@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "mem/secret_file.h"
+
 #define PIN_MAX 256 /* bytes */
 
 /* ---- where it comes from ---- */
@@ -19,10 +21,11 @@ token_pin_file(struct fault *f, const char *source, const char **path_out)
 		*path_out = source + 7;
 	else if (strncmp(source, "file:", 5) == 0)
 		*path_out = source + 5;
-	else if (source[0] == '/')
+	else if (source[0] == '/' || secret_file_is_source(source))
 		*path_out = source;
 	else
-		return fault_set(f, COFFER_E_USAGE, "pin-source=%s is not known; it is a file: file:PATH", source);
+		return fault_set(f, COFFER_E_USAGE,
+				 "pin-source=%s is not known; it is a file, file:PATH, or vaultkv://PATH", source);
 	return COFFER_OK;
 }
 
@@ -34,6 +37,8 @@ token_pin_read(struct fault *f, const char *path, struct secret *out)
 	coffer_err err;
 	FILE *file;
 
+	if (secret_file_is_source(path))
+		return secret_line_from_source(f, "the PIN", path, PIN_MAX, out);
 	TRY(secret_new(f, &text, PIN_MAX + 2));
 	file = fopen(path, "re");
 	if (!file)

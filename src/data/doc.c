@@ -421,6 +421,19 @@ doc_new_text(const char *text)
 }
 
 struct doc *
+doc_new_string(struct view text)
+{
+	wipe_what_is_freed();
+	return out_of(json_stringn((const char *)text.p, text.len));
+}
+
+struct doc *
+doc_share(const struct doc *d)
+{
+	return out_of(json_incref(in(d)));
+}
+
+struct doc *
 doc_new_hex(const void *bytes, size_t len)
 {
 	char *text = malloc(2 * len + 1);

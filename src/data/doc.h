@@ -106,9 +106,13 @@ coffer_err doc_each(const struct doc *object, coffer_err (*fn)(void *arg, const 
 struct doc *doc_object(void);
 struct doc *doc_array(void);
 struct doc *doc_new_text(const char *text);
+/** doc_new_string() - any text, as doc_string() gives; NULL when it is no UTF-8, too */
+struct doc *doc_new_string(struct view text);
 struct doc *doc_new_hex(const void *bytes, size_t len);
 struct doc *doc_new_b64(const void *bytes, size_t len);
 struct doc *doc_new_number(uint64_t v);
+/** doc_share() - @d once more, for another object to own */
+struct doc *doc_share(const struct doc *d);
 /** doc_set() - put @value under @member; both are freed and NULL is returned when either is NULL or memory ends */
 struct doc *doc_set(struct doc *object, const char *member, struct doc *value);
 /** doc_add() - append @value; as doc_set() */

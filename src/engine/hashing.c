@@ -37,6 +37,7 @@ struct lane {
 	struct hash_place place;
 	struct sha256x stream;
 	struct digest *other; /* where it is not SHA-256 */
+	uint64_t done;	      /* bytes of it that were read */
 	bool begun, ended, over;
 	uint8_t *piece; /* of the thread that has it in hand */
 	size_t len;	/* bytes in @piece */
@@ -57,7 +58,7 @@ struct crew {
 	pthread_mutex_t lock;
 	pthread_cond_t put_back;
 	/* under lock */
-	struct entry *waiting; /* largest first */
+	struct entry *waiting; /* largest first, unless they are to be in order */
 	size_t next;	       /* the first of them that is still to do */
 	struct lane **idle;    /* at work, but in nobody's hands */
 	size_t n_idle;
@@ -126,6 +127,16 @@ read_piece(struct fault *f, struct lane *l, size_t cap, int patience_ms)
 		p->off += (uint64_t)n;
 	} while (!p->waits && !l->ended && l->len < cap);
 	return COFFER_OK;
+}
+
+/* Hand a piece to who wants it. */
+static coffer_err
+pass_on(struct fault *f, const struct crew *c, struct lane *l)
+{
+	uint64_t off = l->done;
+
+	l->done += l->len;
+	return c->h->piece && l->len > 0 ? c->h->piece(c->h->arg, f, l->index, off, l->piece, l->len) : COFFER_OK;
 }
 
 static coffer_err
@@ -283,7 +294,8 @@ read_pieces(struct fault *f, const struct crew *c, struct lane *hand[], size_t n
 	*got = 0;
 	for (size_t i = 0; i < n; i++) {
 		hand[i]->len = 0;
-		if (!hand[i]->over && read_piece(f, hand[i], c->piece, patience_ms) != COFFER_OK)
+		if (!hand[i]->over &&
+		    (read_piece(f, hand[i], c->piece, patience_ms) != COFFER_OK || pass_on(f, c, hand[i]) != COFFER_OK))
 			TRY(drop_failed(c, hand[i], f));
 		hand[i]->n_bytes = hand[i]->over ? 0 : hand[i]->len;
 		*got += hand[i]->n_bytes;
@@ -401,7 +413,8 @@ list_items(struct fault *f, struct crew *c, uint64_t *total_out)
 	}
 	if (!num_add(*total_out, h->n, &c->left))
 		c->left = UINT64_MAX;
-	qsort(c->waiting, h->n, sizeof(*c->waiting), by_size);
+	if (!h->in_order)
+		qsort(c->waiting, h->n, sizeof(*c->waiting), by_size);
 	return COFFER_OK;
 }
 

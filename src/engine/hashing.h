@@ -48,6 +48,16 @@ struct hashing {
 	coffer_err (*end)(void *arg, struct fault *f, size_t index, const struct hash_place *place,
 			  const uint8_t *digest);
 
+	/*
+	 * piece: the bytes of an item as they are read, in order, to copy them by the way; NULL = nobody wants them
+	 * @off: of the first of them, from the beginning of the item
+	 * An error is the item's: it has its end() with NULL.
+	 */
+	coffer_err (*piece)(void *arg, struct fault *f, size_t index, uint64_t off, const void *bytes, size_t len);
+
+	/* in_order: items are begun by index, not the largest first: those that belong together come one after the other */
+	bool in_order;
+
 	void *arg;
 };
 

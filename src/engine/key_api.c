@@ -4,10 +4,14 @@
 
 #include <coffer/key.h>
 
+#include <string.h>
+
 #include "engine/ctx.h"
 #include "engine/key_use.h"
 #include "key/keyfile.h"
 #include "key/keyring.h"
+#include "key/pkcs11.h"
+#include "key/services.h"
 #include "key/store.h"
 
 coffer_err
@@ -71,6 +75,29 @@ coffer_key_generate(struct coffer_ctx *ctx, enum coffer_key_kind kind, const cha
 		*info_out = k.info;
 out:
 	keyfile_free(&k);
+	return err;
+}
+
+_Static_assert(COFFER_SERVICE_ID_LEN == RECIPIENT_ID_MAX + 1, "an id fits, with its NUL");
+
+coffer_err
+coffer_key_make(struct coffer_ctx *ctx, const char *uri, char id_out[COFFER_SERVICE_ID_LEN])
+{
+	struct key_env env = {.prompt = ctx->prompt, .prompt_user = ctx->prompt_user};
+	struct fault *f = ctx_begin(ctx);
+	char id[COFFER_SERVICE_ID_LEN] = "";
+	const char *rest;
+	const struct key_service *service = key_service_find(uri, &rest);
+	coffer_err err;
+
+	if (!service || service->provider != &pkcs11_provider)
+		TRY(fault_set(f, COFFER_E_USAGE,
+			      "a key is made on a token, pkcs11:token=NAME;object=LABEL; other services make theirs "
+			      "themselves"));
+	TRY(pkcs11_generate(f, &env, rest, id));
+out:
+	if (id_out)
+		memcpy(id_out, id, sizeof(id));
 	return err;
 }
 

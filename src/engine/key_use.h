@@ -56,6 +56,9 @@ coffer_err key_use_aes(struct fault *f, const struct key_use *use, enum key_dire
 coffer_err key_use_file(struct fault *f, const struct key_use *use, enum key_direction direction,
 			const struct coffer_key_info *key);
 
+/** key_use_refused() - @f says why a key that could open was not even asked; returns the same error */
+coffer_err key_use_refused(struct fault *f, const struct key_use *use);
+
 /* ---- many at once ---- */
 
 /**

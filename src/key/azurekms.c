@@ -112,7 +112,7 @@ judge(const struct http_reply *reply, const struct doc *answer, const char **wor
 	const struct doc *error = doc_get(answer, "error");
 	const char *inner = doc_text(doc_get(doc_get(error, "innererror"), "code"), 1, 64);
 
-	*words_out = doc_text(doc_get(error, "message"), 1, LIMIT_ANSWER);
+	*words_out = remote_words(doc_get(error, "message"));
 	if (reply->status == 401)
 		return REMOTE_EXPIRED;
 	if (reply->status == 403 && inner && strncmp(inner, "Key", 3) == 0)
@@ -184,7 +184,9 @@ ask(struct fault *f, const struct azurekms *a, const struct ask *q, struct doc *
 		       q->version ? q->version : "", q->verb);
 	TRY(azure_url(f, a->host, path, &url));
 	r.url = url;
-	TRY(remote_call(f, &remote, &r, answer_out));
+	err = remote_call(f, &remote, &r, answer_out);
+	if (err)
+		(void)fault_prefix(f, "%s", a->name);
 out:
 	bearer_use_free(&call.use);
 	free(url);

@@ -210,11 +210,11 @@ bearer_judge(const struct http_reply *reply, const struct doc *answer, const cha
 {
 	const struct doc *error = doc_get(answer, "error");
 
-	*words_out = doc_text(doc_get(answer, "error_description"), 1, LIMIT_ANSWER);
+	*words_out = remote_words(doc_get(answer, "error_description"));
 	if (!*words_out)
-		*words_out = doc_text(doc_get(error, "message"), 1, LIMIT_ANSWER);
+		*words_out = remote_words(doc_get(error, "message"));
 	if (!*words_out)
-		*words_out = doc_text(error, 1, LIMIT_ANSWER);
+		*words_out = remote_words(error);
 	if (reply->status == 429)
 		return REMOTE_BUSY;
 	/* 410: Azure's metadata service is being updated */

@@ -101,7 +101,7 @@ judge(const struct http_reply *reply, const struct doc *answer, const char **wor
 	const struct doc *error = doc_get(answer, "error");
 	const char *status = doc_text(doc_get(error, "status"), 1, 64);
 
-	*words_out = doc_text(doc_get(error, "message"), 1, LIMIT_ANSWER);
+	*words_out = remote_words(doc_get(error, "message"));
 	if (reply->status == 401)
 		return REMOTE_EXPIRED;
 	if (reply->status == 403)
@@ -186,7 +186,9 @@ ask(struct fault *f, const struct gcpkms *g, const struct ask *a, struct doc **a
 	*answer_out = NULL;
 	TRY(make_url(f, g, a->behind, &url));
 	r.url = url;
-	TRY(remote_call(f, &remote, &r, answer_out));
+	err = remote_call(f, &remote, &r, answer_out);
+	if (err)
+		(void)fault_prefix(f, "%s", strrchr(g->name, '/') + 1);
 out:
 	bearer_use_free(&call.use);
 	free(url);

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/num.h"
 #include "key/aes.h"
 #include "key/cache.h"
 #include "key/keyfile.h"
@@ -387,8 +388,10 @@ struct search {
 	size_t n;
 	const struct binding *binding;
 	bool tried_passphrase;
-	coffer_err first; /* of the services that failed */
-	char reasons[480];
+	coffer_err first;  /* of the services that failed */
+	struct fault only; /* the first reason, whole; it is shown where there is no other one */
+	size_t n_reasons;
+	char reasons[480]; /* of each as much as leaves room for others */
 	size_t reasons_len;
 };
 
@@ -411,11 +414,12 @@ note_reason(struct search *s, const struct fault *why, coffer_err err)
 		return;
 	if (s->first == COFFER_OK || s->first == COFFER_E_NOKEY)
 		s->first = err;
+	if (s->n_reasons++ == 0)
+		s->only = *why;
 	len = snprintf(s->reasons + s->reasons_len, room, "%s%.240s", s->reasons_len ? "; " : "", why->text);
-	if (len > 0 && (size_t)len < room)
-		s->reasons_len += (size_t)len;
-	else
-		s->reasons[s->reasons_len] = '\0';
+	/* the last one is cut where there is no more room */
+	if (len > 0)
+		s->reasons_len += num_min((uint64_t)len, room - 1);
 }
 
 static coffer_err
@@ -496,7 +500,7 @@ no_key(struct fault *f, const struct search *s)
 
 	if (s->first != COFFER_OK)
 		return fault_set(f, s->first, "%s%s", s->tried_passphrase ? "the passphrase does not open it; " : "",
-				 s->reasons);
+				 s->n_reasons == 1 ? s->only.text : s->reasons);
 	for (size_t i = 0; i < s->n; i++)
 		list_add(&wanted, s->recipients[i].kind, s->recipients[i].id);
 	for (size_t i = 0; i < s->keyring->n; i++) {

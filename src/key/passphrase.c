@@ -13,7 +13,7 @@
 #include "crypto/kdf.h"
 #include "crypto/rand.h"
 #include "key/kek.h"
-#include "mem/secret.h"
+#include "mem/secret_file.h"
 
 #define INFO_WRAP "coffer/1 wrap passphrase"
 #define LOG_N_MIN 10
@@ -142,13 +142,34 @@ passphrase_new_fd(struct fault *f, int fd, void **self_out)
 	return new_from(f, fd, shown, self_out);
 }
 
+static coffer_err
+new_from_source(struct fault *f, const char *uri, void **self_out)
+{
+	struct secret line = SECRET_INIT;
+	struct passphrase *p = NULL;
+	coffer_err err;
+
+	*self_out = NULL;
+	TRY(secret_line_from_source(f, "the passphrase", uri, LIMIT_PASSPHRASE, &line));
+	TRY(new_passphrase(f, &p));
+	memcpy(p->text.p, line.p, line.len);
+	p->len = line.len;
+	*self_out = p;
+out:
+	secret_free(&line);
+	return err;
+}
+
 coffer_err
 passphrase_new_file(struct fault *f, const char *path, void **self_out)
 {
-	/* a pipe is welcome here: a password manager writes into one */
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
 	coffer_err err;
+	int fd;
 
+	if (secret_file_is_source(path))
+		return new_from_source(f, path, self_out);
+	/* a pipe is welcome here: a password manager writes into one */
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
 	*self_out = NULL;
 	if (fd < 0)
 		return fault_errno(f, errno, "cannot open the passphrase file %s", path);

@@ -126,6 +126,15 @@ after(struct call *c, enum remote_said said)
 	return THE_END;
 }
 
+/* Where there is no JSON, an empty object is the answer. */
+static coffer_err
+need_answer(struct fault *f, struct call *c)
+{
+	if (!c->answer)
+		c->answer = doc_object();
+	return c->answer ? COFFER_OK : fault_nomem(f);
+}
+
 static coffer_err
 read_refusal(struct fault *f, struct call *c)
 {
@@ -135,6 +144,8 @@ read_refusal(struct fault *f, struct call *c)
 	if (doc_parse_foreign(NULL, "", buf_view(&c->reply.body), &c->answer) == COFFER_E_NOMEM)
 		return fault_nomem(f);
 	said = by_status(c->remote->judge(&c->reply, c->answer, &words), c->reply.status);
+	if (said == REMOTE_ANSWER)
+		return need_answer(f, c);
 	c->next = after(c, said);
 	return explain(f, c, said, words);
 }
@@ -146,10 +157,8 @@ read_answer(struct fault *f, struct call *c)
 {
 	coffer_err err;
 
-	if (c->reply.body.len == 0) {
-		c->answer = doc_object();
-		return c->answer ? COFFER_OK : fault_nomem(f);
-	}
+	if (c->reply.body.len == 0)
+		return need_answer(f, c);
 	/* a sentence of its own could quote what is secret */
 	err = doc_parse_foreign(NULL, "", buf_view(&c->reply.body), &c->answer);
 	if (err == COFFER_E_NOMEM)
@@ -292,6 +301,15 @@ remote_secret(struct fault *f, const struct remote *remote, const struct doc *d,
 	}
 out:
 	return err;
+}
+
+const char *
+remote_words(const struct doc *d)
+{
+	struct view text;
+
+	/* what is quoted of it is its first line */
+	return doc_string(d, &text) && text.len > 0 ? (const char *)text.p : NULL;
 }
 
 const char *

@@ -30,6 +30,7 @@ enum remote_said {
 	REMOTE_DOWN,	  /* try again: COFFER_E_UNAVAILABLE if it stays so */
 	REMOTE_WRONG_CLOCK, /* the request's time was not accepted: once more by the service's clock, then COFFER_E_REFUSED */
 	REMOTE_ODD,	    /* anything else: COFFER_E_UNAVAILABLE, in the service's words */
+	REMOTE_ANSWER, /* what the caller asked for, as 2xx is: «not there», when it was asked whether it is */
 };
 
 /** struct remote - one service, for all of its requests */
@@ -62,7 +63,7 @@ struct remote {
  * @request: its timeout_ms, unless 0, shortens the deadline
  * @answer_out: gets its JSON (an empty object when there is no body); free with doc_free().  Its memory is wiped when freed.
  *
- * Return: COFFER_OK for 2xx, or the error of what the service said, with a sentence that names the service, the host, its own words and
+ * Return: COFFER_OK for 2xx and REMOTE_ANSWER, or the error of what the service said, with a sentence that names the service, the host, its own words and
  * the way out.
  */
 coffer_err remote_call(struct fault *f, const struct remote *remote, const struct http_request *request,
@@ -71,6 +72,9 @@ coffer_err remote_call(struct fault *f, const struct remote *remote, const struc
 /** remote_secret() - base64 (standard, or URL-safe without padding) text of @d, of 1 to @max bytes, into @out, SECRET_INIT or freed; COFFER_E_UNAVAILABLE naming @remote when it is none */
 coffer_err remote_secret(struct fault *f, const struct remote *remote, const struct doc *d, size_t max,
 			 struct secret *out);
+
+/** remote_words() - text of @d that judge() may give to be quoted, line ends and all; NULL when it is none */
+const char *remote_words(const struct doc *d);
 
 /** remote_endpoint() - the value of the first of @names (ends with NULL) that is set in the environment, else @otherwise; not to be freed */
 const char *remote_endpoint(const char *const names[], const char *otherwise);

@@ -195,7 +195,7 @@ check_end(struct fault *f, const char *program, pid_t pid, int64_t deadline)
 }
 
 static coffer_err
-run(struct fault *f, char *const argv[], int timeout_ms, struct secret *out)
+run(struct fault *f, char *const argv[], unsigned int timeout_ms, struct secret *out)
 {
 	struct secret room = SECRET_INIT;
 	coffer_err err, end;
@@ -223,7 +223,7 @@ out:
 }
 
 coffer_err
-aws_process_run(struct fault *f, struct view command, int timeout_ms, struct secret *out)
+aws_process_run(struct fault *f, struct view command, unsigned int timeout_ms, struct secret *out)
 {
 	struct aws_words words;
 

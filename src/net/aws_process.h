@@ -15,7 +15,6 @@
 #include "mem/secret.h"
 
 #define AWS_PROCESS_ARGS 64 /* words of a command */
-#define AWS_PROCESS_MS 60000
 
 /** struct aws_words - a command's words, each with a NUL, one after the other */
 struct aws_words {
@@ -33,6 +32,6 @@ bool aws_words_split(struct view command, struct aws_words *out);
  *
  * COFFER_E_REFUSED when it cannot be run, fails, says too much or takes too long.
  */
-coffer_err aws_process_run(struct fault *f, struct view command, int timeout_ms, struct secret *out);
+coffer_err aws_process_run(struct fault *f, struct view command, unsigned int timeout_ms, struct secret *out);
 
 #endif

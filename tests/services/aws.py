@@ -22,8 +22,7 @@ import sys
 import threading
 import time
 import uuid
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl
 from xml.sax.saxutils import escape
 
 from cryptography.exceptions import InvalidTag
@@ -33,6 +32,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 import aws_iam  # noqa: E402
 import aws_sigv4  # noqa: E402
+import rig  # noqa: E402
 
 ACCOUNT = '111122223333'
 REGION = 'eu-central-1'
@@ -346,18 +346,13 @@ class Call:
         self.who, self.key_id, self.region, self.conditions, self.resources = who, key_id, region, {}, []
 
 
-class Request:
-    def __init__(self, method, target, headers, body):
-        url = urlsplit(target)
-        self.method, self.path, self.query, self.headers, self.body = method, url.path, url.query, headers, body
-
-    def header(self, name):
-        return self.headers.get(name, [''])[0]
+def header(request, name):
+    return request.headers.get(name) or ''
 
 
 class Aws:
     """Log: one dict for each request to KMS or STS, as CloudTrail has it, never with a plaintext.  asked: the paths of the metadata services.
-    skew: how far the clock is ahead.  faults: what the next requests get in place of an answer; see fail()."""
+    skew: how far the clock is ahead.  faults: what the next requests get in place of an answer; see fail(); what happens to connections is rig.Server's."""
 
     def __init__(self):
         self.lock = threading.RLock()
@@ -401,7 +396,7 @@ class Aws:
         return replica
 
     def fail(self, code, times=1, operation='', words='', status=None, retry_after=None):
-        """Answer the next requests of @operation with @code; with «» break the connection off."""
+        """Answer the next requests of @operation with @code."""
         self.faults.append({'code': code, 'times': times, 'operation': operation, 'words': words, 'status': status, 'retry_after': retry_after})
 
     def events(self, name=''):
@@ -415,9 +410,10 @@ class Aws:
             if key_id not in self.credentials:
                 raise Refused('UnrecognizedClientException', 'The security token included in the request is invalid.')
             return self.credentials[key_id].secret
-        key_id, region, service = aws_sigv4.verify(request.method, request.path, request.query, request.headers, request.body, self.now(), secret_of)
+        headers = {name.lower(): request.headers.get_all(name) for name in request.headers}
+        key_id, region, service = aws_sigv4.verify(request.method, request.path, request.query, headers, request.body, self.now(), secret_of)
         credential = self.credentials[key_id]
-        if request.header('x-amz-security-token') != credential.token:
+        if header(request, 'x-amz-security-token') != credential.token:
             raise Refused('UnrecognizedClientException', 'The security token included in the request is invalid.')
         if credential.ends is not None and self.now() >= credential.ends:
             raise Refused('ExpiredTokenException', 'The security token included in the request is expired')
@@ -465,10 +461,10 @@ class Aws:
     # -- KMS: AWS JSON 1.1 --
 
     def answer_kms(self, request):
-        operation = request.header('x-amz-target').removeprefix('TrentService.')
+        operation = header(request, 'x-amz-target').removeprefix('TrentService.')
         headers, status = {'Content-Type': 'application/x-amz-json-1.1', 'x-amzn-RequestId': str(uuid.uuid4())}, 200
         try:
-            if request.header('content-type') != 'application/x-amz-json-1.1' or operation not in OPERATIONS:
+            if header(request, 'content-type') != 'application/x-amz-json-1.1' or operation not in OPERATIONS:
                 raise Refused('UnknownOperationException', status=404)
             body = json.loads(request.body)
             answer = self.logged('kms.amazonaws.com', operation, body, request, 'kms',
@@ -479,9 +475,7 @@ class Aws:
             status, answer = refused.status, {'__type': refused.code, **({'message': refused.words} if refused.words else {})}
             if getattr(refused, 'retry_after', None) is not None:
                 headers['Retry-After'] = str(refused.retry_after)
-            if refused.code == '':
-                status = 0
-        return status, headers, b'' if answer is None else json.dumps(answer).encode()
+        return rig.Answer(status, '' if answer is None else json.dumps(answer), headers)
 
     # -- STS: the query protocol, XML --
 
@@ -527,30 +521,30 @@ class Aws:
             text = f'<{operation}Response xmlns="https://sts.amazonaws.com/doc/2011-06-15/">\n  <{operation}Result>{inner}</{operation}Result>\n' \
                    f'  <ResponseMetadata><RequestId>{uuid.uuid4()}</RequestId></ResponseMetadata>\n</{operation}Response>\n'
         except Refused as refused:
-            status = 0 if refused.code == '' else refused.status
+            status = refused.status
             code = {'UnrecognizedClientException': 'InvalidClientTokenId', 'ExpiredTokenException': 'ExpiredToken',
                     'InvalidSignatureException': 'SignatureDoesNotMatch'}.get(refused.code, refused.code)
             text = f'<ErrorResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/">\n  <Error>\n    <Type>Sender</Type>\n' \
                    f'    <Code>{code}</Code>\n    <Message>{escape(refused.words)}</Message>\n  </Error>\n' \
                    f'  <RequestId>{uuid.uuid4()}</RequestId>\n</ErrorResponse>\n'
-        return status, {'Content-Type': 'text/xml'}, text.encode()
+        return rig.Answer(status, text, {'Content-Type': 'text/xml'})
 
     # -- the metadata services --
 
     @staticmethod
     def plain(status, text=''):
-        return status, {'Content-Type': 'text/plain'}, text.encode()
+        return rig.Answer(status, text, {'Content-Type': 'text/plain'})
 
     def answer_instance(self, request):
         path = request.path.removeprefix('/latest/')
         if path == 'api/token':
-            if request.method != 'PUT' or not request.header('x-aws-ec2-metadata-token-ttl-seconds') or request.header('x-forwarded-for'):
+            if request.method != 'PUT' or not header(request, 'x-aws-ec2-metadata-token-ttl-seconds') or header(request, 'x-forwarded-for'):
                 return self.plain(400)
             if self.imds_version_1_only:
                 return self.plain(404)
             self.sessions.add(token := base64.b64encode(secrets.token_bytes(40)).decode())
             return self.plain(200, token)
-        if request.header('x-aws-ec2-metadata-token') not in self.sessions and not self.imds_version_1_only:
+        if header(request, 'x-aws-ec2-metadata-token') not in self.sessions and not self.imds_version_1_only:
             return self.plain(401)
         if path == 'meta-data/placement/region':
             return self.plain(200, self.instance_region)
@@ -565,70 +559,38 @@ class Aws:
         return self.plain(200, json.dumps(answer, indent=2))
 
     def answer_container(self, request):
-        if self.container_token is not None and request.header('authorization') != self.container_token:
+        if self.container_token is not None and header(request, 'authorization') != self.container_token:
             return self.plain(401)
         if not self.container_role:
             return self.plain(404)
-        return 200, {'Content-Type': 'application/json'}, json.dumps(self.temporary(self.container_role, 'task').answer()).encode()
+        return rig.Answer(body=self.temporary(self.container_role, 'task').answer())
 
-    def handle(self, request):
-        """(status, headers, body) of the answer; status 0: none"""
+    def answer(self, request):
         with self.lock:
             if request.path.startswith(('/latest/', '/container')):
                 self.asked.append(request.path)
                 return self.answer_instance(request) if request.path.startswith('/latest/') else self.answer_container(request)
-            if request.method == 'POST' and request.path == '/' and request.header('x-amz-target'):
+            if request.method == 'POST' and request.path == '/' and header(request, 'x-amz-target'):
                 return self.answer_kms(request)
             if request.method == 'POST' and request.path == '/':
                 return self.answer_sts(request)
             return self.plain(404)
 
 
-# ---- over HTTP ----
+class Server(rig.Server):
+    """with Server(aws) as server: … server.url"""
 
-class Handler(BaseHTTPRequestHandler):
-    protocol_version = 'HTTP/1.1'
+    def __init__(self, aws, **more):
+        self.aws = aws
+        super().__init__(aws.answer, **more)
 
-    def answer(self):
-        body = self.rfile.read(int(self.headers.get('Content-Length') or 0))
-        headers = {}
-        for name, value in self.headers.items():
-            headers.setdefault(name.lower(), []).append(value)
-        status, more, body = self.server.aws.handle(Request(self.command, self.path, headers, body))
-        if status == 0:
-            self.close_connection = True
-            return
-        self.send_response(status)
-        for name, value in {**more, 'Content-Length': str(len(body))}.items():
-            self.send_header(name, value)
-        self.end_headers()
-        self.wfile.write(body)
+    @property
+    def clock_ahead(self):
+        return self.aws.skew
 
-    do_GET = do_POST = do_PUT = answer
-
-    def date_time_string(self, timestamp=None):
-        return super().date_time_string(self.server.aws.now() if timestamp is None else timestamp)
-
-    def log_message(self, *args):
-        pass
-
-
-class Server:
-    """with Server(aws) as address: …"""
-
-    def __init__(self, aws):
-        self.http = ThreadingHTTPServer(('127.0.0.1', 0), Handler)
-        self.http.daemon_threads = True
-        self.http.aws = aws
-        self.address = f'http://127.0.0.1:{self.http.server_address[1]}'
-
-    def __enter__(self):
-        threading.Thread(target=self.http.serve_forever, kwargs={'poll_interval': 0.05}, daemon=True).start()
-        return self.address
-
-    def __exit__(self, *_):
-        self.http.shutdown()
-        self.http.server_close()
+    @clock_ahead.setter
+    def clock_ahead(self, seconds):
+        self.aws.skew = seconds
 
 
 def main(folder):
@@ -637,9 +599,9 @@ def main(folder):
     aws.add_key('alias/model/production/llama')
     aws.add_key('alias/model/production/next')
     aws.add_key('alias/model/development/llama')
-    with Server(aws) as address:
+    with Server(aws) as server:
         os.makedirs(folder, exist_ok=True)
-        settings = {'AWS_ENDPOINT_URL': address, 'AWS_REGION': REGION, 'AWS_EC2_METADATA_DISABLED': 'true', **aws.admin.environment()}
+        settings = {'AWS_ENDPOINT_URL': server.url, 'AWS_REGION': REGION, 'AWS_EC2_METADATA_DISABLED': 'true', **aws.admin.environment()}
         with open(os.path.join(folder, 'env'), 'w', encoding='utf-8') as file:
             file.writelines(f'export {name}={value}\n' for name, value in settings.items())
         print('ready', flush=True)

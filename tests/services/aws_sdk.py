@@ -183,9 +183,9 @@ def main():
     failed = 0
     for case in CASES:
         aws = fake.Aws()
-        with fake.Server(aws) as address:
+        with fake.Server(aws) as server:
             try:
-                case(World(aws, address))
+                case(World(aws, server.url))
                 print(f'ok    {case.__name__}')
             except Exception:  # noqa: BLE001
                 failed += 1

@@ -26,11 +26,9 @@ from urllib.parse import parse_qsl, unquote
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-
-import cloud_jwt  # noqa: E402
-import rig  # noqa: E402
-from rig import Answer  # noqa: E402
+import cloud_jwt
+import rig
+from rig import Answer
 
 CLOUDKMS = 'https://www.googleapis.com/auth/cloudkms'
 ALL_SCOPES = 'https://www.googleapis.com/auth/cloud-platform'

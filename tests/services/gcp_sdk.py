@@ -6,13 +6,27 @@ usage: COFFER_PEERS_CLOUD=PYTHON tests/services/gcp_sdk.py
 
 PYTHON is an interpreter that has both.  Without it this is skipped.
 """
+import importlib
 import json
 import os
 import sys
 import tempfile
 import time
 
-sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import cloud_peers
+
+cloud_peers.need('google.cloud.kms, cryptography')
+
+# pylint: disable=wrong-import-position
+import google.auth  # noqa: E402
+from google.api_core import exceptions as errors  # noqa: E402
+from google.auth import compute_engine, identity_pool  # noqa: E402
+from google.auth import exceptions as auth_errors  # noqa: E402
+from google.auth.compute_engine import _metadata  # noqa: E402
+from google.auth.transport.requests import Request  # noqa: E402
+from google.cloud import kms  # noqa: E402
+from google.oauth2 import credentials as oauth2  # noqa: E402
+from google.oauth2 import service_account  # noqa: E402
 
 import cloud_jwt  # noqa: E402
 import gcp as fake  # noqa: E402
@@ -231,25 +245,10 @@ def in_world(case):
             case(w)
 
 
-if __name__ == '__main__':
-    try:
-        import importlib
+CASES = [keys_and_versions, slow_versions, round_trip, states, rights, service_accounts, tokens_end, users, federation, metadata]
 
-        import google.auth
-        from google.api_core import exceptions as errors
-        from google.auth import compute_engine, identity_pool
-        from google.auth import exceptions as auth_errors
-        from google.auth.compute_engine import _metadata
-        from google.auth.transport.requests import Request
-        from google.cloud import kms
-        from google.oauth2 import credentials as oauth2
-        from google.oauth2 import service_account
-    except ImportError:
-        python = os.environ.get('COFFER_PEERS_CLOUD')
-        if not python or os.path.realpath(python) == os.path.realpath(sys.executable) and 'gcp_sdk' in os.environ.get('COFFER_AGAIN', ''):
-            rig.skip_all(os.environ.get('COFFER_PEERS_WHY', 'COFFER_PEERS_CLOUD names no Python that has google-cloud-kms (tests/peers/setup)'))
-        os.execve(python, [python, *sys.argv], {**os.environ, 'COFFER_AGAIN': 'gcp_sdk'})
+if __name__ == '__main__':
     report = rig.Report(sys.argv[1:])
-    for case in (keys_and_versions, slow_versions, round_trip, states, rights, service_accounts, tokens_end, users, federation, metadata):
+    for case in CASES:
         report.check(case.__name__.replace('_', ' '), in_world, case)
     sys.exit(report.end())

@@ -84,53 +84,52 @@ token_kit_shim(const char *name)
 }
 
 static inline void
-token_kit_load(struct token_kit *kit, const char *module)
+token_kit_load(struct token_kit *k, const char *module)
 {
-	kit->m = p11_kit_module_load(module, 0);
-	assert_non_null(kit->m);
-	assert_int_equal(p11_kit_module_initialize(kit->m), CKR_OK);
+	k->m = p11_kit_module_load(module, 0);
+	assert_non_null(k->m);
+	assert_int_equal(p11_kit_module_initialize(k->m), CKR_OK);
 }
 
 static inline void
-token_kit_unload(struct token_kit *kit)
+token_kit_unload(struct token_kit *k)
 {
-	p11_kit_module_finalize(kit->m);
-	p11_kit_module_release(kit->m);
+	p11_kit_module_finalize(k->m);
+	p11_kit_module_release(k->m);
 }
 
 /* a session of the slot, logged in as its user */
 static inline void
-token_kit_session(struct token_kit *kit, CK_SLOT_ID slot)
+token_kit_session(struct token_kit *k, CK_SLOT_ID slot)
 {
 	uint8_t pin[] = TOKEN_PIN;
 
-	assert_int_equal(kit->m->C_OpenSession(slot, CKF_SERIAL_SESSION | CKF_RW_SESSION, NULL, NULL, &kit->session),
+	assert_int_equal(k->m->C_OpenSession(slot, CKF_SERIAL_SESSION | CKF_RW_SESSION, NULL, NULL, &k->session),
 			 CKR_OK);
-	assert_int_equal(kit->m->C_Login(kit->session, CKU_USER, pin, sizeof(pin) - 1), CKR_OK);
+	assert_int_equal(k->m->C_Login(k->session, CKU_USER, pin, sizeof(pin) - 1), CKR_OK);
 }
 
 static inline void
-token_kit_end(struct token_kit *kit)
+token_kit_end(struct token_kit *k)
 {
-	assert_int_equal(kit->m->C_CloseSession(kit->session), CKR_OK);
-	token_kit_unload(kit);
+	assert_int_equal(k->m->C_CloseSession(k->session), CKR_OK);
+	token_kit_unload(k);
 }
 
 /* the user's PIN is set by the security officer, whose own is @so_pin */
 static inline void
-token_kit_set_pin(struct token_kit *kit, CK_SLOT_ID slot, const char *so_pin)
+token_kit_set_pin(struct token_kit *k, CK_SLOT_ID slot, const char *so_pin)
 {
 	uint8_t pin[] = TOKEN_PIN, so[16];
 	CK_SESSION_HANDLE session;
 	size_t len = strlen(so_pin);
 
 	memcpy(so, so_pin, len);
-	assert_int_equal(kit->m->C_OpenSession(slot, CKF_SERIAL_SESSION | CKF_RW_SESSION, NULL, NULL, &session),
-			 CKR_OK);
-	assert_int_equal(kit->m->C_Login(session, CKU_SO, so, len), CKR_OK);
-	assert_int_equal(kit->m->C_InitPIN(session, pin, sizeof(pin) - 1), CKR_OK);
-	assert_int_equal(kit->m->C_Logout(session), CKR_OK);
-	assert_int_equal(kit->m->C_CloseSession(session), CKR_OK);
+	assert_int_equal(k->m->C_OpenSession(slot, CKF_SERIAL_SESSION | CKF_RW_SESSION, NULL, NULL, &session), CKR_OK);
+	assert_int_equal(k->m->C_Login(session, CKU_SO, so, len), CKR_OK);
+	assert_int_equal(k->m->C_InitPIN(session, pin, sizeof(pin) - 1), CKR_OK);
+	assert_int_equal(k->m->C_Logout(session), CKR_OK);
+	assert_int_equal(k->m->C_CloseSession(session), CKR_OK);
 }
 
 /* the files that go with it: «pin», «wrong pin», «no pin», softhsm2.conf; SOFTHSM2_CONF is set */
@@ -149,7 +148,7 @@ token_kit_files(void)
 
 /* a new token called @label in SoftHSM, and a session with it */
 static inline void
-token_kit_begin_softhsm(struct token_kit *kit, const char *module, const char *label)
+token_kit_begin_softhsm(struct token_kit *k, const char *module, const char *label)
 {
 	CK_SLOT_ID slots[8];
 	CK_ULONG n = 8;
@@ -158,17 +157,17 @@ token_kit_begin_softhsm(struct token_kit *kit, const char *module, const char *l
 
 	memset(padded, ' ', sizeof(padded));
 	memcpy(padded, label, strlen(label));
-	token_kit_load(kit, module);
-	assert_int_equal(kit->m->C_GetSlotList(CK_TRUE, slots, &n), CKR_OK);
-	assert_int_equal(kit->m->C_InitToken(slots[n - 1], pin, sizeof(pin) - 1, padded), CKR_OK);
+	token_kit_load(k, module);
+	assert_int_equal(k->m->C_GetSlotList(CK_TRUE, slots, &n), CKR_OK);
+	assert_int_equal(k->m->C_InitToken(slots[n - 1], pin, sizeof(pin) - 1, padded), CKR_OK);
 	n = 8;
-	assert_int_equal(kit->m->C_GetSlotList(CK_TRUE, slots, &n), CKR_OK); /* SoftHSM gives it another slot */
+	assert_int_equal(k->m->C_GetSlotList(CK_TRUE, slots, &n), CKR_OK); /* SoftHSM gives it another slot */
 	for (CK_ULONG i = 0; i < n; i++) {
-		assert_int_equal(kit->m->C_GetTokenInfo(slots[i], &info), CKR_OK);
+		assert_int_equal(k->m->C_GetTokenInfo(slots[i], &info), CKR_OK);
 		if (memcmp(info.label, padded, sizeof(padded)) != 0)
 			continue;
-		token_kit_set_pin(kit, slots[i], TOKEN_PIN);
-		token_kit_session(kit, slots[i]);
+		token_kit_set_pin(k, slots[i], TOKEN_PIN);
+		token_kit_session(k, slots[i]);
 		return;
 	}
 	fail_msg("the new token is not there");
@@ -176,7 +175,7 @@ token_kit_begin_softhsm(struct token_kit *kit, const char *module, const char *l
 
 /* NSS's in the folder «nss», and a session with it; @shim hands it that path */
 static inline void
-token_kit_begin_nss(struct token_kit *kit, const char *shim)
+token_kit_begin_nss(struct token_kit *k, const char *shim)
 {
 	char init[256];
 
@@ -184,15 +183,15 @@ token_kit_begin_nss(struct token_kit *kit, const char *shim)
 	(void)snprintf(init, sizeof(init),
 		       "configdir='sql:%s/nss' certPrefix='' keyPrefix='' secmod='secmod.db' flags=", tmpdir_path);
 	assert_int_equal(setenv("TOKEN_SHIM_INIT", init, 1), 0);
-	token_kit_load(kit, shim);
-	token_kit_set_pin(kit, 2, "");
-	token_kit_session(kit, 2);
+	token_kit_load(k, shim);
+	token_kit_set_pin(k, 2, "");
+	token_kit_session(k, 2);
 }
 
 enum token_use { ENCRYPTS = 1, DECRYPTS = 2, WRAPS = 4, UNWRAPS = 8 };
 
 static inline void
-token_kit_aes(struct token_kit *kit, const char *label, uint8_t id, int use)
+token_kit_aes(struct token_kit *k, const char *label, uint8_t id, int use)
 {
 	CK_MECHANISM mechanism = {.mechanism = CKM_AES_KEY_GEN};
 	CK_BBOOL yes = CK_TRUE, no = CK_FALSE;
@@ -217,12 +216,12 @@ token_kit_aes(struct token_kit *kit, const char *label, uint8_t id, int use)
 	};
 
 	assert_int_equal(
-		kit->m->C_GenerateKey(kit->session, &mechanism, template, sizeof(template) / sizeof(*template), &key),
+		k->m->C_GenerateKey(k->session, &mechanism, template, sizeof(template) / sizeof(*template), &key),
 		CKR_OK);
 }
 
 static inline void
-token_kit_rsa(struct token_kit *kit, const char *label, uint8_t id, CK_ULONG bits, int use)
+token_kit_rsa(struct token_kit *k, const char *label, uint8_t id, CK_ULONG bits, int use)
 {
 	CK_MECHANISM mechanism = {.mechanism = CKM_RSA_PKCS_KEY_PAIR_GEN};
 	CK_BBOOL yes = CK_TRUE, no = CK_FALSE;
@@ -253,26 +252,9 @@ token_kit_rsa(struct token_kit *kit, const char *label, uint8_t id, CK_ULONG bit
 		{CKA_ID, &id, 1},
 	};
 
-	assert_int_equal(kit->m->C_GenerateKeyPair(kit->session, &mechanism, pub, sizeof(pub) / sizeof(*pub), priv,
-						   sizeof(priv) / sizeof(*priv), &public, &private),
+	assert_int_equal(k->m->C_GenerateKeyPair(k->session, &mechanism, pub, sizeof(pub) / sizeof(*pub), priv,
+						 sizeof(priv) / sizeof(*priv), &public, &private),
 			 CKR_OK);
-}
-
-/* the one object of @class and @label is gone afterwards */
-static inline void
-token_kit_remove(struct token_kit *kit, CK_OBJECT_CLASS class, const char *label)
-{
-	char name[32];
-	int len = snprintf(name, sizeof(name), "%s", label);
-	CK_ATTRIBUTE template[] = {{CKA_CLASS, &class, sizeof(class)}, {CKA_LABEL, name, (CK_ULONG)len}};
-	CK_OBJECT_HANDLE found[2];
-	CK_ULONG n = 0;
-
-	assert_int_equal(kit->m->C_FindObjectsInit(kit->session, template, 2), CKR_OK);
-	assert_int_equal(kit->m->C_FindObjects(kit->session, found, 2, &n), CKR_OK);
-	assert_int_equal(kit->m->C_FindObjectsFinal(kit->session), CKR_OK);
-	assert_int_equal(n, 1);
-	assert_int_equal(kit->m->C_DestroyObject(kit->session, found[0]), CKR_OK);
 }
 
 #endif

@@ -638,6 +638,20 @@ secrets_are_of_both_alphabets(void **state)
 }
 
 static void
+words_are_text_with_line_ends(void **state)
+{
+	struct doc *d;
+
+	(void)state;
+	assert_int_equal(doc_parse_foreign(NULL, "it", view_str("[\"No.\\r\\nTrace\",\"\",7]"), &d), COFFER_OK);
+	assert_string_equal(remote_words(doc_at(d, 0)), "No.\r\nTrace");
+	assert_null(remote_words(doc_at(d, 1)));
+	assert_null(remote_words(doc_at(d, 2)));
+	assert_null(remote_words(NULL));
+	doc_free(&d);
+}
+
+static void
 endpoints_come_from_the_environment(void **state)
 {
 	static const char *const names[] = {"COFFER_TEST_ONE", "COFFER_TEST_TWO", NULL};
@@ -671,6 +685,7 @@ main(void)
 		cmocka_unit_test_setup(a_wrong_clock_is_set_once, fresh_script),
 		cmocka_unit_test_setup(nothing_of_an_answer_stays, fresh_script),
 		cmocka_unit_test(secrets_are_of_both_alphabets),
+		cmocka_unit_test(words_are_text_with_line_ends),
 		cmocka_unit_test(endpoints_come_from_the_environment),
 		/* keeps the server busy */
 		cmocka_unit_test_setup(a_deadline_holds, fresh_script),

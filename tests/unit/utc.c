@@ -190,12 +190,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_parse),
-		cmocka_unit_test(test_refuse),
-		cmocka_unit_test(test_parse_http),
-		cmocka_unit_test(test_ages),
-		cmocka_unit_test(test_when),
-		cmocka_unit_test(test_text),
+		cmocka_unit_test(test_parse), cmocka_unit_test(test_refuse), cmocka_unit_test(test_parse_http),
+		cmocka_unit_test(test_ages),  cmocka_unit_test(test_when),   cmocka_unit_test(test_text),
 	};
 
 	return cmocka_run_group_tests_name("utc", tests, NULL, NULL);
