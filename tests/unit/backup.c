@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Backup, whole: what a snapshot has, when files are read again, what is refused, what is found. */
-#include <dirent.h>
 #include <pthread.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -61,31 +60,23 @@ verify(const struct coffer_keyring *keys)
 	return err;
 }
 
-/* The largest object, which is a whole part of a sealed file. */
+/* The first object of the first file of the last snapshot. */
 static void
 find_object(char out[static 128])
 {
-	char folder[64];
-	struct stat st;
+	char path[200];
+	uint8_t *text;
+	const char *at;
+	size_t len;
 
-	out[0] = '\0';
-	for (unsigned int i = 0; i < 256; i++) {
-		DIR *dir;
-		const struct dirent *d;
-
-		(void)snprintf(folder, sizeof(folder), "store/objects/%02x", i);
-		dir = opendir(folder);
-		assert_non_null(dir);
-		while ((d = readdir(dir))) {
-			char path[400];
-
-			(void)snprintf(path, sizeof(path), "%s/%s", folder, d->d_name);
-			if (d->d_name[0] != '.' && stat(path, &st) == 0 && st.st_size == PART)
-				(void)snprintf(out, 128, "%.127s", path);
-		}
-		(void)closedir(dir);
-	}
-	assert_true(out[0] != '\0');
+	(void)snprintf(path, sizeof(path), "store/snapshots/%s", stats.snapshot);
+	text = kit_read(path, &len);
+	text[len] = '\0';
+	at = strstr((const char *)text, "\"parts\":[\"");
+	assert_non_null(at);
+	at += strlen("\"parts\":[\"");
+	(void)snprintf(out, 128, "store/objects/%.2s/%.64s", at, at);
+	free(text);
 }
 
 /* ---- what it has ---- */
@@ -370,10 +361,11 @@ test_refused(void **state)
 	assert_refused(create("models", &(struct coffer_backup_create_options){.version_1 = 2}), COFFER_E_USAGE);
 	assert_refused(create("models", &(struct coffer_backup_create_options){.version_1 = 1, .part_size = PART}),
 		       COFFER_E_USAGE);
-	assert_refused(
-		create("models",
-		       &(struct coffer_backup_create_options){.version_1 = 1, .init = true, .part_size = 100000}),
-		COFFER_E_USAGE);
+	assert_refused(coffer_backup_create(kit.ctx, "fresh", twice, 1, kit.keys,
+					    &(struct coffer_backup_create_options){
+						    .version_1 = 1, .init = true, .part_size = 100000},
+					    NULL),
+		       COFFER_E_USAGE);
 	assert_int_equal(symlink("models/one.coffer", "models/link.coffer"), 0);
 	assert_ok(create("models", NULL));
 	assert_int_equal(stats.n_left_out, 1);
