@@ -30,10 +30,11 @@ $(BUILD)/libcoffer.a: $(LIB_OBJ)
 	$(Q)$(OBJCOPY) --localize-hidden $(BUILD)/libcoffer.o
 	$(Q)rm -f $@; $(AR) rcs $@ $(BUILD)/libcoffer.o
 
+# never unloaded: libcurl and jansson keep the addresses of functions of ours (src/mem/wiping.h)
 $(BUILD)/libcoffer.so.$(SOVERSION): $(LIB_OBJ) src/libcoffer.map
 	$(SAY) LD $@
 	$(Q)$(CC) -shared $(ALL_LDFLAGS) -Wl,-soname,libcoffer.so.$(SOVERSION) -Wl,--version-script=src/libcoffer.map \
-		-Wl,-z,defs -o $@ $(LIB_OBJ) $(LIBS)
+		-Wl,-z,defs -Wl,-z,nodelete -o $@ $(LIB_OBJ) $(LIBS)
 
 $(BUILD)/libcoffer.so: $(BUILD)/libcoffer.so.$(SOVERSION)
 	$(Q)ln -sf $(<F) $@

@@ -12,11 +12,13 @@ ADAPTER_BIN := $(ADAPTER_SRC:tests/adapters/%.c=$(BUILD)/adapters/%)
 EXAMPLE_SRC := $(sort $(wildcard examples/*.c))
 EXAMPLE_BIN := $(foreach e,$(EXAMPLE_SRC:examples/%.c=%),$(BUILD)/examples/$e $(BUILD)/examples/shared/$e)
 PRELOADS := $(BUILD)/failalloc.so $(BUILD)/shortio.so
+TOKEN_SHIM := $(BUILD)/token_shim.so
 # what runs a program that was built: nothing, or an emulator when it is for another machine
 RUN_WITH ?=
 JOBS := $(if $(findstring j,$(firstword -$(MAKEFLAGS))),,-j$(shell nproc))
 SECONDS ?= 60
 
+$(BUILD)/unit/token_kek $(BUILD)/unit/pkcs11: $(TOKEN_SHIM)
 $(BUILD)/unit/%: tests/unit/%.c $(BUILD)/libcoffer-internal.a $(BUILD)/flags
 	$(SAY) CC $<
 	@mkdir -p $(@D)
@@ -61,6 +63,11 @@ $(BUILD)/examples/%: examples/%.c $(BUILD)/libcoffer.a $(BUILD)/flags
 $(BUILD)/%.so: tests/fault/%.c $(BUILD)/flags
 	$(SAY) CC $<
 	$(Q)$(CC) -D_GNU_SOURCE -std=gnu11 $(WARNINGS) -O2 -g -fPIC -shared -o $@ $< -ldl
+
+# a PKCS#11 module that tests load before a real one
+$(TOKEN_SHIM): tests/services/token_shim.c $(BUILD)/flags
+	$(SAY) CC $<
+	$(Q)$(CC) -D_GNU_SOURCE -I/usr/include/p11-kit-1 -std=gnu11 $(WARNINGS) -O2 -g -fPIC -shared -o $@ $< -ldl
 
 -include $(UNIT_BIN:=.d) $(ADAPTER_BIN:=.d) $(EXAMPLE_BIN:=.d)
 
@@ -116,7 +123,7 @@ demo:
 	@+$(MAKE) --no-print-directory $(JOBS) all
 	@scripts/demo --build $(BUILD)
 
-tests: all $(UNIT_BIN) $(REPLAY_BIN) $(ADAPTER_BIN) $(EXAMPLE_BIN) $(PRELOADS)
+tests: all $(UNIT_BIN) $(REPLAY_BIN) $(ADAPTER_BIN) $(EXAMPLE_BIN) $(PRELOADS) $(TOKEN_SHIM)
 
 examples: $(EXAMPLE_BIN)
 

@@ -8,6 +8,7 @@
 #ifndef COFFER_COFFER_H
 #define COFFER_COFFER_H
 
+#include <coffer/audit.h>
 #include <coffer/backup.h>
 #include <coffer/convert.h>
 #include <coffer/ctx.h>
@@ -18,8 +19,10 @@
 #include <coffer/key.h>
 #include <coffer/legacy.h>
 #include <coffer/open.h>
+#include <coffer/policy.h>
 #include <coffer/rewrap.h>
 #include <coffer/seal.h>
+#include <coffer/secret.h>
 #include <coffer/sign.h>
 #include <coffer/tensors.h>
 #include <coffer/trust.h>

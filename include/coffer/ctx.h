@@ -100,6 +100,35 @@ COFFER_API void coffer_ctx_set_browse(struct coffer_ctx *ctx, coffer_browse_fn f
 COFFER_API void coffer_ctx_set_jobs(struct coffer_ctx *ctx, unsigned int n);
 
 /**
+ * coffer_ctx_set_environment() - open, check and rotate only models of @environment
+ * @environment: 1 to 32 of a-z and 0-9; it is copied; NULL (the default): of any, and of none
+ *
+ * A model is of an environment when it was sealed with the pair «environment» in its context, which every wrapped key is bound
+ * to.  Another one is COFFER_E_POLICY before any key is used or asked for.  Sealing does not look at it.
+ *
+ * Return: COFFER_OK or COFFER_E_USAGE, and then nothing is changed.
+ */
+COFFER_API COFFER_CHECK coffer_err coffer_ctx_set_environment(struct coffer_ctx *ctx, const char *environment);
+
+/**
+ * coffer_ctx_set_min_generation() - the least generation that the key block of a model must have; 0 (the default): any
+ *
+ * The generation rises with each change of who can open a model, but for a rewrap inside a key service.  Who pins it is not
+ * taken in by a copy from before: COFFER_E_ROLLBACK.
+ */
+COFFER_API void coffer_ctx_set_min_generation(struct coffer_ctx *ctx, uint64_t generation);
+
+/**
+ * coffer_ctx_set_audit() - say where each use of a key is written before it takes effect (audit.h)
+ * @where: a list with commas: a folder, at most one; «syslog:»; «journald:»; or «off» alone.  NULL, the default: what
+ * $COFFER_AUDIT says, else the folder $XDG_STATE_HOME/coffer/audit, else ~/.local/state/coffer/audit
+ *
+ * Nothing is made or opened before a key is used.  When the log cannot be written then, no key is: the call fails with the
+ * log's error.  Return: COFFER_OK; COFFER_E_USAGE for a malformed list.
+ */
+COFFER_API COFFER_CHECK coffer_err coffer_ctx_set_audit(struct coffer_ctx *ctx, const char *where);
+
+/**
  * coffer_ctx_cancel() - make the running call give up soon with COFFER_E_INTERRUPTED
  *
  * May be called from any thread and from a signal handler.  Stays set.

@@ -12,6 +12,8 @@
  *   passphrase:file=PATH   the first line of a file
  *   passphrase:fd=N        the first line read from a descriptor
  *   recipient:coffer1…  an X25519 public key: seals, cannot open
+ *   pkcs11:token=NAME;object=LABEL?module-path=PATH&pin-source=file:PATH
+ *                       a key on a token or HSM (RFC 7512); asks for the PIN where the URI names no file
  */
 #ifndef COFFER_KEY_H
 #define COFFER_KEY_H
@@ -96,6 +98,19 @@ struct coffer_key_info {
 COFFER_API COFFER_CHECK coffer_err coffer_key_generate(struct coffer_ctx *ctx, enum coffer_key_kind kind,
 						       const char *path, struct coffer_key_info *info_out);
 
+#define COFFER_SERVICE_ID_LEN 513 /* characters that name a key in its service, with a NUL */
+
+/**
+ * coffer_key_make() - have a key made where it will be kept
+ * @uri: pkcs11:token=NAME;object=LABEL…: an AES key of 256 bits that never leaves the token
+ * @id_out: gets what models that are sealed for it will call it; may be NULL
+ *
+ * Return: COFFER_OK; COFFER_E_USAGE for any other URI; COFFER_E_EXISTS when there is one of that name;
+ * COFFER_E_UNAVAILABLE and COFFER_E_REFUSED as the token says.
+ */
+COFFER_API COFFER_CHECK coffer_err coffer_key_make(struct coffer_ctx *ctx, const char *uri,
+						   char id_out[COFFER_SERVICE_ID_LEN]);
+
 /** coffer_key_inspect() - read @uri (file: or keyring: or recipient:) and say what may be known of it */
 COFFER_API COFFER_CHECK coffer_err coffer_key_inspect(struct coffer_ctx *ctx, const char *uri,
 						      struct coffer_key_info *info_out);
@@ -129,6 +144,35 @@ COFFER_API COFFER_CHECK coffer_err coffer_store_remove(struct coffer_ctx *ctx, c
  */
 COFFER_API COFFER_CHECK coffer_err coffer_store_list(struct coffer_ctx *ctx, const char *dir,
 						     struct coffer_key_info **list_out, size_t *n_out);
+
+/* ---- keys of services ---- */
+
+/** struct coffer_key_state - what a key service tells of a key */
+struct coffer_key_state {
+	char kind[32];	   /* as recipients have it */
+	char id[513];	   /* likewise */
+	char version[129]; /* the one that wraps now; empty where the service has none */
+	char alg[65];	   /* how it wraps, by the service's own name */
+	int64_t created;   /* when that version was made, seconds since 1970; 0 where the service does not say */
+	bool usable;	   /* false: disabled, or waiting to be destroyed */
+};
+
+/**
+ * coffer_key_state() - ask the service that keeps the key @uri about it, without using it
+ *
+ * Return: COFFER_OK; COFFER_E_USAGE when a key of this kind has no versions, or @uri stands for many; COFFER_E_UNAVAILABLE,
+ * COFFER_E_REFUSED or COFFER_E_RATE, as the service said.
+ */
+COFFER_API COFFER_CHECK coffer_err coffer_key_state(struct coffer_ctx *ctx, const char *uri,
+						    struct coffer_key_state *state_out);
+
+/**
+ * coffer_key_rotate() - have the service make a new version of the key @uri, which wraps from now on; else as coffer_key_state()
+ *
+ * Models that hang on older versions open as before, until coffer_rewrap() with renew hangs them on the new one.
+ */
+COFFER_API COFFER_CHECK coffer_err coffer_key_rotate(struct coffer_ctx *ctx, const char *uri,
+						     struct coffer_key_state *state_out);
 
 #ifdef __cplusplus
 }

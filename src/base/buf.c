@@ -48,16 +48,22 @@ buf_str(struct fault *f, struct buf *b, const char *s)
 coffer_err
 buf_printf(struct fault *f, struct buf *b, const char *fmt, ...)
 {
-	char small[512];
 	va_list ap;
+	coffer_err err;
 	int n;
 
 	va_start(ap, fmt);
-	n = vsnprintf(small, sizeof(small), fmt, ap);
+	n = vsnprintf(NULL, 0, fmt, ap);
 	va_end(ap);
-	if (n < 0 || (size_t)n >= sizeof(small))
-		return fault_set(f, COFFER_E_INTERNAL, "a formatted text is too long");
-	return buf_add(f, b, small, (size_t)n);
+	if (n < 0)
+		return fault_set(f, COFFER_E_INTERNAL, "a text could not be formatted");
+	TRY(buf_reserve(f, b, (size_t)n + 1)); /* vsnprintf() ends with a NUL, which does not count */
+	va_start(ap, fmt);
+	(void)vsnprintf((char *)b->p + b->len, (size_t)n + 1, fmt, ap);
+	va_end(ap);
+	b->len += (size_t)n;
+out:
+	return err;
 }
 
 void

@@ -34,7 +34,7 @@ coffer_err buf_add(struct fault *f, struct buf *b, const void *bytes, size_t len
 /** buf_str() - append the characters of @s, without its NUL */
 coffer_err buf_str(struct fault *f, struct buf *b, const char *s);
 
-/** buf_printf() - append formatted text, without a NUL */
+/** buf_printf() - append formatted text, without a NUL, for which there must be room, however */
 coffer_err buf_printf(struct fault *f, struct buf *b, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 
 /** buf_free() - free the bytes; the buffer is empty and usable again */

@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/stat.h>
 #include <sys/types.h>
 
 #include "base/buf.h"
@@ -29,6 +30,14 @@ coffer_err file_slurp_at(struct fault *f, int dirfd, const char *name, const cha
 
 /** file_check_no_link() - COFFER_E_USAGE when @path is a symbolic link: in place the link would go, not the file */
 coffer_err file_check_no_link(struct fault *f, const char *path);
+
+/**
+ * file_take_after() - give what @fd is the owner, group and permissions of @like, which it will replace
+ *
+ * A program that rotates keys as another user must not shut out those who read the model.  Return: whether this process
+ * may do all of that; it does what it may.
+ */
+bool file_take_after(int fd, const struct stat *like);
 
 /** file_close() - close *@fd if it is one, and set it to -1 */
 void file_close(int *fd);

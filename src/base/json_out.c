@@ -23,6 +23,17 @@ add_str(struct json_out *j, const char *s)
 	add(j, s, strlen(s));
 }
 
+/* How many characters of @v stand for themselves, in one byte each. */
+static size_t
+plain_run(struct view v)
+{
+	size_t n = 0;
+
+	while (n < v.len && v.p[n] >= 0x20 && v.p[n] < 0x7f && v.p[n] != '"' && v.p[n] != '\\')
+		n++;
+	return n;
+}
+
 static void
 add_quoted(struct json_out *j, const char *s)
 {
@@ -31,8 +42,13 @@ add_quoted(struct json_out *j, const char *s)
 
 	add_str(j, "\"");
 	while (v.len > 0) {
-		size_t n = utf8_char(v, &code);
+		size_t n = plain_run(v);
 
+		if (n > 0 && view_take(&v, n, &taken)) {
+			add(j, (const char *)taken.p, taken.len);
+			continue;
+		}
+		n = utf8_char(v, &code);
 		if (!view_take(&v, n ? n : 1, &taken))
 			break;
 		if (n == 0)

@@ -29,6 +29,11 @@
 #define LIMIT_TEXT 256u	       /* name, version and context values; short texts of other documents, too */
 #define LIMIT_SCRYPT_LOG_N 20u /* log2 of N: a gibibyte */
 
+/* ---- many models at once ---- */
+
+#define LIMIT_MODELS (1u << 20)
+#define LIMIT_MODEL_LIST (64u << 20) /* a file that names them */
+
 /* ---- JSON of others ---- */
 
 #define LIMIT_JSON_DEPTH 32u
@@ -41,6 +46,13 @@
 #define LIMIT_KEY_URI 4352u /* a path (PATH_MAX) and a scheme */
 #define LIMIT_KEY_NAME 64u  /* of a key in the local keyring */
 #define LIMIT_KEYS 1024u    /* in a keyring, the local one too */
+
+/* ---- the audit log: docs/audit.md ---- */
+
+#define LIMIT_AUDIT_LINE (64u << 10) /* every text of a record, escaped, fits */
+#define LIMIT_AUDIT_PARTS 100000u
+#define LIMIT_AUDIT_CHECKPOINTS (1u << 24) /* each costs 40 bytes of memory */
+#define LIMIT_AUDIT_OUTSIDE (64u << 20)	   /* checkpoints that were kept elsewhere */
 
 /* ---- weight files ---- */
 
@@ -110,6 +122,12 @@
 #define LIMIT_SERVICES 64u	       /* of a kind in one signing config */
 #define LIMIT_TOKEN (64u << 10)	       /* an identity token, or an answer that holds one */
 #define LIMIT_CLAIM 2048u	       /* a text in an identity token */
+
+/* ---- AWS ---- */
+
+#define LIMIT_AWS_FILE (256u << 10) /* the configuration file, or the shared credentials file */
+#define LIMIT_AWS_TOKEN (16u << 10) /* a session token: STS says at most 4096, others more */
+#define LIMIT_AWS_CHAIN 8u	    /* roles that are assumed one from another */
 
 /* ---- backups: docs/backup.md ---- */
 

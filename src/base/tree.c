@@ -22,6 +22,33 @@ struct walk {
 
 static coffer_err walk_folder(struct fault *f, struct walk *w, int fd, const char *prefix);
 
+/* What comes of trouble at @path. */
+static coffer_err
+in_trouble(struct fault *f, const struct walk *w, const char *path, const struct fault *why)
+{
+	if (w->v->trouble)
+		return w->v->trouble(w->v->arg, f, path, why);
+	return fault_set(f, why->err, "%s", why->text);
+}
+
+static coffer_err
+cannot_read(struct fault *f, const struct walk *w, const char *path, int errnum)
+{
+	struct fault why;
+
+	(void)fault_errno(&why, errnum, "cannot read the folder %s%s%s", w->shown, *path ? "/" : "", path);
+	return in_trouble(f, w, path, &why);
+}
+
+static coffer_err
+too_deep(struct fault *f, const struct walk *w, const char *path)
+{
+	struct fault why;
+
+	(void)fault_set(&why, COFFER_E_USAGE, "%s/%s: folders deeper than %d levels", w->shown, path, MAX_DEPTH);
+	return in_trouble(f, w, path, &why);
+}
+
 static coffer_err
 entry_type(struct fault *f, struct walk *w, int dirfd, const struct dirent *d, unsigned char *type)
 {
@@ -40,6 +67,7 @@ static coffer_err
 walk_entry(struct fault *f, struct walk *w, int dirfd, const char *prefix, const struct dirent *d)
 {
 	struct tree_entry e = {.dirfd = dirfd};
+	struct fault why;
 	char *path = NULL;
 	coffer_err err;
 	int fd;
@@ -51,15 +79,16 @@ walk_entry(struct fault *f, struct walk *w, int dirfd, const char *prefix, const
 	err = COFFER_OK;
 	if (w->v->leave_out && w->v->leave_out(w->v->arg, path, e.name))
 		goto out;
-	TRY(entry_type(f, w, dirfd, d, &e.type));
+	if (entry_type(&why, w, dirfd, d, &e.type) != COFFER_OK) {
+		err = in_trouble(f, w, path, &why);
+		goto out;
+	}
 	if (e.type != DT_DIR) {
 		TRY(w->v->entry(w->v->arg, f, &e));
 		goto out;
 	}
 	fd = openat(dirfd, d->d_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-	if (fd < 0)
-		TRY(fault_errno(f, errno, "cannot read the folder %s/%s", w->shown, path));
-	err = walk_folder(f, w, fd, path);
+	err = fd < 0 ? cannot_read(f, w, path, errno) : walk_folder(f, w, fd, path);
 out:
 	free(path);
 	return err;
@@ -78,8 +107,10 @@ walk_folder(struct fault *f, struct walk *w, int fd, const char *prefix)
 		file_close(&fd);
 		return fault_nomem(f);
 	}
-	if (w->depth++ >= MAX_DEPTH)
-		TRY(fault_set(f, COFFER_E_USAGE, "%s/%s: folders deeper than %d levels", w->shown, prefix, MAX_DEPTH));
+	if (w->depth++ >= MAX_DEPTH) {
+		err = too_deep(f, w, prefix);
+		goto out;
+	}
 	if (asprintf(&deeper, "%s%s", prefix, *prefix ? "/" : "") < 0) {
 		deeper = NULL;
 		TRY(fault_nomem(f));
@@ -88,7 +119,7 @@ walk_folder(struct fault *f, struct walk *w, int fd, const char *prefix)
 		if (strcmp(d->d_name, ".") != 0 && strcmp(d->d_name, "..") != 0)
 			TRY(walk_entry(f, w, dirfd(dir), deeper, d));
 	if (errno != 0)
-		TRY(fault_errno(f, errno, "cannot read the folder %s/%s", w->shown, prefix));
+		err = cannot_read(f, w, prefix, errno);
 out:
 	w->depth--;
 	free(deeper);
@@ -103,6 +134,6 @@ tree_walk(struct fault *f, int dirfd, const char *shown, const struct tree_visit
 	int fd = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
 	if (fd < 0)
-		return fault_errno(f, errno, "cannot read the folder %s", shown);
+		return cannot_read(f, &w, "", errno);
 	return walk_folder(f, &w, fd, "");
 }

@@ -22,6 +22,11 @@ struct tree_visitor {
 	coffer_err (*entry)(void *arg, struct fault *f, const struct tree_entry *e);
 	/* leave_out: whether to pass over @path (an entry or a folder with all below it); may be NULL */
 	bool (*leave_out)(void *arg, const char *path, const char *name);
+	/*
+	 * trouble: called when the folder at @path (empty for the one that was walked) cannot be read, or can no more; @why says
+	 * so.  COFFER_OK goes on with the rest.  NULL: the first trouble ends the walk.
+	 */
+	coffer_err (*trouble)(void *arg, struct fault *f, const char *path, const struct fault *why);
 	void *arg;
 };
 

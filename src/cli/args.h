@@ -22,7 +22,9 @@ struct common {
 	bool force;
 	bool in_place;
 	uint64_t jobs;
+	uint64_t min_generation;
 	const char *out;
+	const char *environment;
 	struct words keks;
 	struct words includes;
 	struct words excludes;
@@ -63,6 +65,17 @@ extern struct common common;
 	{                                                                                                              \
 		.name = "jobs", .letter = 'j', .value = "N", .number = &common.jobs, .min = 1, .max = 1024,            \
 		.help = "use N threads; the default is one a processor"                                                \
+	}
+#define OPTION_ENVIRONMENT(what)                                                                                       \
+	{                                                                                                              \
+		.name = "environment", .value = "NAME", .text = &common.environment, .help = (what)                    \
+	}
+#define HELP_ENVIRONMENT                                                                                               \
+	"only a model that was sealed for this environment; the default is $COFFER_ENVIRONMENT, and any without it"
+#define OPTION_MIN_GENERATION                                                                                          \
+	{                                                                                                              \
+		.name = "min-generation", .value = "N", .number = &common.min_generation, .min = 1, .max = INT64_MAX,  \
+		.help = "refuse a copy whose key block is older than generation N, which inspect shows"                \
 	}
 #define OPTION_JSON                                                                                                    \
 	{                                                                                                              \

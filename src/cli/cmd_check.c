@@ -5,6 +5,8 @@
 
 static const struct option options[] = {
 	OPTION_KEK("a key to try; repeat it for more. Without it: every key of the local keyring"),
+	OPTION_ENVIRONMENT(HELP_ENVIRONMENT),
+	OPTION_MIN_GENERATION,
 	OPTION_JOBS,
 	OPTION_JSON,
 	OPTION_END,

@@ -11,6 +11,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <coffer/audit.h>
+
 #include "base/file.h"
 #include "cli/args.h"
 #include "cli/library.h"
@@ -36,7 +38,7 @@ struct finding {
 };
 
 struct findings {
-	struct finding v[16];
+	struct finding v[24];
 	size_t n;
 	struct fault worst; /* the first BAD one */
 };
@@ -231,6 +233,31 @@ check_keyring(struct findings *all, struct coffer_ctx *ctx)
 	}
 }
 
+/* ---- the audit log ---- */
+
+static void
+check_audit(struct findings *all, struct coffer_ctx *ctx)
+{
+	const char *where = getenv("COFFER_AUDIT");
+	struct fault f = {0};
+	char *folder = NULL;
+
+	if (library_fault(&f, ctx, coffer_audit_folder(ctx, &folder)) != COFFER_OK)
+		find_fault(all, "audit log", &f);
+	else if (where && strcmp(where, "off") == 0)
+		find(all, "audit log", NOTE, "off: the use of keys is written nowhere, as COFFER_AUDIT says");
+	else if (!folder)
+		find(all, "audit log", FINE, "to the system's log alone (%s)", where ? where : "");
+	else if (access(folder, F_OK) != 0)
+		find(all, "audit log", FINE, "none yet; the first use of a key makes %s", folder);
+	else if (access(folder, R_OK | W_OK | X_OK) != 0)
+		find(all, "audit log", BAD, "%s cannot be written, so no key can be used; COFFER_AUDIT names another",
+		     folder);
+	else
+		find(all, "audit log", FINE, "in %s", folder);
+	free(folder);
+}
+
 /* ---- cryptography ---- */
 
 static void
@@ -240,7 +267,9 @@ check_self(struct findings *all, struct coffer_ctx *ctx)
 	struct selftest times;
 	struct fault f = {0};
 
-	if (selftest_run(&f, ctx, &times) != COFFER_OK) {
+	/* a key that lives for this moment, and opens nothing of anybody's */
+	if (coffer_ctx_set_audit(ctx, "off") != COFFER_OK || selftest_run(&f, ctx, &times) != COFFER_OK ||
+	    coffer_ctx_set_audit(ctx, NULL) != COFFER_OK) {
 		find_fault(all, "self test", &f);
 		return;
 	}
@@ -264,6 +293,7 @@ check_library(struct findings *all)
 	find(all, "engine", FINE, "AES-256-GCM by %s, known answers right", coffer_engine_name());
 	check_self(all, ctx);
 	check_keyring(all, ctx);
+	check_audit(all, ctx);
 	library_end(&ctx);
 }
 

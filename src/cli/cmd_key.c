@@ -269,22 +269,86 @@ static const struct command remove_key = {
 	.library = true,
 };
 
+/* ---- rotate ---- */
+
+static coffer_err
+run_rotate(struct fault *f, struct coffer_ctx *ctx, const struct words *operands)
+{
+	const char *uri = operands->v[0];
+	struct coffer_key_state state;
+	struct json_out j;
+	coffer_err err;
+
+	json_out_init(&j, f);
+	if (!strchr(uri, ':'))
+		TRY(fault_set(f, COFFER_E_USAGE,
+			      "%s does not name a key of a service; for a key of your own, «coffer keygen» makes a new "
+			      "one and "
+			      "«coffer rewrap --all DIR --kek OLD --add NEW --remove OLD» changes to it",
+			      args_shown(uri)));
+	TRY(library_fault(f, ctx, coffer_key_rotate(ctx, uri, &state)));
+	term_say("%s %s has a new version%s%s, which wraps from now on", state.kind, state.id,
+		 state.version[0] ? " " : "", state.version);
+	term_say("models still hang on the older one, which opens them as before: coffer rewrap --all DIR --kek %s",
+		 uri);
+	if (common.json) {
+		json_out_begin(&j, NULL, JSON_OBJECT);
+		json_out_str(&j, "kind", state.kind);
+		json_out_str(&j, "id", state.id);
+		json_out_str(&j, "version", state.version);
+		json_out_end(&j);
+		TRY(out_json(f, &j));
+	} else if (state.version[0]) {
+		TRY(buf_printf(f, &j.text, "%s\n", state.version));
+		TRY(out_buf(f, &j.text));
+	}
+out:
+	json_out_free(&j);
+	return err;
+}
+
+static const struct option rotate_options[] = {OPTION_JSON, OPTION_END};
+
+static const struct command rotate = {
+	.name = "key rotate",
+	.brief = "have a key service make a new version of a key",
+	.operands = "KEY",
+	.min = 1,
+	.max = 1,
+	.hint = HINT_KEY,
+	.about = "Has the service that keeps KEY make a new version of it, which wraps from now on, and prints that "
+		 "version. "
+		 "Models that hang on older versions open as before; coffer rewrap --all DIR --kek KEY hangs them on "
+		 "the new "
+		 "one, and coffer key status shows which are left.\n\n"
+		 "A key of your own (file:, keyring:) has no versions: make a new one with coffer keygen, and coffer "
+		 "rewrap "
+		 "--all DIR --kek OLD --add NEW --remove OLD.",
+	.options = rotate_options,
+	.run = run_rotate,
+	.library = true,
+};
+
 /* ---- the group ---- */
 
-static const struct command *const subs[] = {&list, &show, &import, &export_public, &remove_key, NULL};
+static const struct command *const subs[] = {
+	&list, &show, &import, &export_public, &remove_key, &rotate, &cmd_key_status, &cmd_key_policy, NULL};
 
 static const struct example examples[] = {
 	{"which keys have I?", "coffer key list"},
 	{"keep a colleague's public key under a name", "coffer key import anna recipient:coffer1..."},
 	{"my public key, to give away", "coffer key export-public deploy"},
+	{"a new version, and which models hang on the old one",
+	 "coffer key rotate hashivault://models && coffer key status models/ --kek hashivault://models"},
 	{NULL, NULL},
 };
 
 const struct command cmd_key = {
 	.name = "key",
-	.brief = "list, show, import, export and remove keys",
+	.brief = "list, show, import and rotate keys, what hangs on them, policies",
 	.operands = "",
-	.about = "Works on the local keyring. coffer keygen makes keys.",
+	.about = "Works on the local keyring, which coffer keygen makes keys in; rotate, status and policy on keys of "
+		 "services and the models that hang on them.",
 	.options = no_options,
 	.examples = examples,
 	.subs = subs,

@@ -34,6 +34,7 @@ static const struct example examples[] = {
 	{"one called team", "coffer keygen team"},
 	{"a key file", "coffer keygen -o model.key"},
 	{"a key pair; what is printed is the public key", "coffer keygen --kind x25519 deploy"},
+	{"one in an HSM", "coffer keygen 'pkcs11:token=models;object=kek?module-name=softhsm2'"},
 	{"a key pair to sign with: sign.key and sign.key.pub", "coffer keygen --kind p256 -o sign.key"},
 	{NULL, NULL},
 };
@@ -160,6 +161,55 @@ out:
 	return err;
 }
 
+/* ---- keys that stay on a token ---- */
+
+static bool
+is_on_token(const char *name)
+{
+	return strncmp(name, "pkcs11:", 7) == 0;
+}
+
+static coffer_err
+print_id(struct fault *f, const char *id)
+{
+	struct json_out j;
+	coffer_err err = COFFER_OK;
+
+	json_out_init(&j, f);
+	if (common.json) {
+		json_out_begin(&j, NULL, JSON_OBJECT);
+		json_out_str(&j, "kind", "pkcs11");
+		json_out_str(&j, "id", id);
+		json_out_end(&j);
+		TRY(out_json(f, &j));
+	} else {
+		TRY(buf_printf(f, &j.text, "%s\n", id));
+		TRY(out_buf(f, &j.text));
+	}
+out:
+	json_out_free(&j);
+	return err;
+}
+
+static coffer_err
+make_on_token(struct fault *f, struct coffer_ctx *ctx, const char *uri)
+{
+	char id[COFFER_SERVICE_ID_LEN];
+	coffer_err err;
+
+	if (kind || passphrase_file)
+		return fault_set(f, COFFER_E_USAGE,
+				 "a key on a token is an AES key without a passphrase; leave --kind and "
+				 "--passphrase-file out");
+	TRY(library_fault(f, ctx, coffer_key_make(ctx, uri, id)));
+	TRY(print_id(f, id));
+	term_say("made an AES key that stays on its token");
+	term_say("seal with it: coffer seal MODEL -o OUT --kek '%s'", uri);
+	term_say("there is no copy of it: seal for a second key, too, or have the token backed up");
+out:
+	return err;
+}
+
 /* ---- keys that seal ---- */
 
 static coffer_err
@@ -204,13 +254,15 @@ run(struct fault *f, struct coffer_ctx *ctx, const struct words *operands)
 	if (operands->n > 0 && common.out)
 		return fault_set(f, COFFER_E_USAGE, "%s is a name in the keyring and --out is a file; leave one out",
 				 args_shown(operands->v[0]));
+	if (operands->n > 0 && is_on_token(operands->v[0]))
+		return make_on_token(f, ctx, operands->v[0]);
 	return find_curve(&curve) ? make_pair(f, ctx, curve) : make_key(f, ctx, operands);
 }
 
 const struct command cmd_keygen = {
 	.name = "keygen",
 	.brief = "make a key",
-	.operands = "[NAME]",
+	.operands = "[NAME|pkcs11:URI]",
 	.max = 1,
 	.hint = HINT_NONE,
 	.about = "Makes a key and stores it in the local keyring as NAME, or as \"default\" without one. The key "
@@ -219,7 +271,12 @@ const struct command cmd_keygen = {
 		 "A key file is readable by its owner alone and is never overwritten. Nothing but a public key is "
 		 "printed.\n\n"
 		 "With --kind p256, p384, p521 or rsa it makes a key pair to sign with, in two PEM files, -o FILE and "
-		 "FILE.pub, and prints the id of the public key.",
+		 "FILE.pub, and prints the id of the public key.\n\n"
+		 "With a pkcs11: URI (RFC 7512) it has a token or HSM make an AES key of 256 bits that never leaves "
+		 "it, with the label "
+		 "that is the URI's object, and prints the URI of the key. COFFER_PKCS11_MODULE and "
+		 "COFFER_PKCS11_PIN_FILE name the module and the "
+		 "file of the PIN where the URI does not; without the latter coffer asks.",
 	.options = options,
 	.examples = examples,
 	.run = run,

@@ -317,6 +317,8 @@ make_main_page(struct fault *f, struct buf *b)
 	TRY(buf_str(f, b,
 		    ".Sh ENVIRONMENT\n.Bl -tag -width XDG_CONFIG_HOME\n"
 		    ".It Ev COFFER_KEYS\nthe folder of the local keyring\n"
+		    ".It Ev COFFER_AUDIT\nwhere the audit log goes: see\n.Xr coffer-audit 1\n"
+		    ".It Ev COFFER_AUDIT_PART_SIZE\nafter how much it begins a new part; the default is 64M\n"
 		    ".It Ev XDG_CONFIG_HOME\nwithout it, the keyring is in its\n.Pa coffer/keys\n"
 		    ".It Ev HOME\nwithout that, the keyring is in its\n.Pa .config/coffer/keys\n.El\n"));
 	TRY(add_exit_codes(f, b));

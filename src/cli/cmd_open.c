@@ -24,6 +24,8 @@ static const struct option options[] = {
 		   "where the model goes; - writes one file to standard output. For a sealed file X.coffer the default "
 		   "is X"),
 	OPTION_KEK("a key to try; repeat it for more. Without it: every key of the local keyring"),
+	OPTION_ENVIRONMENT(HELP_ENVIRONMENT),
+	OPTION_MIN_GENERATION,
 	{.name = "file", .value = "PATH", .text = &file_path, .help = "open only this file of a sealed folder"},
 	{.name = "range",
 	 .value = "OFF:LEN",

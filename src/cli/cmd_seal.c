@@ -33,6 +33,9 @@ static const struct option options[] = {
 	 .value = "KEY=VALUE",
 	 .list = &context,
 	 .help = "bind a public pair to the sealed model, as env=production; repeat it for more"},
+	OPTION_ENVIRONMENT(
+		"seal for this environment, as production: the pair environment=NAME, which keys and loaders can be "
+		"limited to; the default is $COFFER_ENVIRONMENT"),
 	OPTION_INCLUDE("seal only the files that match a shell pattern, as '*.safetensors'; may be repeated"),
 	OPTION_EXCLUDE("leave out the files that match; may be repeated"),
 	{.name = "hidden", .flag = &hidden, .help = "seal files and folders whose name begins with a dot, too"},
@@ -86,13 +89,58 @@ static const struct example examples[] = {
 	{NULL, NULL},
 };
 
-/* «KEY=VALUE» words as pairs.  The keys are copied into @copies_out; free both. */
+/* struct pairs - the context: the pairs, and their keys, which are copied out of the arguments */
+struct pairs {
+	struct coffer_pair *v;
+	char **keys;
+	size_t n;
+};
+
 static coffer_err
-split_context(struct fault *f, struct coffer_pair **pairs_out, char ***copies_out)
+add_pair(struct fault *f, struct pairs *pairs, const char *key, size_t key_len, const char *value)
 {
-	*pairs_out = calloc(context.n + 1, sizeof(**pairs_out));
-	*copies_out = calloc(context.n + 1, sizeof(**copies_out));
-	if (!*pairs_out || !*copies_out)
+	pairs->keys[pairs->n] = strndup(key, key_len);
+	if (!pairs->keys[pairs->n])
+		return fault_nomem(f);
+	pairs->v[pairs->n] = (struct coffer_pair){.key = pairs->keys[pairs->n], .value = value};
+	pairs->n++;
+	return COFFER_OK;
+}
+
+/* --environment is a pair like any other; said twice it must be the same. */
+static coffer_err
+add_environment(struct fault *f, struct pairs *pairs)
+{
+	const char *environment;
+	coffer_err err;
+
+	TRY(library_environment(f, &environment));
+	if (!environment)
+		return COFFER_OK;
+	for (size_t i = 0; i < pairs->n; i++) {
+		if (strcmp(pairs->v[i].key, "environment") != 0)
+			continue;
+		if (strcmp(pairs->v[i].value, environment) != 0)
+			return fault_set(
+				f, COFFER_E_USAGE,
+				"--context says environment=%s, and the environment is %s; leave one of them out",
+				args_shown(pairs->v[i].value), environment);
+		return COFFER_OK;
+	}
+	err = add_pair(f, pairs, "environment", strlen("environment"), environment);
+out:
+	return err;
+}
+
+/* «KEY=VALUE» words as pairs; free with pairs_free() */
+static coffer_err
+split_context(struct fault *f, struct pairs *pairs)
+{
+	coffer_err err;
+
+	pairs->v = calloc(context.n + 1, sizeof(*pairs->v));
+	pairs->keys = calloc(context.n + 1, sizeof(*pairs->keys));
+	if (!pairs->v || !pairs->keys)
 		return fault_nomem(f);
 	for (size_t i = 0; i < context.n; i++) {
 		const char *equals = strchr(context.v[i], '=');
@@ -100,12 +148,20 @@ split_context(struct fault *f, struct coffer_pair **pairs_out, char ***copies_ou
 		if (!equals || equals == context.v[i])
 			return fault_set(f, COFFER_E_USAGE, "%s is no pair for --context; write it as KEY=VALUE",
 					 args_shown(context.v[i]));
-		(*copies_out)[i] = strndup(context.v[i], (size_t)(equals - context.v[i]));
-		if (!(*copies_out)[i])
-			return fault_nomem(f);
-		(*pairs_out)[i] = (struct coffer_pair){.key = (*copies_out)[i], .value = equals + 1};
+		TRY(add_pair(f, pairs, context.v[i], (size_t)(equals - context.v[i]), equals + 1));
 	}
-	return COFFER_OK;
+	TRY(add_environment(f, pairs));
+out:
+	return err;
+}
+
+static void
+pairs_free(struct pairs *pairs)
+{
+	for (size_t i = 0; i < pairs->n; i++)
+		free(pairs->keys[i]);
+	free(pairs->keys);
+	free(pairs->v);
 }
 
 static coffer_err
@@ -193,15 +249,15 @@ out:
 }
 
 static struct coffer_seal_options
-collect_options(const struct coffer_pair *pairs)
+collect_options(const struct pairs *pairs)
 {
 	return (struct coffer_seal_options){
 		.version_1 = 1,
 		.record_size = (uint32_t)record_size,
 		.name = name,
 		.model_version = model_version,
-		.context = pairs,
-		.n_context = context.n,
+		.context = pairs->v,
+		.n_context = pairs->n,
 		.include = common.includes.v,
 		.n_include = common.includes.n,
 		.exclude = common.excludes.v,
@@ -220,19 +276,19 @@ run(struct fault *f, struct coffer_ctx *ctx, const struct words *operands)
 	const char *in = operands->v[0];
 	struct coffer_keyring *keys = NULL;
 	struct coffer_seal_options opt;
-	struct coffer_pair *pairs = NULL;
+	struct pairs pairs = {.n = 0};
 	struct coffer_stats stats = {0};
 	const struct coffer_sign_options sign = signing_sign_options();
 	struct coffer_signer *signer = NULL;
-	char **copies = NULL, *out_path = NULL;
+	char *out_path = NULL;
 	coffer_err err;
 
 	TRY(refuse_streams(f, in));
 	TRY(choose_out(f, in, &out_path));
-	TRY(split_context(f, &pairs, &copies));
+	TRY(split_context(f, &pairs));
 	TRY(open_signer(f, ctx, &signer));
 	TRY(library_keys_to_seal(f, ctx, &keys));
-	opt = collect_options(pairs);
+	opt = collect_options(&pairs);
 	opt.signer = signer;
 	opt.sign = signer ? &sign : NULL;
 	TRY(library_fault(f, ctx, coffer_seal(ctx, in, out_path, keys, &opt, &stats)));
@@ -244,10 +300,7 @@ run(struct fault *f, struct coffer_ctx *ctx, const struct words *operands)
 out:
 	coffer_keyring_free(&keys);
 	coffer_signer_free(&signer);
-	for (size_t i = 0; copies && i < context.n; i++)
-		free(copies[i]);
-	free(copies);
-	free(pairs);
+	pairs_free(&pairs);
 	free(out_path);
 	free(context.v);
 	return err;

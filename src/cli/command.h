@@ -85,9 +85,12 @@ const char *command_nearest(const struct command *const *in, const char *name);
 /** command_word() - the last word of its name: «list» of «key list» */
 const char *command_word(const struct command *command);
 
-extern const struct command cmd_convert, cmd_keygen, cmd_seal, cmd_open, cmd_check, cmd_inspect, cmd_key, cmd_rewrap,
-	cmd_rekey, cmd_sign, cmd_verify, cmd_digest, cmd_hash, cmd_trust, cmd_doctor, cmd_completion, cmd_version,
-	cmd_help, cmd_man, cmd_sign_encrypt, cmd_decrypt_verify, cmd_encrypt_sign, cmd_verify_decrypt, cmd_encrypt,
-	cmd_decrypt, cmd_backup;
+extern const struct command cmd_audit, cmd_backup, cmd_convert, cmd_keygen, cmd_seal, cmd_open, cmd_check, cmd_inspect,
+	cmd_key, cmd_rewrap, cmd_rekey, cmd_secret, cmd_sign, cmd_verify, cmd_digest, cmd_hash, cmd_trust, cmd_doctor,
+	cmd_completion, cmd_version, cmd_help, cmd_man, cmd_sign_encrypt, cmd_decrypt_verify, cmd_encrypt_sign,
+	cmd_verify_decrypt, cmd_encrypt, cmd_decrypt;
+
+/* members of «key» that have a file of their own */
+extern const struct command cmd_key_status, cmd_key_policy;
 
 #endif

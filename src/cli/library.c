@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/library.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -11,6 +12,37 @@
 
 /* why the prompt gave up: the library knows only the code */
 static struct fault prompt_fault;
+
+/* One that is set wrong must not open more than one that is set right: it is never passed over. */
+coffer_err
+library_environment(struct fault *f, const char **out)
+{
+	const char *variable = getenv("COFFER_ENVIRONMENT");
+
+	*out = common.environment ? common.environment : variable;
+	if (variable && !*variable)
+		return fault_set(f, COFFER_E_USAGE,
+				 "COFFER_ENVIRONMENT is set and empty; name an environment, or unset it");
+	if (variable && strcmp(*out, variable) != 0)
+		return fault_set(
+			f, COFFER_E_USAGE,
+			"--environment %s is not what COFFER_ENVIRONMENT says, which is %s; one of them is wrong",
+			args_shown(common.environment), variable);
+	return COFFER_OK;
+}
+
+static coffer_err
+set_demands(struct fault *f, struct coffer_ctx *ctx)
+{
+	const char *environment;
+	coffer_err err;
+
+	TRY(library_environment(f, &environment));
+	TRY(library_fault(f, ctx, coffer_ctx_set_environment(ctx, environment)));
+	coffer_ctx_set_min_generation(ctx, common.min_generation);
+out:
+	return err;
+}
 
 coffer_err
 library_start(struct fault *f, struct coffer_ctx **ctx_out)
@@ -26,7 +58,7 @@ library_start(struct fault *f, struct coffer_ctx **ctx_out)
 	coffer_ctx_set_browse(*ctx_out, browse, NULL);
 	coffer_ctx_set_jobs(*ctx_out, (unsigned int)common.jobs);
 	interrupt_catch(*ctx_out);
-	return COFFER_OK;
+	return set_demands(f, *ctx_out);
 }
 
 void

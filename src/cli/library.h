@@ -14,6 +14,9 @@
 coffer_err library_start(struct fault *f, struct coffer_ctx **ctx_out);
 void library_end(struct coffer_ctx **ctx);
 
+/** library_environment() - of --environment and $COFFER_ENVIRONMENT, or NULL; COFFER_E_USAGE when they differ or the latter is empty */
+coffer_err library_environment(struct fault *f, const char **out);
+
 /** library_fault() - @err of a call of the library, with its sentence in @f */
 coffer_err library_fault(struct fault *f, const struct coffer_ctx *ctx, coffer_err err);
 

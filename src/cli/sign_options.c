@@ -119,6 +119,15 @@ after(const char *text, const char *prefix)
 	return strncmp(text, prefix, len) == 0 && text[len] ? text + len : NULL;
 }
 
+/* What names a secret that stands elsewhere, as a file or in Vault; NULL for anything else. */
+static const char *
+after_file(const char *text)
+{
+	static const char store[] = "vaultkv://";
+
+	return strncmp(text, store, strlen(store)) == 0 ? text : after(text, "file:");
+}
+
 /* A secret was typed: it is not repeated. */
 static coffer_err
 refuse_secret(struct fault *f, const char *what, const char *way_out)
@@ -136,7 +145,7 @@ read_password(struct fault *f, const char **file_out)
 		return COFFER_OK;
 	if (signing.passphrase_file)
 		return fault_set(f, COFFER_E_USAGE, "--password and --passphrase-file say the same; leave one out");
-	*file_out = after(signing.password, "file:");
+	*file_out = after_file(signing.password);
 	return *file_out ? COFFER_OK
 			 : refuse_secret(f, "a passphrase",
 					 "--passphrase-file FILE reads its first line, and without it coffer asks");
@@ -174,7 +183,7 @@ read_token(struct fault *f, struct coffer_signer_options *out)
 	if (!signing.identity_token)
 		return COFFER_OK;
 	out->token_env = after(signing.identity_token, "env:");
-	out->token_file = after(signing.identity_token, "file:");
+	out->token_file = after_file(signing.identity_token);
 	if (strncmp(signing.identity_token, "eyJ", 3) == 0) /* how every JWT begins: {" in base64 */
 		return take_token_out(f, out);
 	return out->token_env || out->token_file
@@ -190,7 +199,7 @@ read_client_secret(struct fault *f, struct coffer_signer_options *out)
 {
 	if (!signing.client_secret)
 		return COFFER_OK;
-	out->client_secret_file = after(signing.client_secret, "file:");
+	out->client_secret_file = after_file(signing.client_secret);
 	return out->client_secret_file
 		       ? COFFER_OK
 		       : refuse_secret(f, "a client secret", "write it to a file and say --client-secret file:FILE");

@@ -215,6 +215,25 @@ write_time_left(double seconds, char out[static TERM_AMOUNT_LEN])
 }
 
 static void
+draw_line(const char *line)
+{
+	(void)fprintf(stderr, ERASE_LINE "%.*s", (int)fitting(line, columns() - 1), line);
+	(void)fflush(stderr);
+	bar_is_drawn = true;
+}
+
+/* «31 of 1000  models/llama» */
+static void
+draw_count(const char *path, uint64_t done, uint64_t total)
+{
+	char line[LINE_LEN], clean[LINE_LEN / 2];
+
+	(void)snprintf(line, sizeof(line), "%llu of %llu  %s", (unsigned long long)done, (unsigned long long)total,
+		       path ? term_clean(path, clean, sizeof(clean)) : "");
+	draw_line(line);
+}
+
+static void
 draw(const char *path, uint64_t done, uint64_t total, double elapsed)
 {
 	char so_far[TERM_AMOUNT_LEN], all[TERM_AMOUNT_LEN], rate[TERM_AMOUNT_LEN], left[TERM_AMOUNT_LEN] = "";
@@ -227,9 +246,23 @@ draw(const char *path, uint64_t done, uint64_t total, double elapsed)
 	(void)snprintf(line, sizeof(line), "%3u %%  %s of %s  %s%s%s%s  %s", percent, term_bytes(done, so_far),
 		       term_bytes(total, all), term_rate(since, elapsed, rate), *left ? ", " : "", left,
 		       *left ? " left" : "", path ? term_clean(path, clean, sizeof(clean)) : "");
-	(void)fprintf(stderr, ERASE_LINE "%.*s", (int)fitting(line, columns() - 1), line);
-	(void)fflush(stderr);
-	bar_is_drawn = true;
+	draw_line(line);
+}
+
+/* Whether it is time to draw. */
+static bool
+is_due(uint64_t done, uint64_t total, double now)
+{
+	if (!bar.begun) {
+		bar.begun = true;
+		bar.begin = bar.drawn = now;
+		bar.first = done;
+	}
+	/* what takes a moment needs no bar, and ten times a second is enough */
+	if (now - bar.begin < 0.3 || now - bar.drawn < 0.1 || done < bar.first || done > total)
+		return false;
+	bar.drawn = now;
+	return true;
 }
 
 void
@@ -238,16 +271,16 @@ term_progress(void *user, const char *path, uint64_t done, uint64_t total)
 	double now = term_now();
 
 	(void)user;
-	if (!bar.begun) {
-		bar.begun = true;
-		bar.begin = bar.drawn = now;
-		bar.first = done;
-	}
-	/* what takes a moment needs no bar, and ten times a second is enough */
-	if (now - bar.begin < 0.3 || now - bar.drawn < 0.1 || done < bar.first || done > total)
-		return;
-	bar.drawn = now;
-	draw(path, done, total, now - bar.begin);
+	if (is_due(done, total, now))
+		draw(path, done, total, now - bar.begin);
+}
+
+void
+term_progress_count(void *user, const char *path, uint64_t done, uint64_t total)
+{
+	(void)user;
+	if (is_due(done, total, term_now()))
+		draw_count(path, done, total);
 }
 
 void

@@ -31,6 +31,9 @@ bool term_is_fancy(void);
 
 /** term_progress() - a coffer_progress_fn that draws a bar; term_progress_end() takes it away */
 void term_progress(void *user, const char *path, uint64_t done, uint64_t total);
+
+/** term_progress_count() - the same where things are counted and not bytes */
+void term_progress_count(void *user, const char *path, uint64_t done, uint64_t total);
 void term_progress_end(void);
 
 /** term_notice() - a coffer_notice_fn */

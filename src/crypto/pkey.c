@@ -423,6 +423,37 @@ out:
 	return err;
 }
 
+static bool
+set_pss(EVP_PKEY_CTX *ctx)
+{
+	return EVP_PKEY_CTX_set_rsa_padding(ctx, RSA_PKCS1_PSS_PADDING) == 1 &&
+	       EVP_PKEY_CTX_set_signature_md(ctx, EVP_sha256()) == 1 &&
+	       EVP_PKEY_CTX_set_rsa_pss_saltlen(ctx, RSA_PSS_SALTLEN_DIGEST) == 1;
+}
+
+coffer_err
+privkey_sign_pss(struct fault *f, const struct privkey *k, struct view message, struct buf *sig_out)
+{
+	size_t len = (size_t)EVP_PKEY_get_size(k->pkey);
+	uint8_t hash[DIGEST_MAX];
+	EVP_PKEY_CTX *ctx = NULL;
+	coffer_err err;
+
+	if (k->kind != PKEY_RSA)
+		return fault_set(f, COFFER_E_KEY, "only an RSA key can sign by RSASSA-PSS, and this is a %s one",
+				 pkey_kind_name(k->kind));
+	TRY(digest_of(f, DIGEST_SHA256, message, hash));
+	TRY(buf_reserve(f, sig_out, len));
+	ctx = EVP_PKEY_CTX_new_from_pkey(NULL, k->pkey, NULL);
+	if (!ctx || EVP_PKEY_sign_init(ctx) != 1 || !set_pss(ctx) ||
+	    EVP_PKEY_sign(ctx, sig_out->p + sig_out->len, &len, hash, digest_len(DIGEST_SHA256)) != 1)
+		TRY(ossl_fault(f, "signing"));
+	sig_out->len += len;
+out:
+	EVP_PKEY_CTX_free(ctx);
+	return err;
+}
+
 /* ---- private keys ---- */
 
 /* takes @pkey, after a failure too */

@@ -89,6 +89,14 @@ coffer_err privkey_sign(struct fault *f, const struct privkey *k, enum digest_ki
 coffer_err privkey_sign_digest(struct fault *f, const struct privkey *k, enum digest_kind digest, const uint8_t *hash,
 			       struct buf *sig_out);
 
+/**
+ * privkey_sign_pss() - append the RSASSA-PSS signature (RFC 8017 8.1) of @message by SHA-256, MGF1 of the same, a salt of 32 bytes:
+ * «PS256» of RFC 7518 3.5
+ *
+ * COFFER_E_KEY unless @k is an RSA key.
+ */
+coffer_err privkey_sign_pss(struct fault *f, const struct privkey *k, struct view message, struct buf *sig_out);
+
 /** privkey_csr() - append a certificate request (RFC 2986) in PEM with an empty subject and basicConstraints CA:FALSE, as Fulcio takes it */
 coffer_err privkey_csr(struct fault *f, const struct privkey *k, struct buf *pem_out);
 

@@ -1,52 +1,85 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A signing key on a token: PKCS#11 2.40 through any module, named by a URI of RFC 7512.
+ * A token: PKCS#11 2.40 through any module; what signing keys (token_key.h) and KEKs (token_kek.h) have in common.
  *
- *   pkcs11:token=NAME;object=LABEL;id=%01?module-path=/usr/lib/softhsm/libsofthsm2.so&pin-source=file:/etc/coffer/pin
- *
- * Module: the caller's, else module-path (absolute), else module-name (looked for where distributions put modules), else
- * those that p11-kit has configured.  PIN: pin-source, a file whose first line it is; else the caller is asked.  A
- * pin-value is refused: it would stand in the list of processes for everybody to read.
- * One thread at a time.
+ * The modules are loaded and the token is looked for when the first session begins.  Any thread may begin a session and
+ * then is the only one to use it.  A child of fork(2) begins anew, and needs the PIN again, provided that no other thread
+ * was in a call of this header at that moment.
  */
 #ifndef CRYPTO_TOKEN_H
 #define CRYPTO_TOKEN_H
 
-#include "base/buf.h"
-#include "base/fault.h"
-#include "crypto/digest.h"
-#include "crypto/pkey.h"
-#include "mem/secret.h"
+#include "crypto/token_module.h"
+#include "crypto/token_pin.h"
 
-/** struct token_pin - how to ask for a PIN */
-struct token_pin {
-	/* ask: COFFER_OK and the PIN in @pin_out, which is SECRET_INIT; NULL when nobody can be asked */
-	coffer_err (*ask)(void *user, struct fault *f, const char *token_label, struct secret *pin_out);
-	void *user;
+struct token;
+
+/** struct token_session - a session of one thread */
+struct token_session {
+	CK_FUNCTION_LIST *m;
+	CK_SESSION_HANDLE handle; /* 0 = none */
+	CK_SLOT_ID slot;
+	CK_TOKEN_INFO info;
+	char label[TOKEN_LABEL_LEN]; /* the token's, for messages */
+	bool logged_in;
 };
 
-struct token_key;
+enum token_access {
+	TOKEN_PUBLIC = 1, /* what may be done without a PIN */
+	TOKEN_LOGGED_IN,  /* log in, where the token wants that and nobody of this process is */
+	TOKEN_WRITE,	  /* that, and objects may be made that stay */
+};
 
 /**
- * token_key_open() - find the one EC private key that @uri names, and log in where the token wants it
+ * token_new() - the token that @uri names; asks nobody yet
+ * @uri: taken over, after a failure too
  * @module: path of a module that goes before what the URI says; NULL = none
- * @pin: NULL = the PIN must come from pin-source
- * @out: close with token_key_close()
+ * @pin: NULL = the PIN must come from a file
+ * @out: free with token_free()
  *
- * COFFER_E_USAGE for a bad URI; COFFER_E_NOTFOUND when there is no such module, token or key; COFFER_E_KEY when there are several, the
- * PIN is wrong or locked, or the key is no EC key on P-256, P-384 or P-521 or may not sign.
+ * COFFER_E_USAGE for a module path that is not absolute, or a pin-source that is no file.
  */
-coffer_err token_key_open(struct fault *f, const char *uri, const char *module, const struct token_pin *pin,
-			  struct token_key **out);
+coffer_err token_new(struct fault *f, P11KitUri *uri, const char *module, const struct token_pin *pin,
+		     struct token **out);
 
-/** token_key_public() - its public half, from the token's public key, certificate or private key object; the caller's */
-coffer_err token_key_public(struct fault *f, struct token_key *k, struct pubkey **out);
+/** token_uri() - what token_new() was given */
+P11KitUri *token_uri(const struct token *t);
 
-/** token_key_sign() - append the DER signature of what hashes to @hash (CKM_ECDSA); it was verified with the public half */
-coffer_err token_key_sign(struct fault *f, struct token_key *k, enum digest_kind digest, const uint8_t *hash,
-			  struct buf *sig_out);
+/**
+ * token_begin() - a session; end it with token_end()
+ *
+ * COFFER_E_UNAVAILABLE when there is no such module or token; COFFER_E_KEY when several tokens fit; COFFER_E_REFUSED when the
+ * PIN is missing, wrong or locked.  A PIN that the token refused once is not sent again by this process; one that a person
+ * gave is not asked for again by this @t; and the last try that a token allows is not spent on a PIN from a file.
+ */
+coffer_err token_begin(struct fault *f, struct token *t, enum token_access access, struct token_session *out);
 
-/** token_key_close() - log out, unload, free; NULL is fine */
-void token_key_close(struct token_key **k);
+/** token_end() - close it; fine for one that did not begin */
+void token_end(struct token_session *s);
+
+/** token_free() - log out, if it was us who logged in and nobody else of this process has a session; unload, free; NULL is fine */
+void token_free(struct token **t);
+
+/* ---- objects ---- */
+
+/** token_find() - the objects that @template fits; at most two are looked for; returns how many */
+size_t token_find(const struct token_session *s, CK_ATTRIBUTE *template, size_t n, CK_OBJECT_HANDLE found[static 2]);
+
+/** token_attribute() - one attribute of at most @cap bytes; false, with *@len 0, when there is none or it is longer or hidden */
+bool token_attribute(const struct token_session *s, CK_OBJECT_HANDLE object, CK_ATTRIBUTE_TYPE type, void *out,
+		     size_t cap, size_t *len);
+
+/** token_may() - the boolean attribute @type; one that the token does not tell counts as true: it will refuse itself */
+bool token_may(const struct token_session *s, CK_OBJECT_HANDLE object, CK_ATTRIBUTE_TYPE type);
+
+/**
+ * token_fault() - say that the token cannot do @what, for the reason that is @rv
+ *
+ * COFFER_E_UNAVAILABLE when it is gone, COFFER_E_REFUSED when it does not allow that, COFFER_E_NOMEM, else COFFER_E_KEY.
+ */
+coffer_err token_fault(struct fault *f, const struct token_session *s, const char *what, CK_RV rv);
+
+/** token_is_trouble() - whether @rv tells of the token, the session or the login, and not of what the token was given */
+bool token_is_trouble(CK_RV rv);
 
 #endif

@@ -2,6 +2,7 @@
 #include "data/doc.h"
 
 #include <jansson.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,6 +10,31 @@
 #include "base/limits.h"
 #include "base/num.h"
 #include "base/path.h"
+#include "mem/wiping.h"
+
+/* ---- what jansson frees is wiped ---- */
+
+static void
+set_free(void)
+{
+	json_malloc_t have_malloc;
+	json_free_t have_free;
+
+	json_get_alloc_funcs(&have_malloc, &have_free);
+	if (have_malloc == malloc && have_free == free)
+		json_set_alloc_funcs(malloc, wiping_free);
+}
+
+/* Before anything is made that could hold a secret. */
+static void
+wipe_what_is_freed(void)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+	(void)pthread_once(&once, set_free);
+}
+
+/* ---- as others see it ---- */
 
 /* struct doc is json_t under another name: nobody else sees jansson */
 static json_t *
@@ -114,6 +140,7 @@ load(struct fault *f, const char *what, struct view text, json_t **out)
 	json_t *j;
 
 	*out = NULL;
+	wipe_what_is_freed();
 	j = json_loadb((const char *)text.p, text.len, JSON_REJECT_DUPLICATES, &e);
 	if (!j && json_error_code(&e) == json_error_out_of_memory)
 		return fault_nomem(f);
@@ -257,6 +284,19 @@ doc_whole(const struct doc *d, uint64_t max, uint64_t *out)
 }
 
 bool
+doc_floor(const struct doc *d, uint64_t max, uint64_t *out)
+{
+	double v = json_real_value(in(d));
+
+	if (!json_is_real(in(d)))
+		return doc_number(d, 0, max, out);
+	if (!(v >= 0 && v <= (double)DOC_NUMBER_MAX) || (uint64_t)v > max)
+		return false;
+	*out = (uint64_t)v;
+	return true;
+}
+
+bool
 doc_decimal(const struct doc *d, uint64_t max, uint64_t *out)
 {
 	const char *s = json_string_value(in(d));
@@ -362,19 +402,35 @@ doc_each(const struct doc *object, coffer_err (*fn)(void *arg, const char *name,
 struct doc *
 doc_object(void)
 {
+	wipe_what_is_freed();
 	return out_of(json_object());
 }
 
 struct doc *
 doc_array(void)
 {
+	wipe_what_is_freed();
 	return out_of(json_array());
 }
 
 struct doc *
 doc_new_text(const char *text)
 {
+	wipe_what_is_freed();
 	return out_of(json_string(text));
+}
+
+struct doc *
+doc_new_string(struct view text)
+{
+	wipe_what_is_freed();
+	return out_of(json_stringn((const char *)text.p, text.len));
+}
+
+struct doc *
+doc_share(const struct doc *d)
+{
+	return out_of(json_incref(in(d)));
 }
 
 struct doc *
@@ -387,7 +443,7 @@ doc_new_hex(const void *bytes, size_t len)
 		enc_hex(bytes, len, text);
 		d = doc_new_text(text);
 	}
-	free(text);
+	wiping_free(text);
 	return d;
 }
 
@@ -401,7 +457,7 @@ doc_new_b64(const void *bytes, size_t len)
 		enc_b64(bytes, len, text);
 		d = doc_new_text(text);
 	}
-	free(text);
+	wiping_free(text);
 	return d;
 }
 

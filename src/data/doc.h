@@ -4,6 +4,10 @@
  *
  * Only what coffer's own documents need: objects, arrays, text without control
  * characters, whole numbers below 2^53, names of ASCII.  Over jansson, which stays behind this header.
+ *
+ * What a document had in memory is wiped when it is freed.  For that jansson is given a free() of ours (json_set_alloc_funcs()), once,
+ * when the first document is made: a setting of the whole process, which does no harm to an application that uses jansson, too, for
+ * it takes what malloc() gave (mem/wiping.h).  An application that has set an allocator of its own keeps it, and then wiping is that one's task.
  */
 #ifndef DATA_DOC_H
 #define DATA_DOC_H
@@ -75,6 +79,8 @@ bool doc_is_null(const struct doc *d);
 bool doc_bool(const struct doc *d, bool *out);
 /** doc_whole() - a whole number from 0 to @max, be it written 5, 5.0 or 5e0; with fraction or exponent only below 2^53, where it is exact */
 bool doc_whole(const struct doc *d, uint64_t max, uint64_t *out);
+/** doc_floor() - a number from 0 to @max, at most DOC_NUMBER_MAX, without its fraction: as AWS writes points in time */
+bool doc_floor(const struct doc *d, uint64_t max, uint64_t *out);
 /** doc_decimal() - text that is a whole number from 0 to @max without sign or leading zero, as protobuf's JSON writes int64; a plain number too */
 bool doc_decimal(const struct doc *d, uint64_t max, uint64_t *out);
 /** doc_b64_buf() - text that is base64, appended to @out; COFFER_E_FORMAT, without a sentence, when it is not, or is longer than the ceiling */
@@ -100,9 +106,13 @@ coffer_err doc_each(const struct doc *object, coffer_err (*fn)(void *arg, const 
 struct doc *doc_object(void);
 struct doc *doc_array(void);
 struct doc *doc_new_text(const char *text);
+/** doc_new_string() - any text, as doc_string() gives; NULL when it is no UTF-8, too */
+struct doc *doc_new_string(struct view text);
 struct doc *doc_new_hex(const void *bytes, size_t len);
 struct doc *doc_new_b64(const void *bytes, size_t len);
 struct doc *doc_new_number(uint64_t v);
+/** doc_share() - @d once more, for another object to own */
+struct doc *doc_share(const struct doc *d);
 /** doc_set() - put @value under @member; both are freed and NULL is returned when either is NULL or memory ends */
 struct doc *doc_set(struct doc *object, const char *member, struct doc *value);
 /** doc_add() - append @value; as doc_set() */

@@ -19,6 +19,7 @@
 #include "data/doc.h"
 #include "engine/foreign_in.h"
 #include "engine/foreign_out.h"
+#include "engine/key_use.h"
 #include "engine/model.h"
 #include "engine/open_trust.h"
 #include "mem/secret.h"
@@ -242,13 +243,14 @@ out:
 static coffer_err
 open_output(struct fault *f, struct convert_run *r, struct foreign_out *out, uint64_t size)
 {
+	const struct key_use use = {.ctx = r->ctx, .path = r->out};
 	struct view key;
 	coffer_err err;
 
 	out->head.format = r->opt.to;
 	out->head.has_aad = r->opt.to == COFFER_FORMAT_ENCMODEL && r->opt.aad;
 	out->padding = r->opt.padding;
-	TRY(keyring_one_aes(f, r->opt.to_keys, r->out, &key));
+	TRY(key_use_aes(f, &use, KEY_TO_SEAL, r->opt.to_keys, &key));
 	TRY(foreign_out_open(f, out, key, r->opt.to == COFFER_FORMAT_ENCMODEL ? aad_of(r) : view_of(NULL, 0), size));
 out:
 	return err;
@@ -279,12 +281,13 @@ out:
 static coffer_err
 from_foreign(struct fault *f, struct convert_run *r)
 {
+	const struct key_use use = {.ctx = r->ctx, .path = r->in};
 	struct foreign_way way = {.format = r->opt.from, .padding = r->opt.padding, .aad = aad_of(r)};
 	struct foreign_out out = FOREIGN_OUT_INIT;
 	struct foreign_in in = FOREIGN_IN_INIT;
 	coffer_err err;
 
-	TRY(keyring_one_aes(f, r->keys, r->in, &way.key));
+	TRY(key_use_aes(f, &use, KEY_TO_OPEN, r->keys, &way.key));
 	TRY(foreign_in_open(f, &in, r->ctx, r->in, &way));
 	TRY(newfile_open(f, &out.n, r->out, in.in.mode & 0777, r->opt.force));
 	progress_begin(&r->progress, r->ctx, in.head.cipher_len);

@@ -5,11 +5,13 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 #include <coffer/coffer.h>
 
 #include "crypto/aead.h"
+#include "key/secret_source.h"
 
 #define MAX_JOBS 256u
 #define PROGRESS_NS UINT64_C(100000000)
@@ -28,8 +30,21 @@ coffer_ctx_new(struct coffer_ctx **ctx_out)
 	if (!ctx)
 		return COFFER_E_NOMEM;
 	atomic_init(&ctx->cancelled, false);
+	pthread_mutex_init(&ctx->audit_lock, NULL);
+	secret_source_install();
 	*ctx_out = ctx;
 	return COFFER_OK;
+}
+
+/* What was written stays durable without its checkpoint, so its lack is no failure. */
+static void
+close_audit(struct coffer_ctx *ctx)
+{
+	struct fault f = {.err = COFFER_OK};
+
+	if (audit_log_close(&f, &ctx->audit) != COFFER_OK)
+		ctx_notice(ctx, "the audit log got no checkpoint for its last records: %.400s", f.text);
+	ctx->audit_is_open = false;
 }
 
 void
@@ -38,6 +53,9 @@ coffer_ctx_free(struct coffer_ctx **ctx)
 	if (!*ctx)
 		return;
 	pool_free(&(*ctx)->pool);
+	close_audit(*ctx);
+	free((*ctx)->audit_where);
+	pthread_mutex_destroy(&(*ctx)->audit_lock);
 	free(*ctx);
 	*ctx = NULL;
 }
@@ -81,6 +99,47 @@ coffer_ctx_set_jobs(struct coffer_ctx *ctx, unsigned int n)
 {
 	pool_free(&ctx->pool);
 	ctx->jobs = n > MAX_JOBS ? MAX_JOBS : n;
+}
+
+coffer_err
+coffer_ctx_set_environment(struct coffer_ctx *ctx, const char *environment)
+{
+	struct fault *f = ctx_begin(ctx);
+
+	if (environment && !environment_valid(environment))
+		return fault_set(f, COFFER_E_USAGE, "the name of an environment has 1 to %d of a-z and 0-9",
+				 ENVIRONMENT_MAX);
+	(void)snprintf(ctx->environment, sizeof(ctx->environment), "%s", environment ? environment : "");
+	return COFFER_OK;
+}
+
+void
+coffer_ctx_set_min_generation(struct coffer_ctx *ctx, uint64_t generation)
+{
+	ctx->min_generation = generation;
+}
+
+coffer_err
+coffer_ctx_set_audit(struct coffer_ctx *ctx, const char *where)
+{
+	struct fault *f = ctx_begin(ctx);
+	struct audit_where parsed;
+	char *copy = NULL;
+	coffer_err err;
+
+	if (where) {
+		TRY(audit_where_parse(f, where, &parsed));
+		audit_where_free(&parsed);
+		copy = strdup(where);
+		if (!copy)
+			TRY(fault_nomem(f));
+	}
+	close_audit(ctx);
+	free(ctx->audit_where);
+	ctx->audit_where = copy;
+	err = COFFER_OK;
+out:
+	return err;
 }
 
 void
@@ -132,6 +191,20 @@ ctx_pool(struct fault *f, struct coffer_ctx *ctx, struct pool **out)
 	if (!ctx->pool)
 		err = pool_new(f, n, &ctx->cancelled, &ctx->pool);
 	*out = ctx->pool;
+	return err;
+}
+
+coffer_err
+ctx_audit(struct fault *f, struct coffer_ctx *ctx, struct audit_log **out)
+{
+	coffer_err err = COFFER_OK;
+
+	pthread_mutex_lock(&ctx->audit_lock);
+	if (!ctx->audit_is_open)
+		err = audit_log_open(f, ctx->audit_where, &ctx->audit);
+	ctx->audit_is_open = err == COFFER_OK;
+	*out = ctx->audit;
+	pthread_mutex_unlock(&ctx->audit_lock);
 	return err;
 }
 

@@ -13,6 +13,8 @@
 
 #include "base/fault.h"
 #include "base/pool.h"
+#include "key/audit_log.h"
+#include "key/template.h"
 
 struct coffer_ctx {
 	struct fault fault;
@@ -26,7 +28,13 @@ struct coffer_ctx {
 	void *prompt_user;
 	coffer_browse_fn browse;
 	void *browse_user;
-	struct pool *pool; /* made when first needed */
+	char environment[ENVIRONMENT_MAX + 1]; /* that models must be of; empty: any */
+	uint64_t min_generation;	       /* that their key blocks must have */
+	struct pool *pool;		       /* made when first needed */
+	pthread_mutex_t audit_lock;	       /* of the next three */
+	char *audit_where;		       /* NULL: as the environment says */
+	struct audit_log *audit;	       /* opened when first needed; NULL when it is off, too */
+	bool audit_is_open;
 };
 
 /** ctx_begin() - the start of a public call: clears the last fault and returns the place for a new one */
@@ -37,6 +45,9 @@ unsigned int ctx_jobs(const struct coffer_ctx *ctx);
 
 /** ctx_pool() - the pool: ctx_jobs() threads, and some more for work that waits for a disk unless the caller chose the number */
 coffer_err ctx_pool(struct fault *f, struct coffer_ctx *ctx, struct pool **out);
+
+/** ctx_audit() - the audit log, which is opened now if it was not; NULL and COFFER_OK when it is off.  Any thread. */
+coffer_err ctx_audit(struct fault *f, struct coffer_ctx *ctx, struct audit_log **out);
 
 /** ctx_check_cancelled() - COFFER_E_INTERRUPTED once coffer_ctx_cancel() was called */
 coffer_err ctx_check_cancelled(struct fault *f, const struct coffer_ctx *ctx);

@@ -21,6 +21,7 @@
 #include "crypto/aes_stream.h"
 #include "crypto/mac.h"
 #include "engine/ctx.h"
+#include "engine/key_use.h"
 #include "key/keyfile.h"
 
 #define SUFFIX_LEN 4 /* «.enc» */
@@ -421,6 +422,7 @@ coffer_ibm_open(struct coffer_ctx *ctx, const char *path, const char *key_file, 
 	struct fault *f = ctx_begin(ctx);
 	struct ibm_run r = {.ctx = ctx, .dirfd = -1};
 	struct coffer_ibm_stats stats = {0};
+	const struct key_use use = {.ctx = ctx, .path = path};
 	struct keyfile key = KEYFILE_INIT;
 	uint64_t start = now_ns();
 	char *folder = NULL;
@@ -432,6 +434,7 @@ coffer_ibm_open(struct coffer_ctx *ctx, const char *path, const char *key_file, 
 	r.key = view_of(key.secret.p, key.secret.len);
 	TRY(find(f, &r, path, &folder));
 	tell_of_foreign(&r);
+	TRY(key_use_file(f, &use, KEY_TO_OPEN, &key.info));
 	TRY(open_all(f, &r));
 	TRY(sum_up(f, &r, key_file, &stats));
 out:

@@ -1,10 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The public half of keys: coffer/key.h, with a context. */
+#include <stdio.h>
+
 #include <coffer/key.h>
 
+#include <string.h>
+
 #include "engine/ctx.h"
+#include "engine/key_use.h"
 #include "key/keyfile.h"
 #include "key/keyring.h"
+#include "key/pkcs11.h"
+#include "key/services.h"
 #include "key/store.h"
 
 coffer_err
@@ -71,6 +78,29 @@ out:
 	return err;
 }
 
+_Static_assert(COFFER_SERVICE_ID_LEN == RECIPIENT_ID_MAX + 1, "an id fits, with its NUL");
+
+coffer_err
+coffer_key_make(struct coffer_ctx *ctx, const char *uri, char id_out[COFFER_SERVICE_ID_LEN])
+{
+	struct key_env env = {.prompt = ctx->prompt, .prompt_user = ctx->prompt_user};
+	struct fault *f = ctx_begin(ctx);
+	char id[COFFER_SERVICE_ID_LEN] = "";
+	const char *rest;
+	const struct key_service *service = key_service_find(uri, &rest);
+	coffer_err err;
+
+	if (!service || service->provider != &pkcs11_provider)
+		TRY(fault_set(f, COFFER_E_USAGE,
+			      "a key is made on a token, pkcs11:token=NAME;object=LABEL; other services make theirs "
+			      "themselves"));
+	TRY(pkcs11_generate(f, &env, rest, id));
+out:
+	if (id_out)
+		memcpy(id_out, id, sizeof(id));
+	return err;
+}
+
 coffer_err
 coffer_key_inspect(struct coffer_ctx *ctx, const char *uri, struct coffer_key_info *info_out)
 {
@@ -110,4 +140,66 @@ coffer_err
 coffer_store_list(struct coffer_ctx *ctx, const char *dir, struct coffer_key_info **list_out, size_t *n_out)
 {
 	return store_list(ctx_begin(ctx), dir, list_out, n_out);
+}
+
+/* ---- keys of services ---- */
+
+static struct coffer_key_state
+show_state(const struct coffer_keyring *keyring, const struct key_state *state)
+{
+	struct coffer_key_state out = {.created = state->created, .usable = state->usable};
+	const char *kind, *name;
+
+	keyring_names(keyring, 0, &kind, &name);
+	(void)snprintf(out.kind, sizeof(out.kind), "%s", kind);
+	(void)snprintf(out.id, sizeof(out.id), "%s", state->id);
+	(void)snprintf(out.version, sizeof(out.version), "%s", state->version);
+	(void)snprintf(out.alg, sizeof(out.alg), "%s", state->alg);
+	return out;
+}
+
+static coffer_err
+one_key(struct fault *f, struct coffer_ctx *ctx, const char *uri, struct coffer_keyring **out)
+{
+	const struct key_env env = {.prompt = ctx->prompt, .prompt_user = ctx->prompt_user};
+	coffer_err err;
+
+	TRY(keyring_new(f, out));
+	TRY(keyring_add_uri(f, *out, &env, uri));
+out:
+	return err;
+}
+
+coffer_err
+coffer_key_state(struct coffer_ctx *ctx, const char *uri, struct coffer_key_state *state_out)
+{
+	struct fault *f = ctx_begin(ctx);
+	struct coffer_keyring *keyring = NULL;
+	struct key_state state;
+	coffer_err err;
+
+	*state_out = (struct coffer_key_state){.usable = false};
+	TRY(one_key(f, ctx, uri, &keyring));
+	TRY(keyring_state(f, keyring, 0, &state));
+	*state_out = show_state(keyring, &state);
+out:
+	keyring_free(&keyring);
+	return err;
+}
+
+coffer_err
+coffer_key_rotate(struct coffer_ctx *ctx, const char *uri, struct coffer_key_state *state_out)
+{
+	struct fault *f = ctx_begin(ctx);
+	struct coffer_keyring *keyring = NULL;
+	struct key_state state;
+	coffer_err err;
+
+	*state_out = (struct coffer_key_state){.usable = false};
+	TRY(one_key(f, ctx, uri, &keyring));
+	TRY(key_use_rotate(f, ctx, keyring, 0, &state));
+	*state_out = show_state(keyring, &state);
+out:
+	keyring_free(&keyring);
+	return err;
 }

@@ -15,6 +15,7 @@
 #include "base/file.h"
 #include "base/path.h"
 #include "base/tree.h"
+#include "engine/key_use.h"
 
 /* ---- the key block ---- */
 
@@ -53,16 +54,18 @@ model_binding(struct fault *f, const struct keyblock *k, struct buf *text, char 
 }
 
 coffer_err
-model_unwrap(struct fault *f, const struct keyblock *k, const struct coffer_keyring *keys, struct secret *dek_out)
+model_unwrap(struct fault *f, struct coffer_ctx *ctx, const char *path, const struct keyblock *k,
+	     const struct coffer_keyring *keys, struct secret *dek_out)
 {
 	struct buf text = BUF_INIT(65536);
 	char id[2 * MODEL_ID_LEN + 1];
 	struct binding binding;
+	const struct key_use use = {.ctx = ctx, .path = path, .binding = &binding, .generation = k->generation};
 	coffer_err err;
 
 	TRY(model_binding(f, k, &text, id, &binding));
 	TRY(secret_new(f, dek_out, DEK_LEN));
-	TRY(keyring_unwrap(f, keys, k->recipients, k->n_recipients, &binding, dek_out->p, NULL));
+	TRY(key_use_unwrap(f, &use, keys, k->recipients, k->n_recipients, dek_out->p, NULL));
 	TRY(keyblock_verify(f, k, dek_out->p));
 out:
 	if (err)
@@ -72,11 +75,13 @@ out:
 }
 
 coffer_err
-model_wrap(struct fault *f, struct keyblock *k, const struct coffer_keyring *keys, const uint8_t dek[static DEK_LEN])
+model_wrap(struct fault *f, struct coffer_ctx *ctx, const char *path, struct keyblock *k,
+	   const struct coffer_keyring *keys, const uint8_t dek[static DEK_LEN])
 {
 	struct buf text = BUF_INIT(65536);
 	char id[2 * MODEL_ID_LEN + 1];
 	struct binding binding;
+	struct key_use use = {.ctx = ctx, .path = path, .binding = &binding, .generation = k->generation};
 	size_t n = keyring_size(keys);
 	coffer_err err;
 
@@ -88,11 +93,14 @@ model_wrap(struct fault *f, struct keyblock *k, const struct coffer_keyring *key
 	if (!k->recipients)
 		return fault_nomem(f);
 	TRY(model_binding(f, k, &text, id, &binding));
+	TRY(key_batch_new(f, ctx, &use.batch));
 	for (size_t i = 0; i < n; i++) {
 		k->n_recipients = i + 1;
-		TRY(keyring_wrap(f, keys, i, dek, &binding, &k->recipients[i]));
+		TRY(key_use_wrap(f, &use, keys, i, dek, &k->recipients[i]));
 	}
+	TRY(key_batch_commit(f, use.batch));
 out:
+	key_batch_free(&use.batch);
 	buf_free(&text);
 	return err;
 }
@@ -223,12 +231,14 @@ out:
 	return err;
 }
 
-static coffer_err
-check_file_set(struct fault *f, struct coffer_model *m, enum model_mode mode)
+coffer_err
+model_check_set(struct fault *f, struct coffer_model *m, enum model_mode mode)
 {
 	const struct tree_visitor visitor = {.entry = extra_entry, .leave_out = is_hidden_entry, .arg = m};
 	coffer_err err = COFFER_OK;
 
+	if (!m->directory)
+		return COFFER_OK;
 	for (size_t i = 0; i < m->keys.n_files; i++) {
 		TRY(path_check_model(f, m->keys.files[i].path));
 		if (!m->keys.files[i].sealed)
@@ -251,7 +261,7 @@ load_directory(struct fault *f, struct coffer_model *m)
 	if (fstatat(m->fd, KEYBLOCK_NAME, &st, AT_SYMLINK_NOFOLLOW) == 0 && !S_ISREG(st.st_mode))
 		return fault_set(f, COFFER_E_FILESET, "%s/%s is no regular file", m->shown, KEYBLOCK_NAME);
 	err = model_read_keyblock(f, m->fd, m->shown, KEYBLOCK_NAME, &m->keys);
-
+	m->torn = model_has_entry(m->fd, PARTIAL_NAME);
 	if (err != COFFER_E_NOTFOUND)
 		return err;
 	if (faccessat(m->fd, PARTIAL_NAME, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
@@ -264,6 +274,21 @@ load_directory(struct fault *f, struct coffer_model *m)
 			"%s has no %s; if it was opened in place here, remove %s, the last step; if not, do not use it",
 			m->shown, KEYBLOCK_NAME, OPENING_NAME);
 	return fault_set(f, COFFER_E_FILESET, "%s is not a sealed model: it has no %s", m->shown, KEYBLOCK_NAME);
+}
+
+/* What the slot says that does not count. */
+static coffer_err
+compare_slots(struct fault *f, struct coffer_model *m, const uint8_t images[static 2 * SLOT_LEN])
+{
+	enum slot_state state;
+	struct view doc;
+	coffer_err err;
+
+	TRY(slot_decode(f, images + (1 - m->slot) * (size_t)SLOT_LEN, &state, &doc));
+	m->damaged = state == SLOT_DAMAGED;
+	m->torn = !m->damaged && memcmp(images, images + SLOT_LEN, SLOT_LEN) != 0;
+out:
+	return err;
 }
 
 static coffer_err
@@ -283,6 +308,7 @@ load_file(struct fault *f, struct coffer_model *m, const struct input *in, enum 
 	if (!images)
 		TRY(fault_nomem(f));
 	TRY(sealed_read_slots(f, in, images, mode == MODEL_MEND, &doc, &m->slot));
+	TRY(compare_slots(f, m, images));
 	err = keyblock_decode(f, doc, &m->keys);
 	if (err)
 		TRY(fault_prefix(f, "%s", in->shown));
@@ -321,9 +347,26 @@ check_single(struct fault *f, struct coffer_model *m)
 	return err;
 }
 
+/* Before any key is asked.  What is read here is not authentic yet: who changed it will find that no wrap opens, or the MAC. */
+static coffer_err
+check_demands(struct fault *f, const struct coffer_model *m)
+{
+	const char *want = m->ctx->environment, *have = keyblock_environment(&m->keys);
+
+	if (want[0] != '\0' && strcmp(want, have) != 0)
+		return fault_set(f, COFFER_E_POLICY, "%s is sealed for %s%.64s, and not for the environment %s",
+				 m->shown, have[0] ? "the environment " : "no environment", have, want);
+	if (m->keys.generation < m->ctx->min_generation)
+		return fault_set(
+			f, COFFER_E_ROLLBACK,
+			"%s has the key block of generation %llu, and at least %llu is demanded: it is an older "
+			"copy; fetch the newer one",
+			m->shown, (unsigned long long)m->keys.generation, (unsigned long long)m->ctx->min_generation);
+	return COFFER_OK;
+}
+
 coffer_err
-model_open(struct fault *f, struct coffer_ctx *ctx, const char *path, const struct coffer_keyring *keys,
-	   enum model_mode mode, struct coffer_model **out)
+model_load(struct fault *f, struct coffer_ctx *ctx, const char *path, enum model_mode mode, struct coffer_model **out)
 {
 	struct input in = INPUT_INIT;
 	struct coffer_model *m = NULL;
@@ -342,13 +385,38 @@ model_open(struct fault *f, struct coffer_ctx *ctx, const char *path, const stru
 		TRY(input_from_fd(f, &in, m->fd, m->shown));
 		TRY(load_file(f, m, &in, mode));
 	}
-	err = model_unwrap(f, &m->keys, keys, &m->dek);
+	TRY(check_demands(f, m));
+	*out = m;
+	m = NULL;
+out:
+	model_free(&m);
+	return err;
+}
+
+coffer_err
+model_unlock(struct fault *f, struct coffer_model *m, const struct coffer_keyring *keys, enum model_mode mode)
+{
+	coffer_err err = model_unwrap(f, m->ctx, m->shown, &m->keys, keys, &m->dek);
+
 	if (err)
-		TRY(fault_prefix(f, "%s", path));
-	if (m->directory)
-		TRY(check_file_set(f, m, mode));
-	else
+		TRY(fault_prefix(f, "%s", m->shown));
+	TRY(model_check_set(f, m, mode));
+	if (!m->directory)
 		TRY(check_single(f, m));
+out:
+	return err;
+}
+
+coffer_err
+model_open(struct fault *f, struct coffer_ctx *ctx, const char *path, const struct coffer_keyring *keys,
+	   enum model_mode mode, struct coffer_model **out)
+{
+	struct coffer_model *m = NULL;
+	coffer_err err;
+
+	*out = NULL;
+	TRY(model_load(f, ctx, path, mode, &m));
+	TRY(model_unlock(f, m, keys, mode));
 	*out = m;
 	m = NULL;
 out:
@@ -369,7 +437,8 @@ model_open_source(struct fault *f, struct coffer_ctx *ctx, const struct coffer_s
 	m->source = source;
 	input_from_source(&in, source, m->shown);
 	TRY(load_file(f, m, &in, MODEL_READ));
-	TRY(model_unwrap(f, &m->keys, keys, &m->dek));
+	TRY(check_demands(f, m));
+	TRY(model_unwrap(f, ctx, NULL, &m->keys, keys, &m->dek));
 	TRY(check_single(f, m));
 	*out = m;
 	m = NULL;

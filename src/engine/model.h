@@ -31,6 +31,8 @@ struct coffer_model {
 	struct keyblock keys;
 	struct secret dek;
 	unsigned int slot; /* which slot counts, of an embedded key block */
+	bool torn; /* a change of the key block was interrupted when the new one counted: an older one is there, too */
+	bool damaged; /* one slot of an embedded key block is, and the other counts */
 };
 
 enum model_mode {
@@ -42,6 +44,21 @@ enum model_mode {
 /** model_open() - read and verify the key block of what is at @path, and the file set of a directory */
 coffer_err model_open(struct fault *f, struct coffer_ctx *ctx, const char *path, const struct coffer_keyring *keys,
 		      enum model_mode mode, struct coffer_model **out);
+
+/**
+ * model_load() - the first half of model_open(): read the key block, without any key, so that nothing in it is authentic
+ *
+ * Checks what the context demands (coffer_ctx_set_environment(), coffer_ctx_set_min_generation()): before any key is asked.
+ */
+coffer_err model_load(struct fault *f, struct coffer_ctx *ctx, const char *path, enum model_mode mode,
+		      struct coffer_model **out);
+
+/** model_check_set() - whether the files of a directory are those of its key block [F-17]; of a file there is nothing to check */
+coffer_err model_check_set(struct fault *f, struct coffer_model *m, enum model_mode mode);
+
+/** model_unlock() - the second half: unwrap the DEK, verify the key block with it, and model_check_set() or the file's head */
+coffer_err model_unlock(struct fault *f, struct coffer_model *m, const struct coffer_keyring *keys,
+			enum model_mode mode);
 
 /** model_open_source() - the same of one sealed file */
 coffer_err model_open_source(struct fault *f, struct coffer_ctx *ctx, const struct coffer_source *source,
@@ -57,13 +74,13 @@ void model_free(struct coffer_model **model);
 coffer_err model_binding(struct fault *f, const struct keyblock *k, struct buf *text,
 			 char id[static 2 * MODEL_ID_LEN + 1], struct binding *out);
 
-/** model_unwrap() - unwrap the DEK of @k and verify @k with it */
-coffer_err model_unwrap(struct fault *f, const struct keyblock *k, const struct coffer_keyring *keys,
-			struct secret *dek_out);
+/** model_unwrap() - unwrap the DEK of @k, the key block of what is at @path, and verify @k with it */
+coffer_err model_unwrap(struct fault *f, struct coffer_ctx *ctx, const char *path, const struct keyblock *k,
+			const struct coffer_keyring *keys, struct secret *dek_out);
 
-/** model_wrap() - set @k's recipients to wraps of @dek for all of @keys; name, version and context must be set */
-coffer_err model_wrap(struct fault *f, struct keyblock *k, const struct coffer_keyring *keys,
-		      const uint8_t dek[static DEK_LEN]);
+/** model_wrap() - set @k's recipients to wraps of @dek for all of @keys; model id, name, version and context must be set */
+coffer_err model_wrap(struct fault *f, struct coffer_ctx *ctx, const char *path, struct keyblock *k,
+		      const struct coffer_keyring *keys, const uint8_t dek[static DEK_LEN]);
 
 /**
  * model_sealed() - open the sealed file @index and hold it against the key block [F-16]

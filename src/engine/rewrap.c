@@ -1,72 +1,65 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Rotation: new recipients for the same DEK, or a new DEK.
+ * New recipients for the same DEK.
+ *
+ * First it is told from the key block alone what has to change, and no key is asked: most models of a repeated run end here.
+ * Then the wraps are made, inside the key service where it can and else of the unwrapped DEK; then the key block is written.
  */
-#include <errno.h>
-#include <fcntl.h>
+#include "engine/rewrap.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-#include <coffer/rewrap.h>
-
-#include "base/enc.h"
 #include "base/file.h"
-#include "crypto/rand.h"
-#include "engine/each.h"
-#include "engine/model.h"
-#include "engine/staging.h"
-#include "engine/transfer.h"
+#include "engine/changing.h"
+#include "engine/key_use.h"
 
-/* Open and lock what is at @path, for one process at a time. */
-static coffer_err
-lock_model(struct fault *f, const char *path, int *fd_out)
+#define NOWHERE SIZE_MAX
+
+/* struct task - one wrap that has to be made */
+struct task {
+	const struct coffer_keyring *to;
+	size_t key;   /* of @to */
+	size_t place; /* the recipient in whose place it comes, or NOWHERE */
+	struct recipient fresh;
+};
+
+struct rewrap {
+	const struct rewrap_job *job;
+	const struct coffer_rewrap_options *opt;
+	struct coffer_model *m;
+	struct buf binding_text;
+	char id[2 * MODEL_ID_LEN + 1];
+	struct binding binding;
+	struct key_use use;
+
+	/* what has to change */
+	bool drop[LIMIT_RECIPIENTS];
+	struct task *tasks;
+	size_t n_tasks;
+	bool is_concerned; /* there is a recipient for the keys to unwrap with */
+};
+
+coffer_err
+rewrap_check(struct fault *f, const struct coffer_rewrap_options *opt)
 {
-	struct stat st;
-	coffer_err err = COFFER_OK;
+	uint64_t any = 0;
 
-	*fd_out = -1;
-	if (stat(path, &st) != 0)
-		return fault_errno(f, errno, "cannot open %s", path);
-	if (!S_ISDIR(st.st_mode) && !S_ISREG(st.st_mode))
-		return fault_set(f, COFFER_E_FORMAT, "%s is not a sealed model", path);
-	*fd_out = open(path, (S_ISDIR(st.st_mode) ? O_RDONLY : O_RDWR) | O_CLOEXEC | O_NOCTTY);
-	if (*fd_out < 0)
-		return fault_errno(f, errno, "cannot change %s", path);
-	TRY(model_lock_folder(f, *fd_out, path));
-out:
-	if (err)
-		file_close(fd_out);
-	return err;
-}
-
-/* The name must still be that of what was locked: another process may have replaced it meanwhile. */
-static coffer_err
-check_still(struct fault *f, int locked, const struct coffer_model *m)
-{
-	struct stat a, b;
-
-	if (fstat(locked, &a) != 0 || fstat(m->fd, &b) != 0)
-		return fault_errno(f, errno, "cannot open %s", m->shown);
-	if (a.st_dev != b.st_dev || a.st_ino != b.st_ino)
-		return fault_set(f, COFFER_E_BUSY, "%s was replaced by another process", m->shown);
+	for (size_t i = 0; i < 8; i++)
+		any |= opt->reserved[i];
+	if (opt->version_1 != 1 || any != 0)
+		return fault_set(f, COFFER_E_USAGE, "rewrap options of another version");
+	if (opt->renew && (opt->add || opt->remove || opt->n_remove_ids > 0 || opt->replace))
+		return fault_set(f, COFFER_E_USAGE,
+				 "recipients are renewed, or others are added and removed, but not both");
 	return COFFER_OK;
 }
 
-/* ---- rewrap: the list of recipients ---- */
-
-struct rewrap {
-	const struct coffer_rewrap_options *opt;
-	struct keyblock *k;
-	const uint8_t *dek;
-	struct binding binding;
-	size_t n_removed;
-};
+/* ---- what has to change ---- */
 
 static bool
-id_is_listed(const struct coffer_rewrap_options *opt, const char *id)
+has_id(const struct coffer_rewrap_options *opt, const char *id)
 {
 	/* no id is no name for those that have none */
 	for (size_t i = 0; i < opt->n_remove_ids; i++)
@@ -76,192 +69,507 @@ id_is_listed(const struct coffer_rewrap_options *opt, const char *id)
 }
 
 static bool
-is_removed(const struct rewrap *r, const struct recipient *recipient)
+is_listed(const struct rewrap *r, const struct recipient *recipient)
 {
-	return id_is_listed(r->opt, recipient->id) ||
+	return has_id(r->opt, recipient->id) ||
 	       (r->opt->remove && keyring_matches(r->opt->remove, recipient, &r->binding));
 }
 
-static void
-drop(struct keyblock *k, size_t index)
+static bool
+is_older(const struct rewrap *r, const struct recipient *recipient)
 {
-	recipient_clear(&k->recipients[index]);
-	memmove(&k->recipients[index], &k->recipients[index + 1],
-		(k->n_recipients - index - 1) * sizeof(*k->recipients));
-	k->n_recipients--;
+	return recipient->created < r->opt->before;
+}
+
+/* Whether @recipient hangs on the newest version of a key, as far as anybody knows. */
+static bool
+is_newest(struct versions *v, size_t key, const struct recipient *recipient)
+{
+	const char *newest = v ? versions_newest(v, key) : NULL;
+
+	return !newest || strcmp(newest, recipient->version) == 0;
+}
+
+static void
+add_task(struct rewrap *r, const struct coffer_keyring *to, size_t key, size_t place)
+{
+	r->tasks[r->n_tasks++] = (struct task){.to = to, .key = key, .place = place};
 }
 
 static coffer_err
-remove_recipients(struct fault *f, struct rewrap *r)
+plan_removals(struct fault *f, struct rewrap *r)
 {
-	size_t want = r->opt->n_remove_ids + (r->opt->remove ? keyring_size(r->opt->remove) : 0);
+	const struct keyblock *k = &r->m->keys;
+	size_t want = r->opt->n_remove_ids + (r->opt->remove ? keyring_size(r->opt->remove) : 0), n = 0;
 
-	for (size_t i = 0; i < r->k->n_recipients;) {
-		if (is_removed(r, &r->k->recipients[i])) {
-			drop(r->k, i);
-			r->n_removed++;
-		} else {
-			i++;
-		}
+	for (size_t i = 0; i < k->n_recipients; i++) {
+		r->drop[i] = is_listed(r, &k->recipients[i]);
+		n += r->drop[i];
 	}
-	if (r->n_removed < want)
+	if (n < want && !r->opt->settled)
 		return fault_set(f, COFFER_E_USAGE,
 				 "%zu of the %zu recipients to remove are not there; «coffer inspect» lists them",
-				 want - r->n_removed, want);
-	while (r->opt->replace && r->k->n_recipients > 0)
-		drop(r->k, r->k->n_recipients - 1);
+				 want - n, want);
 	return COFFER_OK;
+}
+
+/* Whether key @key of those to add has its recipient already, and the one it should have. */
+static bool
+is_there(const struct rewrap *r, size_t key)
+{
+	const struct keyblock *k = &r->m->keys;
+
+	for (size_t i = 0; i < k->n_recipients; i++)
+		if (!r->drop[i] && keyring_key_matches(r->opt->add, key, &k->recipients[i], &r->binding) &&
+		    is_newest(r->job->of_added, key, &k->recipients[i]))
+			return true;
+	return false;
+}
+
+static void
+plan_additions(struct rewrap *r)
+{
+	size_t n = r->opt->add ? keyring_size(r->opt->add) : 0;
+
+	for (size_t key = 0; key < n; key++)
+		if (!r->opt->settled || !is_there(r, key))
+			add_task(r, r->opt->add, key, NOWHERE);
+}
+
+static void
+plan_replacement(struct rewrap *r)
+{
+	const struct keyblock *k = &r->m->keys;
+
+	for (size_t i = 0; i < k->n_recipients; i++)
+		if (!r->opt->settled || !r->opt->add || !keyring_matches(r->opt->add, &k->recipients[i], &r->binding))
+			r->drop[i] = true;
+}
+
+static bool
+is_due(const struct rewrap *r, size_t key, const struct recipient *recipient)
+{
+	const char *newest;
+
+	if (r->m->damaged)
+		return true;
+	if (r->opt->before != 0)
+		return is_older(r, recipient);
+	newest = r->job->of_keys ? versions_newest(r->job->of_keys, key) : NULL;
+	return !newest || strcmp(newest, recipient->version) != 0;
+}
+
+/* The key of those to unwrap with whose recipient this is, or NOWHERE. */
+static size_t
+key_of(const struct rewrap *r, const struct recipient *recipient)
+{
+	for (size_t key = 0; key < keyring_size(r->job->keys); key++)
+		if (keyring_key_matches(r->job->keys, key, recipient, &r->binding))
+			return key;
+	return NOWHERE;
+}
+
+static void
+plan_renewals(struct rewrap *r)
+{
+	const struct keyblock *k = &r->m->keys;
+
+	for (size_t i = 0; i < k->n_recipients; i++) {
+		size_t key = key_of(r, &k->recipients[i]);
+
+		r->is_concerned |= key != NOWHERE;
+		if (key != NOWHERE && is_due(r, key, &k->recipients[i]))
+			add_task(r, r->job->keys, key, i);
+	}
+}
+
+/* Whether one of the model's recipients for the keys was wrapped before the date that was given. */
+static bool
+has_older(struct rewrap *r)
+{
+	const struct keyblock *k = &r->m->keys;
+	bool older = false;
+
+	for (size_t i = 0; i < k->n_recipients; i++)
+		if (key_of(r, &k->recipients[i]) != NOWHERE) {
+			r->is_concerned = true;
+			older |= is_older(r, &k->recipients[i]);
+		}
+	return older;
+}
+
+static coffer_err
+make_plan(struct fault *f, struct rewrap *r)
+{
+	size_t n_added = r->opt->add ? keyring_size(r->opt->add) : 0;
+	coffer_err err;
+
+	r->tasks = calloc(n_added + r->m->keys.n_recipients, sizeof(*r->tasks));
+	if (!r->tasks)
+		return fault_nomem(f);
+	TRY(model_binding(f, &r->m->keys, &r->binding_text, r->id, &r->binding));
+	if (r->opt->renew) {
+		plan_renewals(r);
+	} else if (r->opt->before == 0 || has_older(r)) {
+		TRY(plan_removals(f, r));
+		plan_additions(r);
+		if (r->opt->replace)
+			plan_replacement(r);
+	}
+	if (r->opt->renew && !r->is_concerned && !r->opt->settled)
+		err = fault_set(f, COFFER_E_NOKEY,
+				"%s is sealed for none of the given keys; «coffer inspect» lists those that it is for",
+				r->m->shown);
+out:
+	return err;
+}
+
+static size_t
+count_drops(const struct rewrap *r)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < r->m->keys.n_recipients; i++)
+		n += r->drop[i];
+	return n;
+}
+
+/* Nothing: of a call that does not ask for a repeatable run it is a change all the same, for it mends a key block. */
+static bool
+is_settled(const struct rewrap *r)
+{
+	if (r->n_tasks + count_drops(r) > 0)
+		return false;
+	return !r->m->damaged && (r->opt->settled || r->opt->renew || r->opt->before != 0);
+}
+
+/* ---- the wraps ---- */
+
+static bool
+is_all_in_services(const struct rewrap *r)
+{
+	const struct keyblock *k = &r->m->keys;
+
+	for (size_t i = 0; i < k->n_recipients; i++)
+		if (r->drop[i] && !k->recipients[i].is_service)
+			return false;
+	for (size_t i = 0; i < r->n_tasks; i++) {
+		const struct task *t = &r->tasks[i];
+
+		if (!keyring_is_service(t->to, t->key) || (t->place != NOWHERE && !k->recipients[t->place].is_service))
+			return false;
+	}
+	/* without a wrap nobody would be asked whether this may be; without «services» there is no edition */
+	return r->n_tasks > 0 && k->edition > 0;
+}
+
+/* COFFER_E_UNSUPPORTED: no service can make it of what is there. */
+static coffer_err
+rewrap_one(struct fault *f, const struct rewrap *r, struct task *t)
+{
+	const struct keyblock *k = &r->m->keys;
+	coffer_err err = COFFER_E_UNSUPPORTED;
+
+	for (size_t i = 0; i < k->n_recipients; i++) {
+		if (!k->recipients[i].is_service || (t->place != NOWHERE && t->place != i))
+			continue;
+		err = key_use_rewrap(f, &r->use, t->to, t->key, r->job->keys, &k->recipients[i], &t->fresh);
+		if (err != COFFER_E_UNSUPPORTED && err != COFFER_E_NOKEY)
+			return err;
+	}
+	return COFFER_E_UNSUPPORTED;
+}
+
+static coffer_err
+wrap_in_services(struct fault *f, struct rewrap *r)
+{
+	coffer_err err = COFFER_E_UNSUPPORTED;
+
+	if (!is_all_in_services(r))
+		return COFFER_E_UNSUPPORTED;
+	TRY(model_check_set(f, r->m, MODEL_MEND));
+	for (size_t i = 0; i < r->n_tasks; i++)
+		TRY(rewrap_one(f, r, &r->tasks[i]));
+out:
+	return err;
+}
+
+static coffer_err
+wrap_here(struct fault *f, struct rewrap *r)
+{
+	coffer_err err;
+
+	TRY(model_unlock(f, r->m, r->job->keys, MODEL_MEND));
+	r->use.generation = r->m->keys.generation + 1;
+	for (size_t i = 0; i < r->n_tasks; i++) {
+		struct task *t = &r->tasks[i];
+
+		TRY(key_use_wrap(f, &r->use, t->to, t->key, r->m->dek.p, &t->fresh));
+	}
+out:
+	return err;
+}
+
+/* What a dry run has in place of wraps. */
+static coffer_err
+pretend(struct fault *f, struct rewrap *r, enum coffer_way *way_out)
+{
+	coffer_err err = COFFER_OK;
+
+	*way_out = is_all_in_services(r) ? COFFER_WAY_SERVICE : COFFER_WAY_HERE;
+	for (size_t i = 0; i < r->n_tasks; i++) {
+		struct task *t = &r->tasks[i];
+		struct versions *v = t->to == r->job->keys ? r->job->of_keys : r->job->of_added;
+		const char *kind, *name, *newest = v ? versions_newest(v, t->key) : NULL;
+
+		keyring_names(t->to, t->key, &kind, &name);
+		t->fresh.is_service = keyring_is_service(t->to, t->key);
+		(void)snprintf(t->fresh.kind, sizeof(t->fresh.kind), "%s", kind);
+		(void)snprintf(t->fresh.id, sizeof(t->fresh.id), "%s", name);
+		(void)snprintf(t->fresh.version, sizeof(t->fresh.version), "%s", newest ? newest : "");
+	}
+	if (*way_out == COFFER_WAY_HERE)
+		err = model_unlock(f, r->m, r->job->keys, MODEL_MEND);
+	return err;
+}
+
+static coffer_err
+make_wraps(struct fault *f, struct rewrap *r, enum coffer_way *way_out)
+{
+	coffer_err err;
+
+	*way_out = COFFER_WAY_SERVICE;
+	err = wrap_in_services(f, r);
+	if (err != COFFER_E_UNSUPPORTED)
+		return err;
+	*way_out = COFFER_WAY_HERE;
+	return wrap_here(f, r);
+}
+
+/* ---- the new list of recipients ---- */
+
+static bool
+is_same_key(const struct rewrap *r, const struct task *t, const struct recipient *old)
+{
+	if (strcmp(old->kind, t->fresh.kind) != 0)
+		return false;
+	if (t->fresh.is_service && keyring_key_matches(t->to, t->key, old, &r->binding))
+		return true;
+	return t->fresh.id[0] != '\0' && strcmp(old->id, t->fresh.id) == 0;
 }
 
 /* A recipient that is there already is wrapped anew in its place. */
-static struct recipient *
-place_for(struct keyblock *k, const struct recipient *fresh)
+static void
+find_places(struct rewrap *r)
 {
-	for (size_t i = 0; i < k->n_recipients; i++)
-		if (fresh->id[0] != '\0' && strcmp(k->recipients[i].kind, fresh->kind) == 0 &&
-		    strcmp(k->recipients[i].id, fresh->id) == 0)
-			return &k->recipients[i];
-	return k->n_recipients < LIMIT_RECIPIENTS ? &k->recipients[k->n_recipients++] : NULL;
+	const struct keyblock *k = &r->m->keys;
+
+	for (size_t i = 0; i < r->n_tasks; i++)
+		for (size_t j = 0; j < k->n_recipients && r->tasks[i].place == NOWHERE; j++)
+			if (is_same_key(r, &r->tasks[i], &k->recipients[j])) {
+				r->tasks[i].place = j;
+				r->drop[j] = false;
+			}
+}
+
+static struct coffer_change *
+note(struct rewrapped *out, enum coffer_change_kind change, const struct recipient *recipient, const char *before)
+{
+	struct coffer_change *c = &out->changes[out->n_changes++];
+
+	c->change = change;
+	(void)snprintf(c->kind, sizeof(c->kind), "%s", recipient->kind);
+	(void)snprintf(c->id, sizeof(c->id), "%s", recipient->id);
+	(void)snprintf(c->version, sizeof(c->version), "%s", recipient->version);
+	(void)snprintf(c->before, sizeof(c->before), "%s", before);
+	return c;
 }
 
 static coffer_err
-add_recipients(struct fault *f, struct rewrap *r)
+note_changes(struct fault *f, const struct rewrap *r, struct rewrapped *out)
 {
-	size_t n = r->opt->add ? keyring_size(r->opt->add) : 0;
-	struct recipient fresh, *place;
-	coffer_err err;
+	const struct keyblock *k = &r->m->keys;
 
-	place = realloc(r->k->recipients, LIMIT_RECIPIENTS * sizeof(*place));
-	if (!place)
+	out->changes = calloc(r->n_tasks + count_drops(r) + 1, sizeof(*out->changes));
+	if (!out->changes)
 		return fault_nomem(f);
-	r->k->recipients = place;
-	for (size_t i = 0; i < n; i++) {
-		memset(&fresh, 0, sizeof(fresh));
-		TRY(keyring_wrap(f, r->opt->add, i, r->dek, &r->binding, &fresh));
-		place = place_for(r->k, &fresh);
-		if (!place)
-			return fault_set(f, COFFER_E_USAGE, "a model has at most %u recipients; remove some",
-					 LIMIT_RECIPIENTS);
-		*place = fresh;
+	for (size_t i = 0; i < r->n_tasks; i++) {
+		const struct task *t = &r->tasks[i];
+
+		if (t->place == NOWHERE) {
+			(void)note(out, COFFER_CHANGE_ADD, &t->fresh, "");
+		} else { /* a dry run knows a service's key by its URI; the model has its name */
+			struct coffer_change *c =
+				note(out, COFFER_CHANGE_RENEW, &t->fresh, k->recipients[t->place].version);
+
+			(void)snprintf(c->id, sizeof(c->id), "%s", k->recipients[t->place].id);
+		}
 	}
-	err = COFFER_OK;
-	if (r->k->n_recipients == 0)
-		err = fault_set(f, COFFER_E_USAGE,
-				"no recipient would be left, and nobody could open the model again; add one");
-out:
-	return err;
-}
-
-static coffer_err
-change_recipients(struct fault *f, const struct coffer_rewrap_options *opt, struct coffer_model *m)
-{
-	struct rewrap r = {.opt = opt, .k = &m->keys, .dek = m->dek.p};
-	struct buf text = BUF_INIT(65536);
-	char id[2 * MODEL_ID_LEN + 1];
-	coffer_err err;
-
-	TRY(model_binding(f, r.k, &text, id, &r.binding));
-	TRY(remove_recipients(f, &r));
-	TRY(add_recipients(f, &r));
-	if (++r.k->generation > KEYBLOCK_GENERATION_MAX)
-		TRY(fault_set(f, COFFER_E_FORMAT,
-			      "the key block cannot be changed any more; «coffer seal» the model again"));
-out:
-	buf_free(&text);
-	return err;
-}
-
-/* ---- rewrap: writing ---- */
-
-static coffer_err
-sync_slot(struct fault *f, int fd, const char *shown)
-{
-	if (fdatasync(fd) != 0)
-		return fault_errno(f, errno, "cannot make the key block of %s durable", shown);
+	for (size_t i = 0; i < k->n_recipients; i++)
+		if (r->drop[i])
+			(void)note(out, COFFER_CHANGE_REMOVE, &k->recipients[i], k->recipients[i].version);
 	return COFFER_OK;
 }
 
-/* [F-20]: blank, body, head, each durable before the next */
-static coffer_err
-write_slot(struct fault *f, int fd, const char *shown, unsigned int slot, const uint8_t image[static SLOT_LEN])
+/* Whether the key of @fresh has a recipient in @list: two URIs may name one key of a service. */
+static bool
+is_named(const struct recipient *list, size_t n, const struct recipient *fresh)
 {
-	static const uint8_t blank[SLOT_HEAD_LEN];
-	uint64_t off = HEAD_SLOT_OFF + (uint64_t)slot * SLOT_LEN;
-	coffer_err err;
-
-	TRY(file_write_at(f, fd, shown, blank, SLOT_HEAD_LEN, off));
-	TRY(sync_slot(f, fd, shown));
-	TRY(file_write_at(f, fd, shown, image + SLOT_HEAD_LEN, SLOT_LEN - SLOT_HEAD_LEN, off + SLOT_HEAD_LEN));
-	TRY(sync_slot(f, fd, shown));
-	TRY(file_write_at(f, fd, shown, image, SLOT_HEAD_LEN, off));
-	TRY(sync_slot(f, fd, shown));
-out:
-	return err;
+	for (size_t i = 0; i < n; i++)
+		if (fresh->id[0] != '\0' && strcmp(list[i].kind, fresh->kind) == 0 &&
+		    strcmp(list[i].id, fresh->id) == 0)
+			return true;
+	return false;
 }
 
+/* Put the wraps into the key block and take out what goes.  Those of services come last, as they do in the document. */
 static coffer_err
-write_slots(struct fault *f, int fd, const struct coffer_model *m, struct view doc, bool dry_run)
+change_list(struct fault *f, struct rewrap *r)
 {
-	uint8_t *image = malloc(SLOT_LEN);
-	coffer_err err;
+	struct keyblock *k = &r->m->keys;
+	struct recipient *list = calloc(LIMIT_RECIPIENTS + r->n_tasks, sizeof(*list));
+	size_t n = 0;
+	coffer_err err = COFFER_OK;
 
-	if (!image)
+	if (!list)
 		return fault_nomem(f);
-	TRY(slot_encode(f, doc, image));
-	if (dry_run)
-		goto out;
-	TRY(write_slot(f, fd, m->shown, 1 - m->slot, image));
-	TRY(write_slot(f, fd, m->shown, m->slot, image));
+	for (size_t i = 0; i < r->n_tasks; i++)
+		if (r->tasks[i].place != NOWHERE) {
+			recipient_clear(&k->recipients[r->tasks[i].place]);
+			k->recipients[r->tasks[i].place] = r->tasks[i].fresh;
+		}
+	for (size_t i = 0; i < k->n_recipients; i++) {
+		if (r->drop[i])
+			TRY(key_use_remove(f, &r->use, &k->recipients[i]));
+		else
+			list[n++] = k->recipients[i];
+	}
+	for (size_t i = 0; i < r->n_tasks; i++)
+		if (r->tasks[i].place == NOWHERE && !is_named(list, n, &r->tasks[i].fresh))
+			list[n++] = r->tasks[i].fresh;
+	if (n > LIMIT_RECIPIENTS)
+		TRY(fault_set(f, COFFER_E_USAGE, "a model has at most %u recipients; remove some", LIMIT_RECIPIENTS));
+	if (n == 0)
+		TRY(fault_set(f, COFFER_E_USAGE,
+			      "no recipient would be left, and nobody could open the model again; add one"));
+	for (size_t i = 0; i < k->n_recipients; i++)
+		if (r->drop[i])
+			recipient_clear(&k->recipients[i]);
+	free(k->recipients);
+	k->recipients = list;
+	k->n_recipients = n;
+	list = NULL;
 out:
-	free(image);
+	free(list);
 	return err;
 }
 
+/* ---- all of it ---- */
+
 static coffer_err
-write_keyblock(struct fault *f, int dirfd, const char *shown, struct view doc)
+encode(struct fault *f, struct rewrap *r, enum coffer_way way, struct buf *out)
 {
-	struct newfile n = NEWFILE_INIT;
-	coffer_err err;
+	struct keyblock *k = &r->m->keys;
 
-	/* [F-21] */
-	TRY(newfile_open_at(f, &n, dirfd, KEYBLOCK_NAME, shown, 0666, true));
-	TRY(file_write_at(f, n.fd, shown, doc.p, doc.len, 0));
-	TRY(newfile_commit(f, &n));
-	/* a sealing that was interrupted at its last step left its mark, which holds the DEK for the old recipients */
-	if (unlinkat(dirfd, PARTIAL_NAME, 0) == 0)
-		TRY(file_sync_dir(f, dirfd, shown));
-out:
-	newfile_abort(&n);
-	return err;
+	if (way == COFFER_WAY_SERVICE)
+		return keyblock_encode_services(f, k, out);
+	if (++k->generation > KEYBLOCK_GENERATION_MAX)
+		return fault_set(f, COFFER_E_FORMAT,
+				 "the key block cannot be changed any more; «coffer seal» the model again");
+	return keyblock_encode(f, k, r->m->dek.p, out);
 }
 
+/* Until the uses of keys are on record nothing that came of them is written. */
 static coffer_err
-run_rewrap(struct fault *f, struct coffer_ctx *ctx, const char *path, const struct coffer_keyring *keys,
-	   const struct coffer_rewrap_options *opt)
+carry_out(struct fault *f, struct rewrap *r, int locked, struct rewrapped *out)
 {
 	struct buf doc = BUF_INIT(LIMIT_KEYBLOCK);
-	struct coffer_model *m = NULL;
-	uint64_t any = 0;
-	int fd = -1;
+	enum coffer_way way = COFFER_WAY_NONE;
 	coffer_err err;
 
-	for (size_t i = 0; i < 8; i++)
-		any |= opt->reserved[i];
-	if (opt->version_1 != 1 || any != 0)
-		return fault_set(f, COFFER_E_USAGE, "rewrap options of another version");
-	TRY(lock_model(f, path, &fd));
-	TRY(model_open(f, ctx, path, keys, MODEL_MEND, &m));
-	TRY(check_still(f, fd, m));
-	TRY(change_recipients(f, opt, m));
-	TRY(keyblock_encode(f, &m->keys, m->dek.p, &doc));
-	if (!m->directory)
-		TRY(write_slots(f, fd, m, buf_view(&doc), opt->dry_run));
-	else if (!opt->dry_run)
-		TRY(write_keyblock(f, m->fd, m->shown, buf_view(&doc)));
+	r->use = (struct key_use){
+		.ctx = r->job->ctx, .path = r->m->shown, .binding = &r->binding, .generation = r->m->keys.generation};
+	TRY(key_batch_new(f, r->job->ctx, &r->use.batch));
+	TRY(r->opt->dry_run ? pretend(f, r, &way) : make_wraps(f, r, &way));
+	find_places(r);
+	TRY(note_changes(f, r, out));
+	TRY(change_list(f, r));
+	if (!r->opt->dry_run) {
+		TRY(encode(f, r, way, &doc));
+		TRY(key_batch_commit(f, r->use.batch));
+		TRY(changing_write(f, locked, r->m, buf_view(&doc), CHANGING_FOR_GOOD));
+	}
+	out->way = way;
 out:
+	key_batch_free(&r->use.batch);
 	buf_free(&doc);
-	model_free(&m);
-	file_close(&fd);
+	return err;
+}
+
+static void
+forget(struct rewrap *r)
+{
+	model_free(&r->m);
+	buf_free(&r->binding_text);
+	free(r->tasks);
+	*r = (struct rewrap){.job = r->job, .opt = r->opt, .binding_text = BUF_INIT(LIMIT_BINDING)};
+}
+
+static coffer_err
+look(struct fault *f, struct rewrap *r, const char *path)
+{
+	coffer_err err;
+
+	forget(r);
+	TRY(model_load(f, r->job->ctx, path, MODEL_MEND, &r->m));
+	TRY(make_plan(f, r));
+out:
+	return err;
+}
+
+/* Whether there is nothing to do.  What an earlier run began is brought to its end, for which it takes no key. */
+static coffer_err
+settle(struct fault *f, struct rewrap *r, int locked, struct rewrapped *out)
+{
+	bool by_key = r->opt->renew || r->opt->before != 0;
+	coffer_err err = COFFER_OK;
+
+	out->why = by_key && !r->is_concerned ? "it is sealed for other keys" : "";
+	if (r->m->torn && locked >= 0) {
+		TRY(changing_mend(f, locked, r->m));
+		out->why = "an interrupted change was brought to its end";
+	}
+out:
+	return err;
+}
+
+/* Where nothing has to change nothing is locked, for it may be another's and read-only. */
+static bool
+is_done(const struct rewrap *r)
+{
+	return is_settled(r) && (!r->m->torn || r->opt->dry_run);
+}
+
+coffer_err
+rewrap_model(struct fault *f, const struct rewrap_job *job, const char *path, struct rewrapped *out)
+{
+	struct rewrap r = {.job = job, .opt = job->opt, .binding_text = BUF_INIT(LIMIT_BINDING)};
+	bool first_look = job->opt->settled || job->opt->dry_run;
+	int locked = -1;
+	coffer_err err = COFFER_OK;
+
+	*out = (struct rewrapped){.way = COFFER_WAY_NONE, .why = ""};
+	if (first_look)
+		TRY(look(f, &r, path));
+	if (!job->opt->dry_run && !(first_look && is_done(&r))) {
+		TRY(changing_lock(f, path, &locked));
+		TRY(look(f, &r, path));
+		TRY(changing_check_still(f, locked, r.m));
+	}
+	err = is_settled(&r) ? settle(f, &r, locked, out) : carry_out(f, &r, locked, out);
+out:
+	forget(&r);
+	file_close(&locked);
 	return err;
 }
 
@@ -269,207 +577,14 @@ coffer_err
 coffer_rewrap(struct coffer_ctx *ctx, const char *path, const struct coffer_keyring *keys,
 	      const struct coffer_rewrap_options *options)
 {
-	return run_rewrap(ctx_begin(ctx), ctx, path, keys, options);
-}
-
-/* ---- rekey ---- */
-
-struct rekey {
-	struct coffer_ctx *ctx;
-	struct coffer_model *old;
-	struct keyblock k; /* the new one */
-	struct secret dek;
-	struct progress progress;
-	const char *out; /* the folder beside, of a directory */
-	int out_fd;
-};
-
-/* The new key block: the same model, another key. */
-static coffer_err
-begin_rekey(struct fault *f, struct rekey *r, const struct coffer_keyring *to)
-{
-	const struct keyblock *old = &r->old->keys;
+	const struct rewrap_job job = {.ctx = ctx, .keys = keys, .opt = options};
+	struct fault *f = ctx_begin(ctx);
+	struct rewrapped what = {.changes = NULL};
 	coffer_err err;
 
-	memcpy(r->k.model_id, old->model_id, MODEL_ID_LEN);
-	memcpy(r->k.name, old->name, sizeof(r->k.name));
-	memcpy(r->k.version, old->version, sizeof(r->k.version));
-	r->k.generation = old->generation + 1;
-	r->k.context = calloc(old->n_context + 1, sizeof(*r->k.context));
-	r->k.files = calloc(old->n_files, sizeof(*r->k.files));
-	if (!r->k.context || !r->k.files)
-		return fault_nomem(f);
-	if (old->n_context > 0)
-		memcpy(r->k.context, old->context, old->n_context * sizeof(*r->k.context));
-	r->k.n_context = old->n_context;
-	for (size_t i = 0; i < old->n_files; i++) {
-		r->k.files[i].path = strdup(old->files[i].path);
-		r->k.files[i].size = old->files[i].size;
-		r->k.n_files = i + 1;
-		if (!r->k.files[i].path)
-			return fault_nomem(f);
-	}
-	TRY(secret_new(f, &r->dek, DEK_LEN));
-	TRY(rand_bytes(f, r->dek.p, DEK_LEN));
-	TRY(model_wrap(f, &r->k, to, r->dek.p));
+	TRY(rewrap_check(f, options));
+	TRY(rewrap_model(f, &job, path, &what));
 out:
-	return err;
-}
-
-/* Open each record with the old key and seal it with the new one: no plaintext leaves the scratch of a thread. */
-static coffer_err
-rekey_into(struct fault *f, struct rekey *r, size_t index, struct sealed *from, struct newfile *n,
-	   struct pool_worker *w)
-{
-	struct keyblock_file *file = &r->k.files[index];
-	struct sealing into = {.head = from->head, .out = {.fd = n->fd, .shown = n->shown}};
-	const struct transfer t = {.sealed = from, .into = &into, .progress = &r->progress};
-	struct buf doc = BUF_INIT(LIMIT_KEYBLOCK);
-	coffer_err err;
-
-	TRY(sealing_begin(f, &into, r->dek.p));
-	if (ftruncate(n->fd, (off_t)into.at.end) != 0)
-		TRY(fault_errno(f, errno, "cannot write %s", n->shown));
-	TRY(transfer_file(f, r->ctx, &t, w));
-	memcpy(file->head, into.a_hash, SHA256_LEN);
-	file->sealed = true;
-	if (into.head.embedded)
-		TRY(keyblock_encode(f, &r->k, r->dek.p, &doc));
-	TRY(sealing_write_head(f, &into, buf_view(&doc)));
-out:
-	buf_free(&doc);
-	sealing_end(&into);
-	return err;
-}
-
-static coffer_err
-rekey_entry(void *arg, struct fault *f, size_t index, struct pool_worker *w)
-{
-	struct rekey *r = arg;
-	const char *path = r->k.files[index].path;
-	struct newfile n = NEWFILE_INIT;
-	struct sealed from = {0};
-	char *name = NULL, *shown = NULL;
-	int dirfd = -1;
-	coffer_err err;
-
-	atomic_store(&r->progress.path, path);
-	if (asprintf(&name, "%s%s", path_base(path), SUFFIX) < 0)
-		return fault_nomem(f);
-	TRY(model_sealed(f, r->old, index, &from, &shown));
-	TRY(path_parent(f, r->out_fd, r->out, path, true, &dirfd));
-	TRY(newfile_open_at(f, &n, dirfd, name, path, from.in.mode, false));
-	TRY(rekey_into(f, r, index, &from, &n, w));
-	TRY(newfile_commit(f, &n));
-out:
-	newfile_abort(&n);
-	sealed_close(&from);
-	file_close(&dirfd);
-	free(name);
-	free(shown);
-	return err;
-}
-
-static uint64_t
-rekey_size(void *arg, size_t index)
-{
-	const struct rekey *r = arg;
-
-	return r->k.files[index].size;
-}
-
-static coffer_err
-rekey_directory(struct fault *f, struct rekey *r, const char *path)
-{
-	const struct each each = {.n = r->k.n_files, .size = rekey_size, .file = rekey_entry, .arg = r};
-	struct buf doc = BUF_INIT(LIMIT_KEYBLOCK);
-	struct staging staging = STAGING_INIT;
-	coffer_err err;
-
-	TRY(staging_begin(f, &staging, path));
-	r->out = staging.path;
-	if (mkdir(r->out, 0777) != 0 && errno != EEXIST)
-		TRY(fault_errno(f, errno, "cannot create the folder %s", r->out));
-	r->out_fd = open(r->out, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (r->out_fd < 0)
-		TRY(fault_errno(f, errno, "cannot open the folder %s", r->out));
-	TRY(model_lock_folder(f, r->out_fd, r->out));
-	TRY(each_file(f, r->ctx, &each));
-	TRY(keyblock_encode(f, &r->k, r->dek.p, &doc));
-	TRY(write_keyblock(f, r->out_fd, r->out, buf_view(&doc)));
-	if (model_has_entry(r->old->fd, OUTER_NAME))
-		ctx_notice(r->ctx,
-			   "%s/" OUTER_NAME " was over the old sealed files and goes with them; sign the model again",
-			   path);
-	TRY(staging_exchange(f, &staging));
-out:
-	file_close(&r->out_fd);
-	buf_free(&doc);
-	staging_end(&staging);
-	return err;
-}
-
-static coffer_err
-rekey_single(struct fault *f, struct rekey *r, const char *path)
-{
-	struct newfile n = NEWFILE_INIT;
-	struct sealed from = {0};
-	char *shown = NULL;
-	coffer_err err;
-
-	TRY(model_sealed(f, r->old, 0, &from, &shown));
-	TRY(newfile_open(f, &n, path, from.in.mode, true));
-	TRY(rekey_into(f, r, 0, &from, &n, NULL));
-	TRY(ctx_check_cancelled(f, r->ctx));
-	TRY(newfile_commit(f, &n));
-out:
-	newfile_abort(&n);
-	sealed_close(&from);
-	free(shown);
-	return err;
-}
-
-static coffer_err
-run_rekey(struct fault *f, struct rekey *r, const char *path, const struct coffer_keyring *keys,
-	  const struct coffer_keyring *to, uint64_t *bytes)
-{
-	char *real = NULL; /* through a link it is what the link points to that is replaced */
-	int fd = -1;
-	coffer_err err;
-
-	TRY(lock_model(f, path, &fd));
-	TRY(model_open(f, r->ctx, path, keys, MODEL_READ, &r->old));
-	TRY(check_still(f, fd, r->old));
-	real = realpath(path, NULL);
-	if (!real)
-		TRY(fault_errno(f, errno, "cannot find %s", path));
-	TRY(begin_rekey(f, r, to));
-	for (size_t i = 0; i < r->k.n_files; i++)
-		*bytes += r->k.files[i].size;
-	progress_begin(&r->progress, r->ctx, *bytes);
-	err = r->old->directory ? rekey_directory(f, r, real) : rekey_single(f, r, real);
-	progress_end(&r->progress);
-out:
-	free(real);
-	file_close(&fd);
-	return err;
-}
-
-coffer_err
-coffer_rekey(struct coffer_ctx *ctx, const char *path, const struct coffer_keyring *keys,
-	     const struct coffer_keyring *to, struct coffer_stats *stats_out)
-{
-	struct rekey r = {.ctx = ctx, .k = KEYBLOCK_INIT, .dek = SECRET_INIT, .out_fd = -1};
-	uint64_t start = now_ns(), bytes = 0;
-	coffer_err err = run_rekey(ctx_begin(ctx), &r, path, keys, to, &bytes);
-
-	if (err == COFFER_OK && stats_out) {
-		*stats_out = (struct coffer_stats){
-			.n_files = r.k.n_files, .bytes = bytes, .seconds = (double)(now_ns() - start) / 1e9};
-		enc_hex(r.k.model_id, MODEL_ID_LEN, stats_out->model_id);
-	}
-	model_free(&r.old);
-	secret_free(&r.dek);
-	keyblock_free(&r.k);
+	free(what.changes);
 	return err;
 }

@@ -130,7 +130,7 @@ seal_new_keys(struct fault *f, struct seal_run *r)
 		TRY(rand_bytes(f, r->dek.p, DEK_LEN));
 		TRY(rand_bytes(f, r->kb.model_id, MODEL_ID_LEN));
 	}
-	TRY(model_wrap(f, &r->kb, r->keys, r->dek.p));
+	TRY(model_wrap(f, r->ctx, r->model, &r->kb, r->keys, r->dek.p));
 out:
 	return err;
 }
@@ -187,6 +187,7 @@ coffer_seal(struct coffer_ctx *ctx, const char *in, const char *out, const struc
 		.opt = {.version_1 = 1},
 		.in = in,
 		.out = out,
+		.model = out ? out : in,
 		.in_fd = -1,
 		.out_fd = -1,
 		.kb = KEYBLOCK_INIT,

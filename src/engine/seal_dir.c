@@ -351,10 +351,10 @@ take_over(struct fault *f, struct seal_run *r)
 	coffer_err err;
 
 	TRY(model_read_keyblock(f, r->out_fd, r->out, PARTIAL_NAME, &old));
-	err = model_unwrap(f, &old, r->keys, &r->dek);
+	err = model_unwrap(f, r->ctx, r->model, &old, r->keys, &r->dek);
 	if (err == COFFER_OK && !r->opt.in_place && drop_public_wraps(&old)) {
 		secret_free(&r->dek);
-		err = model_unwrap(f, &old, r->keys, &r->dek);
+		err = model_unwrap(f, r->ctx, r->model, &old, r->keys, &r->dek);
 		anew = true;
 	}
 	if (err == COFFER_E_NOKEY && anew && !r->opt.in_place) {

@@ -19,6 +19,7 @@ struct seal_run {
 	const struct coffer_keyring *keys;
 	struct coffer_seal_options opt;
 	const char *in, *out;
+	const char *model; /* what the sealed model is called when all is done; NULL for a sink */
 	int in_fd, out_fd; /* of directories; the same one in place */
 	struct walk walk;
 	struct keyblock kb;

@@ -12,6 +12,7 @@
 #include "base/limits.h"
 #include "engine/signer_services.h"
 #include "key/passphrase.h"
+#include "mem/secret_file.h"
 #include "sign/sign_token.h"
 #include "sign/tsa.h"
 
@@ -20,11 +21,14 @@
 static coffer_err
 read_secret(struct fault *f, struct coffer_ctx *ctx, const char *path, struct secret *out)
 {
-	/* O_NONBLOCK: a FIFO must not hang us before we see that it is one */
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-	struct stat st;
 	coffer_err err = COFFER_OK;
+	struct stat st;
+	int fd;
 
+	if (secret_file_is_source(path))
+		return secret_from_file(f, "the private key", path, LIMIT_KEY_PEM, out);
+	/* O_NONBLOCK: a FIFO must not hang us before we see that it is one */
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 	if (fd < 0 || fstat(fd, &st) != 0)
 		TRY(fault_errno(f, errno, "cannot open the private key %s", path));
 	if (!S_ISREG(st.st_mode) || st.st_size == 0 || st.st_size > (off_t)LIMIT_KEY_PEM)

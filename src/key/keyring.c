@@ -6,6 +6,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/num.h"
 #include "key/aes.h"
 #include "key/cache.h"
 #include "key/keyfile.h"
@@ -387,8 +388,10 @@ struct search {
 	size_t n;
 	const struct binding *binding;
 	bool tried_passphrase;
-	coffer_err first; /* of the services that failed */
-	char reasons[480];
+	coffer_err first;  /* of the services that failed */
+	struct fault only; /* the first reason, whole; it is shown where there is no other one */
+	size_t n_reasons;
+	char reasons[480]; /* of each as much as leaves room for others */
 	size_t reasons_len;
 };
 
@@ -411,11 +414,12 @@ note_reason(struct search *s, const struct fault *why, coffer_err err)
 		return;
 	if (s->first == COFFER_OK || s->first == COFFER_E_NOKEY)
 		s->first = err;
+	if (s->n_reasons++ == 0)
+		s->only = *why;
 	len = snprintf(s->reasons + s->reasons_len, room, "%s%.240s", s->reasons_len ? "; " : "", why->text);
-	if (len > 0 && (size_t)len < room)
-		s->reasons_len += (size_t)len;
-	else
-		s->reasons[s->reasons_len] = '\0';
+	/* the last one is cut where there is no more room */
+	if (len > 0)
+		s->reasons_len += num_min((uint64_t)len, room - 1);
 }
 
 static coffer_err
@@ -496,7 +500,7 @@ no_key(struct fault *f, const struct search *s)
 
 	if (s->first != COFFER_OK)
 		return fault_set(f, s->first, "%s%s", s->tried_passphrase ? "the passphrase does not open it; " : "",
-				 s->reasons);
+				 s->n_reasons == 1 ? s->only.text : s->reasons);
 	for (size_t i = 0; i < s->n; i++)
 		list_add(&wanted, s->recipients[i].kind, s->recipients[i].id);
 	for (size_t i = 0; i < s->keyring->n; i++) {
@@ -532,6 +536,15 @@ keyring_unwrap(struct fault *f, const struct coffer_keyring *keyring, const stru
 	if (which_out)
 		*which_out = err ? SIZE_MAX : which;
 	return err;
+}
+
+void
+keyring_describe(const struct coffer_keyring *keyring, size_t index, const char **kind_out, const char **id_out)
+{
+	const struct entry *e = index < keyring->n ? &keyring->entries[index] : NULL;
+
+	*kind_out = e ? e->provider->kind : "";
+	*id_out = !e ? "" : e->uri ? e->uri : e->id;
 }
 
 /* ---- what only services have ---- */
@@ -586,23 +599,39 @@ keyring_set_cache(struct fault *f, struct coffer_keyring *keyring, unsigned int 
 	return COFFER_OK;
 }
 
+void
+keyring_names(const struct coffer_keyring *keyring, size_t index, const char **kind_out, const char **name_out)
+{
+	const struct entry *e = &keyring->entries[index];
+
+	*kind_out = e->provider->kind;
+	*name_out = e->uri ? e->uri : e->id;
+}
+
+bool
+keyring_key_matches(const struct coffer_keyring *keyring, size_t index, const struct recipient *recipient,
+		    const struct binding *binding)
+{
+	const struct entry *e = &keyring->entries[index];
+	uint8_t dek[DEK_LEN];
+	void *self;
+	bool match;
+
+	match = may_be_for(e, recipient) && resolve(NULL, e, binding, &self) == COFFER_OK &&
+		e->provider->matches(self, recipient);
+	if (match && is_passphrase(e))
+		match = e->provider->unwrap(e->self, NULL, recipient, binding, dek) == COFFER_OK;
+	mem_wipe(dek, sizeof(dek));
+	return match;
+}
+
 bool
 keyring_matches(const struct coffer_keyring *keyring, const struct recipient *recipient, const struct binding *binding)
 {
-	uint8_t dek[DEK_LEN];
-	bool match = false;
-
-	for (size_t i = 0; i < keyring->n && !match; i++) {
-		const struct entry *e = &keyring->entries[i];
-		void *self;
-
-		match = may_be_for(e, recipient) && resolve(NULL, e, binding, &self) == COFFER_OK &&
-			e->provider->matches(self, recipient);
-		if (match && is_passphrase(e))
-			match = e->provider->unwrap(e->self, NULL, recipient, binding, dek) == COFFER_OK;
-	}
-	mem_wipe(dek, sizeof(dek));
-	return match;
+	for (size_t i = 0; i < keyring->n; i++)
+		if (keyring_key_matches(keyring, i, recipient, binding))
+			return true;
+	return false;
 }
 
 coffer_err

@@ -50,6 +50,9 @@ coffer_err keyring_rewrap(struct fault *f, const struct coffer_keyring *keyring,
 			  const struct coffer_keyring *from, const struct recipient *in, const struct binding *binding,
 			  struct recipient *out);
 
+/** keyring_describe() - the kind of key @index, and its id, or the URI of a service's; both live as long as @keyring */
+void keyring_describe(const struct coffer_keyring *keyring, size_t index, const char **kind_out, const char **id_out);
+
 /** keyring_is_service() - whether key @index is kept by a key service */
 bool keyring_is_service(const struct coffer_keyring *keyring, size_t index);
 
@@ -64,6 +67,13 @@ coffer_err keyring_state(struct fault *f, const struct coffer_keyring *keyring, 
  */
 coffer_err keyring_set_cache(struct fault *f, struct coffer_keyring *keyring, unsigned int lifetime_s,
 			     unsigned int uses);
+
+/** keyring_names() - what key @index is called: its kind, and its id, the URI of a service's key, or the empty string; valid while @keyring is */
+void keyring_names(const struct coffer_keyring *keyring, size_t index, const char **kind_out, const char **name_out);
+
+/** keyring_key_matches() - as keyring_matches(), of key @index alone */
+bool keyring_key_matches(const struct coffer_keyring *keyring, size_t index, const struct recipient *recipient,
+			 const struct binding *binding);
 
 /** keyring_matches() - whether any key of @keyring is the one of @recipient (a passphrase is tried with @binding) */
 bool keyring_matches(const struct coffer_keyring *keyring, const struct recipient *recipient,

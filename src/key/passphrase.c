@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,10 +13,13 @@
 #include "crypto/kdf.h"
 #include "crypto/rand.h"
 #include "key/kek.h"
-#include "mem/secret.h"
+#include "mem/secret_file.h"
 
 #define INFO_WRAP "coffer/1 wrap passphrase"
 #define LOG_N_MIN 10
+
+/* Over asking, so that a person is asked once, and over scrypt, which takes up to a gibibyte: one at a time in a process. */
+static pthread_mutex_t one_at_a_time = PTHREAD_MUTEX_INITIALIZER;
 
 struct passphrase {
 	struct secret text; /* room for the longest and its line end */
@@ -138,13 +142,34 @@ passphrase_new_fd(struct fault *f, int fd, void **self_out)
 	return new_from(f, fd, shown, self_out);
 }
 
+static coffer_err
+new_from_source(struct fault *f, const char *uri, void **self_out)
+{
+	struct secret line = SECRET_INIT;
+	struct passphrase *p = NULL;
+	coffer_err err;
+
+	*self_out = NULL;
+	TRY(secret_line_from_source(f, "the passphrase", uri, LIMIT_PASSPHRASE, &line));
+	TRY(new_passphrase(f, &p));
+	memcpy(p->text.p, line.p, line.len);
+	p->len = line.len;
+	*self_out = p;
+out:
+	secret_free(&line);
+	return err;
+}
+
 coffer_err
 passphrase_new_file(struct fault *f, const char *path, void **self_out)
 {
-	/* a pipe is welcome here: a password manager writes into one */
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
 	coffer_err err;
+	int fd;
 
+	if (secret_file_is_source(path))
+		return new_from_source(f, path, self_out);
+	/* a pipe is welcome here: a password manager writes into one */
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
 	*self_out = NULL;
 	if (fd < 0)
 		return fault_errno(f, errno, "cannot open the passphrase file %s", path);
@@ -215,11 +240,20 @@ out:
 	return err;
 }
 
+/* The KEK for @r; a passphrase that is asked for is a new one when @confirm. */
 static coffer_err
-derive(struct fault *f, const struct passphrase *p, const struct recipient *r, uint8_t kek[static KEK_LEN])
+derive(struct fault *f, struct passphrase *p, const struct recipient *r, const char *model, bool confirm,
+       uint8_t kek[static KEK_LEN])
 {
-	return scrypt_key(f, view_of(p->text.p, p->len), view_of(r->scrypt_salt, sizeof(r->scrypt_salt)),
-			  r->scrypt_log_n, kek);
+	coffer_err err;
+
+	pthread_mutex_lock(&one_at_a_time);
+	TRY(need(f, p, model, confirm));
+	TRY(scrypt_key(f, view_of(p->text.p, p->len), view_of(r->scrypt_salt, sizeof(r->scrypt_salt)), r->scrypt_log_n,
+		       kek));
+out:
+	pthread_mutex_unlock(&one_at_a_time);
+	return err;
 }
 
 static bool
@@ -240,8 +274,7 @@ wrap(void *self, struct fault *f, const uint8_t dek[DEK_LEN], const struct bindi
 	out->id[0] = '\0';
 	out->scrypt_log_n = PASSPHRASE_LOG_N;
 	TRY(rand_bytes(f, out->scrypt_salt, sizeof(out->scrypt_salt)));
-	TRY(need(f, p, binding->name, true));
-	TRY(derive(f, p, out, kek));
+	TRY(derive(f, p, out, binding->name, true, kek));
 	TRY(kek_wrap(f, kek, INFO_WRAP, dek, binding, out));
 out:
 	mem_wipe(kek, sizeof(kek));
@@ -264,8 +297,7 @@ unwrap(void *self, struct fault *f, const struct recipient *in, const struct bin
 	if (in->scrypt_log_n < LOG_N_MIN || in->scrypt_log_n > LIMIT_SCRYPT_LOG_N)
 		TRY(fault_set(f, COFFER_E_FORMAT, "log_n of a recipient «" PASSPHRASE_KIND "» is %u and not %d to %u",
 			      in->scrypt_log_n, LOG_N_MIN, LIMIT_SCRYPT_LOG_N));
-	TRY(need(f, p, binding->name, false));
-	TRY(derive(f, p, in, kek));
+	TRY(derive(f, p, in, binding->name, false, kek));
 	err = kek_unwrap(f, kek, INFO_WRAP, in, binding, dek_out);
 	if (err == COFFER_E_AUTH)
 		err = COFFER_E_NOKEY;

@@ -3,8 +3,21 @@
 
 #include <string.h>
 
+#include "key/awskms.h"
+#include "key/azurekms.h"
+#include "key/gcpkms.h"
+#include "key/hashivault.h"
+#include "key/pkcs11.h"
+#include "key/vaultkv.h"
+
 /* By scheme.  Ends with one that has none. */
 static const struct key_service services[] = {
+	{"awskms://", &awskms_provider, awskms_new},
+	{"azurekms://", &azurekms_provider, azurekms_new},
+	{"gcpkms://", &gcpkms_provider, gcpkms_new},
+	{"hashivault://", &hashivault_provider, hashivault_new},
+	{PKCS11_SCHEME, &pkcs11_provider, pkcs11_new},
+	{"vaultkv://", &vaultkv_provider, vaultkv_new},
 	{NULL, NULL, NULL},
 };
 

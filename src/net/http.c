@@ -2,9 +2,6 @@
 #include "net/http.h"
 
 #include <arpa/inet.h>
-#include <curl/curl.h>
-#include <dlfcn.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,65 +9,17 @@
 
 #include <coffer/coffer.h>
 
+#include "base/file.h"
 #include "base/limits.h"
+#include "base/num.h"
 #include "base/utf8.h"
 #include "data/doc.h"
+#include "net/libcurl.h"
 
 #define TIMEOUT_MS 30000
 #define CONNECT_MS 15000
 #define REDIRECTS 5
-#define SAID_MAX 200 /* bytes of a server's own words in a sentence */
-
-/* ---- the library, when it is first needed ---- */
-
-#define FUNCTIONS(with)                                                                                                \
-	with(global_init) with(easy_init) with(easy_cleanup) with(easy_setopt) with(easy_perform) with(easy_getinfo)   \
-		with(easy_strerror) with(slist_append) with(slist_free_all) with(url) with(url_set) with(url_get)      \
-			with(url_cleanup) with(free)
-
-#define MEMBER(name) __typeof__(&curl_##name) name;
-#define SYMBOL(name) {"curl_" #name, offsetof(__typeof__(curl), name)},
-
-static struct {
-	FUNCTIONS(MEMBER)
-} curl;
-
-static const struct {
-	const char *name;
-	size_t offset;
-} symbols[] = {FUNCTIONS(SYMBOL)};
-
-static bool curl_is_ready;
-
-static void
-load(void)
-{
-	void *lib = dlopen("libcurl.so.4", RTLD_NOW | RTLD_LOCAL);
-
-	if (!lib)
-		return;
-	for (size_t i = 0; i < sizeof(symbols) / sizeof(symbols[0]); i++) {
-		void *symbol = dlsym(lib, symbols[i].name);
-
-		if (!symbol)
-			return;
-		memcpy((char *)&curl + symbols[i].offset, &symbol, sizeof(symbol));
-	}
-	curl_is_ready = curl.global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK;
-}
-
-static coffer_err
-need_curl(struct fault *f)
-{
-	static pthread_once_t once = PTHREAD_ONCE_INIT;
-
-	(void)pthread_once(&once, load);
-	if (!curl_is_ready)
-		return fault_set(f, COFFER_E_NET,
-				 "the network needs libcurl (libcurl.so.4), which cannot be loaded: apt install "
-				 "libcurl4");
-	return COFFER_OK;
-}
+#define CREDENTIAL_MIN 20 /* bytes of a header's value that could be one */
 
 /* ---- where to ---- */
 
@@ -90,7 +39,7 @@ shown_len(const char *url)
 {
 	size_t len = strcspn(url, "?#");
 
-	return (int)(len < SAID_MAX ? len : SAID_MAX);
+	return (int)(len < HTTP_QUOTE_MAX ? len : HTTP_QUOTE_MAX);
 }
 
 struct target {
@@ -102,7 +51,7 @@ struct target {
 static void
 free_target(struct target *t)
 {
-	if (!curl_is_ready)
+	if (!libcurl_is_ready())
 		return;
 	curl.free(t->scheme);
 	curl.free(t->host);
@@ -115,7 +64,7 @@ parse_target(struct fault *f, const char *url, bool allow_http, struct target *t
 	coffer_err err;
 	CURLUcode rc;
 
-	TRY(need_curl(f));
+	TRY(libcurl_need(f));
 	t->url = curl.url();
 	if (!t->url)
 		return fault_nomem(f);
@@ -156,6 +105,7 @@ http_check_url(struct fault *f, const char *url, bool allow_http)
 struct call {
 	const struct http_request *request;
 	struct http_reply *reply;
+	struct fault *fault;
 	struct target target;
 	CURL *easy;
 	struct curl_slist *headers;
@@ -163,36 +113,66 @@ struct call {
 	size_t header_bytes;
 	bool head_ended; /* by an empty line; libcurl takes the end of the connection for one */
 	bool too_long;	 /* the answer, or its headers */
-	bool no_memory;
-	bool refused; /* an option that this libcurl does not take */
+	bool refused;	 /* an option that this libcurl does not take */
+	uint64_t sent;	 /* of a file */
+	coffer_err err;	 /* of what is called back; its sentence is in @fault */
 };
+
+static coffer_err
+take_part(struct call *c, struct view part)
+{
+	const struct http_request *r = c->request;
+	struct buf *body = &c->reply->body;
+
+	(void)curl.easy_getinfo(c->easy, CURLINFO_RESPONSE_CODE, &c->reply->status);
+	if (r->take && c->reply->status >= 200 && c->reply->status <= 299)
+		return r->take(r->take_user, c->fault, part);
+	c->too_long |= part.len > body->max - body->len;
+	return c->too_long ? COFFER_E_NET : buf_add(c->fault, body, part.p, part.len);
+}
 
 static size_t
 take_body(char *bytes, size_t one, size_t n, void *arg)
 {
 	struct call *c = arg;
-	struct buf *body = &c->reply->body;
 
 	(void)one;
-	c->too_long = c->too_long || n > body->max - body->len;
-	c->no_memory = !c->too_long && buf_add(NULL, body, bytes, n) != COFFER_OK;
-	return c->too_long || c->no_memory ? 0 : n;
+	c->err = take_part(c, view_of(bytes, n));
+	return c->err == COFFER_OK ? n : 0;
 }
 
+/* What comes behind the empty line is a trailer, which could say anything about a header that was believed. */
 static size_t
 take_header(char *bytes, size_t one, size_t n, void *arg)
 {
 	struct call *c = arg;
+	struct buf *head = &c->reply->head;
 
 	(void)one;
 	c->too_long = c->too_long || n > LIMIT_HTTP_HEADERS - c->header_bytes;
 	if (c->too_long)
 		return 0;
 	c->header_bytes += n;
-	if (n >= 5 && memcmp(bytes, "HTTP/", 5) == 0)
+	if (n >= 5 && memcmp(bytes, "HTTP/", 5) == 0) {
 		c->head_ended = false;
+		head->len = 0;
+	}
+	if (!c->head_ended)
+		c->err = buf_add(c->fault, head, bytes, n);
 	c->head_ended |= bytes[0] == '\r' || bytes[0] == '\n';
-	return n;
+	return c->err == COFFER_OK ? n : 0;
+}
+
+static size_t
+give_body(char *bytes, size_t one, size_t n, void *arg)
+{
+	struct call *c = arg;
+	const struct http_request *r = c->request;
+	size_t len = (size_t)num_min(one * n, r->body_len - c->sent);
+
+	c->err = file_read_at(c->fault, r->body_fd, "the file that is sent", bytes, len, r->body_off + c->sent);
+	c->sent += len;
+	return c->err == COFFER_OK ? len : CURL_READFUNC_ABORT;
 }
 
 static void
@@ -271,18 +251,45 @@ out:
 }
 
 static void
+set_size(struct call *c, CURLoption option, uint64_t v)
+{
+	c->refused |= v > INT64_MAX || curl.easy_setopt(c->easy, option, (curl_off_t)v) != CURLE_OK;
+}
+
+static void
+set_body(struct call *c)
+{
+	const struct http_request *r = c->request;
+
+	if (r->body_is_file) {
+		set_number(c, CURLOPT_UPLOAD, 1);
+		set_size(c, CURLOPT_INFILESIZE_LARGE, r->body_len);
+		c->refused |= curl.easy_setopt(c->easy, CURLOPT_READFUNCTION, give_body) != CURLE_OK;
+		set_pointer(c, CURLOPT_READDATA, c);
+		return;
+	}
+	set_number(c, CURLOPT_POST, 1);
+	set_pointer(c, CURLOPT_POSTFIELDS, r->body.len > 0 ? (const char *)r->body.p : "");
+	set_size(c, CURLOPT_POSTFIELDSIZE_LARGE, r->body.len);
+}
+
+/* These say how long their body is even when they have none (RFC 9110 8.6). */
+static bool
+promises_body(const char *method)
+{
+	return strcmp(method, "POST") == 0 || strcmp(method, "PUT") == 0 || strcmp(method, "PATCH") == 0;
+}
+
+static void
 set_method(struct call *c)
 {
 	const struct http_request *r = c->request;
 
-	if (strcmp(r->method, "GET") == 0) {
-		set_number(c, CURLOPT_HTTPGET, 1);
-		return;
-	}
-	set_number(c, CURLOPT_POST, 1);
+	if (r->body_is_file || r->body.len > 0 || promises_body(r->method))
+		set_body(c);
+	else
+		set_number(c, strcmp(r->method, "HEAD") == 0 ? CURLOPT_NOBODY : CURLOPT_HTTPGET, 1);
 	set_pointer(c, CURLOPT_CUSTOMREQUEST, r->method);
-	set_pointer(c, CURLOPT_POSTFIELDS, r->body.len > 0 ? (const char *)r->body.p : "");
-	c->refused |= curl.easy_setopt(c->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)r->body.len) != CURLE_OK;
 }
 
 static void
@@ -312,6 +319,14 @@ set_tls(struct call *c)
 		set_pointer(c, CURLOPT_CAINFO, ca_file);
 		set_pointer(c, CURLOPT_CAPATH, NULL);
 	}
+	if (c->request->client_cert) {
+		set_pointer(c, CURLOPT_SSLCERT, c->request->client_cert);
+		set_pointer(c, CURLOPT_SSLKEY, c->request->client_key);
+		/* else OpenSSL asks the terminal for the passphrase of a key that has one */
+		set_pointer(c, CURLOPT_KEYPASSWD, "");
+	}
+	/* not every maker of TLS can */
+	(void)curl.easy_setopt(c->easy, CURLOPT_SSL_CTX_FUNCTION, libcurl_cleanse);
 }
 
 static long
@@ -320,17 +335,23 @@ timeout_of(const struct http_request *r)
 	return r->timeout_ms > 0 ? (long)r->timeout_ms : TIMEOUT_MS;
 }
 
+static long
+connect_timeout_of(const struct http_request *r)
+{
+	long connect = r->connect_ms > 0 ? (long)r->connect_ms : CONNECT_MS;
+
+	return connect < timeout_of(r) ? connect : timeout_of(r);
+}
+
 static void
 set_transfer(struct call *c)
 {
-	long timeout = timeout_of(c->request);
-
 	set_pointer(c, CURLOPT_CURLU, c->target.url);
 	set_pointer(c, CURLOPT_USERAGENT, "coffer/" COFFER_VERSION);
 	set_number(c, CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1);
 	set_number(c, CURLOPT_NOSIGNAL, 1);
-	set_number(c, CURLOPT_TIMEOUT_MS, timeout);
-	set_number(c, CURLOPT_CONNECTTIMEOUT_MS, timeout < CONNECT_MS ? timeout : CONNECT_MS);
+	set_number(c, CURLOPT_TIMEOUT_MS, timeout_of(c->request));
+	set_number(c, CURLOPT_CONNECTTIMEOUT_MS, connect_timeout_of(c->request));
 	set_pointer(c, CURLOPT_ERRORBUFFER, c->reason);
 	c->refused |= curl.easy_setopt(c->easy, CURLOPT_WRITEFUNCTION, take_body) != CURLE_OK;
 	set_pointer(c, CURLOPT_WRITEDATA, c);
@@ -363,18 +384,29 @@ out:
 	return err;
 }
 
+static bool
+is_connected(const struct call *c)
+{
+	curl_off_t after_us = 0;
+
+	return curl.easy_getinfo(c->easy, CURLINFO_PRETRANSFER_TIME_T, &after_us) == CURLE_OK && after_us > 0;
+}
+
 static coffer_err
 explain(struct fault *f, const struct call *c, CURLcode rc)
 {
 	const char *host = c->target.host;
 	const char *reason = c->reason[0] ? c->reason : curl.easy_strerror(rc);
 
-	if (c->no_memory || rc == CURLE_OUT_OF_MEMORY)
+	if (rc == CURLE_OUT_OF_MEMORY)
 		return fault_nomem(f);
 	if (c->too_long)
 		return fault_set(f, COFFER_E_NET,
 				 "%s sent more than the %zu bytes (and %u of headers) that are expected", host,
 				 c->request->max_body, LIMIT_HTTP_HEADERS);
+	if (rc == CURLE_OPERATION_TIMEDOUT && !is_connected(c))
+		return fault_set(f, COFFER_E_NET, "no connection to %s within %ld ms: is that the right address?", host,
+				 connect_timeout_of(c->request));
 	if (rc == CURLE_OPERATION_TIMEDOUT)
 		return fault_set(f, COFFER_E_NET, "%s gave no whole answer within %ld ms: try again later", host,
 				 timeout_of(c->request));
@@ -385,6 +417,11 @@ explain(struct fault *f, const struct call *c, CURLcode rc)
 		return fault_set(f, COFFER_E_NET,
 				 "%s: %s; where it is a private one, name its root certificate with SSL_CERT_FILE",
 				 host, reason);
+	if (rc == CURLE_SSL_CERTPROBLEM)
+		return fault_set(f, COFFER_E_USAGE,
+				 "the client certificate %s, or its key, cannot be used for %s: %s; both are PEM, the "
+				 "key without passphrase",
+				 c->request->client_cert, host, reason);
 	if (rc == CURLE_UNSUPPORTED_PROTOCOL)
 		return fault_set(f, COFFER_E_NET, "%s leads elsewhere than to https, which is not followed", host);
 	return fault_set(f, COFFER_E_NET, "no whole answer of %s: %s", host, reason);
@@ -407,7 +444,7 @@ note_answer(const struct call *c)
 static void
 free_call(struct call *c)
 {
-	if (!curl_is_ready)
+	if (!libcurl_is_ready())
 		return;
 	for (const struct curl_slist *h = c->headers; h; h = h->next)
 		mem_wipe(h->data, strlen(h->data));
@@ -419,15 +456,17 @@ free_call(struct call *c)
 coffer_err
 http_call(struct fault *f, const struct http_request *request, struct http_reply *reply)
 {
-	struct call c = {.request = request, .reply = reply};
+	struct call c = {.request = request, .reply = reply, .fault = f};
 	coffer_err err;
 	CURLcode rc;
 
-	*reply = (struct http_reply){.body = BUF_INIT(request->max_body)};
+	*reply = (struct http_reply){.body = BUF_INIT(request->max_body), .head = BUF_INIT(LIMIT_HTTP_HEADERS)};
 	TRY(parse_target(f, request->url, request->allow_http, &c.target));
 	(void)snprintf(reply->host, sizeof(reply->host), "%s", c.target.host);
 	TRY(prepare(f, &c));
 	rc = curl.easy_perform(c.easy);
+	if (!c.too_long)
+		TRY(c.err);
 	if (rc != CURLE_OK)
 		TRY(explain(f, &c, rc));
 	if (!c.head_ended)
@@ -443,6 +482,36 @@ http_reply_free(struct http_reply *reply)
 {
 	mem_wipe(reply->body.p, reply->body.cap);
 	buf_free(&reply->body);
+	mem_wipe(reply->head.p, reply->head.cap);
+	buf_free(&reply->head);
+}
+
+static bool
+take_line(struct view *text, struct view *line)
+{
+	const uint8_t *end = memchr(text->p, '\n', text->len);
+
+	return end && view_take(text, (size_t)(end + 1 - text->p), line);
+}
+
+bool
+http_header(const struct http_reply *reply, const char *name, char *out, size_t cap)
+{
+	struct view head = buf_view(&reply->head), line, value;
+	size_t len = strlen(name);
+
+	out[0] = '\0';
+	while (head.len > 0 && take_line(&head, &line)) {
+		if (line.len <= len || line.p[len] != ':' || strncasecmp((const char *)line.p, name, len) != 0)
+			continue;
+		value = view_trim(view_of(line.p + len + 1, line.len - len - 1));
+		if (value.len >= cap || memchr(value.p, '\0', value.len))
+			return false;
+		memcpy(out, value.p, value.len);
+		out[value.len] = '\0';
+		return true;
+	}
+	return false;
 }
 
 /* ---- what a server says when it says no ---- */
@@ -463,54 +532,70 @@ words_of(const struct doc *answer, bool code_only)
 	return words;
 }
 
-/* The first line, as far as it is text and short. */
-static void
-quote(struct view text, char out[static SAID_MAX + 1])
+static bool
+holds(struct view text, struct view part)
 {
-	size_t len = 0;
-
-	while (len < text.len && text.p[len] != '\r' && text.p[len] != '\n') {
-		uint32_t code;
-		size_t one = utf8_char(view_of(text.p + len, text.len - len), &code);
-
-		if (one == 0 || code < 0x20 || (code >= 0x7f && code < 0xa0) || len + one > SAID_MAX)
-			break;
-		len += one;
-	}
-	memcpy(out, text.p, len);
-	out[len] = '\0';
+	return part.len > 0 && memmem(text.p, text.len, part.p, part.len) != NULL;
 }
 
 static bool
 holds_credential(const struct http_request *request, struct view text)
 {
-	const struct secret *s = request->bearer;
+	if (request->bearer && holds(text, view_of(request->bearer->p, request->bearer->len)))
+		return true;
+	for (size_t i = 0; i < request->n_headers; i++) {
+		const char *value = strchrnul(request->headers[i], ':');
+		struct view v = view_trim(view_str(*value ? value + 1 : value));
 
-	return s && s->len > 0 && memmem(text.p, text.len, s->p, s->len) != NULL;
+		if (v.len >= CREDENTIAL_MIN && holds(text, v))
+			return true;
+	}
+	return false;
+}
+
+void
+http_quote(const struct http_request *request, struct view text, char out[static HTTP_QUOTE_MAX + 1])
+{
+	size_t len = 0;
+
+	out[0] = '\0';
+	if (holds_credential(request, text))
+		return;
+	while (len < text.len && text.p[len] != '\r' && text.p[len] != '\n') {
+		uint32_t code;
+		size_t one = utf8_char(view_of(text.p + len, text.len - len), &code);
+
+		if (one == 0 || code < 0x20 || (code >= 0x7f && code < 0xa0) || len + one > HTTP_QUOTE_MAX)
+			break;
+		len += one;
+	}
+	if (len > 0)
+		memcpy(out, text.p, len);
+	out[len] = '\0';
 }
 
 static void
-find_words(const struct http_request *request, const struct http_reply *reply, char out[static SAID_MAX + 1])
+find_words(const struct http_request *request, const struct http_reply *reply, char out[static HTTP_QUOTE_MAX + 1])
 {
 	struct doc *answer = NULL;
 	const char *words = NULL;
 
 	out[0] = '\0';
-	if (reply->body.len == 0 || holds_credential(request, buf_view(&reply->body)))
+	if (reply->body.len == 0)
 		return;
 	if (doc_parse_foreign(NULL, "", buf_view(&reply->body), &answer) == COFFER_OK)
 		words = words_of(answer, request->secret_reply);
 	if (words)
-		quote(view_str(words), out);
+		http_quote(request, view_str(words), out);
 	else if (!answer && !request->secret_reply && strncasecmp(reply->content_type, "text/plain", 10) == 0)
-		quote(buf_view(&reply->body), out);
+		http_quote(request, buf_view(&reply->body), out);
 	doc_free(&answer);
 }
 
 coffer_err
 http_expect(struct fault *f, const struct http_request *request, const struct http_reply *reply, long status)
 {
-	char words[SAID_MAX + 1];
+	char words[HTTP_QUOTE_MAX + 1];
 	coffer_err err = COFFER_E_NET;
 	char when[32] = "later";
 

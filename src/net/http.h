@@ -8,8 +8,8 @@
  *
  * libcurl is loaded when the first request is made, so that whoever stays offline needs none.  Any thread.
  *
- * What the answer, or libcurl, or the JSON of an answer had in memory is wiped when it is freed (curl_global_init_mem(),
- * SSL_OP_CLEANSE_PLAINTEXT, data/doc.h).
+ * What libcurl and its TLS had in memory is wiped when it is freed (libcurl.h), and so is the answer; one that is a credential
+ * is for @secret_reply.  A body that is a secret is the caller's, who wipes it.
  */
 #ifndef NET_HTTP_H
 #define NET_HTTP_H
@@ -37,11 +37,14 @@ struct http_request {
 	int body_fd;
 	uint64_t body_off, body_len;
 
-	/* take: instead of reply.body, for an answer of 2xx: called with each part as it comes; an error ends the call with it */
+	/*
+	 * take: instead of reply.body, for an answer of 2xx: called with each part as it comes, when status and head of the reply
+	 * are there; an error ends the call with it.  What it took is good when http_call() is COFFER_OK, not before.
+	 */
 	coffer_err (*take)(void *user, struct fault *f, struct view part);
 	void *take_user;
 
-	const char *client_cert, *client_key; /* PEM files, for mutual TLS; NULL = none */
+	const char *client_cert, *client_key; /* PEM files, the key without passphrase, for mutual TLS; NULL = none */
 	unsigned int connect_ms;	      /* 0 = 15 s, or the time for all of it where that is less */
 	bool allow_http;		      /* plain http to other hosts than this machine, too */
 	bool follow;			      /* of a GET without @bearer: up to 5 redirects, to https */
@@ -49,7 +52,7 @@ struct http_request {
 	bool secret_reply;   /* the answer holds a credential: its buffer is @max_body from the start, never moved */
 	const char *ca_file; /* PEM roots; NULL = what SSL_CERT_FILE names, else the system's */
 	unsigned int timeout_ms; /* for all of it; 0 = 30 s */
-	size_t max_body;	 /* of the answer; a longer one is COFFER_E_NET */
+	size_t max_body;	 /* of reply.body; a longer one is COFFER_E_NET */
 };
 
 struct http_reply {
@@ -57,7 +60,7 @@ struct http_reply {
 	struct buf body;
 	struct buf head; /* the lines of the last answer's header */
 	char content_type[128];
-	unsigned int retry_after_s; /* of a 429 or 503; 0 = not said */
+	unsigned int retry_after_s; /* 0 = not said */
 	char host[256];		    /* who answered, for messages */
 };
 
@@ -70,7 +73,7 @@ coffer_err http_check_url(struct fault *f, const char *url, bool allow_http);
  * @reply: gets it; free with http_reply_free(), after a failure too
  *
  * Return: COFFER_OK whatever the status; COFFER_E_NET when there was no whole answer, with the host and the reason;
- * COFFER_E_USAGE for a URL, header or credential that cannot be sent.
+ * COFFER_E_USAGE for a URL, header, credential or client certificate that cannot be sent; of a file, errors of file_read_at().
  */
 coffer_err http_call(struct fault *f, const struct http_request *request, struct http_reply *reply);
 
@@ -81,6 +84,14 @@ coffer_err http_call(struct fault *f, const struct http_request *request, struct
  */
 coffer_err http_expect(struct fault *f, const struct http_request *request, const struct http_reply *reply,
 		       long status);
+
+#define HTTP_QUOTE_MAX 200
+
+/**
+ * http_quote() - what a sentence can have of @text, a server's own words: its first line, as far as it is UTF-8 without control characters
+ * @out: gets it; nothing when it holds a credential of @request, that is @bearer or the value of a longer header
+ */
+void http_quote(const struct http_request *request, struct view text, char out[static HTTP_QUOTE_MAX + 1]);
 
 /** http_header() - the value of the first header called @name (in any case), without white space around it; false, and @out empty, when there is none or it does not fit */
 bool http_header(const struct http_reply *reply, const char *name, char *out, size_t cap);

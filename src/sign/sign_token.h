@@ -3,7 +3,7 @@
 #ifndef SIGN_SIGN_TOKEN_H
 #define SIGN_SIGN_TOKEN_H
 
-#include "crypto/token.h"
+#include "crypto/token_key.h"
 #include "sign/signer.h"
 
 /** signer_token() - sign with @k, which is taken over, after a failure too; @leaf_and_chain NULL: as signer_key(), else as signer_certificate() */

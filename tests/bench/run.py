@@ -43,6 +43,7 @@ class Place:
         os.chmod(self.key, 0o600)
         self.kek = ['--kek', 'file:' + self.key]
         self.result = os.path.join(self.disk, 'result')
+        os.environ['COFFER_AUDIT'] = os.path.join(self.disk, 'audit')
 
     def mount(self):
         folder = tempfile.mkdtemp(prefix='coffer-bench-', dir='/dev/shm' if os.path.isdir('/dev/shm') else None)

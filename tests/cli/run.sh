@@ -17,7 +17,7 @@ trap 'rm -rf "$work"' EXIT
 trap 'exit 130' INT TERM
 mkdir "$work/bin" && ln -s "$coffer" "$work/bin/coffer"
 PATH=$work/bin:$PATH
-unset COFFER_KEYS XDG_CONFIG_HOME
+unset COFFER_KEYS COFFER_AUDIT XDG_CONFIG_HOME XDG_STATE_HOME
 export PATH LC_ALL=C.UTF-8 OUT="$work/out" ERR="$work/err"
 
 # ---- what scenarios may use ----

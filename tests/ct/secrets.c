@@ -10,6 +10,7 @@
 #include <string.h>
 #include <valgrind/memcheck.h>
 
+#include "base/crc32c.h"
 #include "base/enc.h"
 #include "format/keyblock.h"
 #include "mem/secret.h"
@@ -79,6 +80,13 @@ run_dec_b64(void)
 	sink = dec_b64(text, ENC_B64_LEN(LEN), out, LEN, &len);
 }
 
+static void
+run_crc32c(void)
+{
+	hide(secret, LEN);
+	put_be32(out, crc32c(view_of(secret, LEN)));
+}
+
 /* the keys of a file, and the comparison of its commitment */
 static void
 run_commitment(void)
@@ -109,10 +117,15 @@ static const struct {
 	unsigned int verdicts;
 	bool guilty; /* a control: it must be reported */
 } cases[] = {
-	{"mem_equal", run_mem_equal, 0, false}, {"enc_hex", run_enc_hex, 0, false},
-	{"enc_b64", run_enc_b64, 0, false},	{"dec_hex", run_dec_hex, 1, false},
-	{"dec_b64", run_dec_b64, 1, false},	{"commitment of a file", run_commitment, 0, false},
-	{"key block", run_verify, 1, false},	{"memcmp, the control", run_memcmp, 1, true},
+	{"mem_equal", run_mem_equal, 0, false},
+	{"enc_hex", run_enc_hex, 0, false},
+	{"enc_b64", run_enc_b64, 0, false},
+	{"dec_hex", run_dec_hex, 1, false},
+	{"dec_b64", run_dec_b64, 1, false},
+	{"crc32c", run_crc32c, 0, false},
+	{"commitment of a file", run_commitment, 0, false},
+	{"key block", run_verify, 1, false},
+	{"memcmp, the control", run_memcmp, 1, true},
 };
 
 int

@@ -241,6 +241,44 @@ def rotations(coffer):
         yield rotated(coffer, 'rekey ' + what, start, sealed, want, argv, argv + ['--kek', 'file:k2'])
 
 
+def rotated_together(coffer, name, start, wants, argv, again):
+    """Of rewrap --all and rekey --all: each of the models opens with the old key or with the new one, whatever became of the others."""
+    judge_by = Judge(coffer)
+
+    def judge(folder):
+        tree = rig.read_tree(folder)
+        states = set()
+        for sealed, want in wants.items():
+            if judge_by.opens(folder, sealed, 'k2', want):
+                states.add('new')
+            elif judge_by.opens(folder, sealed, 'k1', want):
+                states.add('old')
+            else:
+                raise rig.Bad(f'{sealed} opens with neither key: ' + judge_by.why(folder, sealed, 'k1'))
+        if any('.coffer-new/' in p for p in tree):
+            states.add('between')
+        state = states.pop() if len(states) == 1 else 'between'
+        only(tree, start, state)
+        return state
+
+    return rig.Case(name, argv, start, judge, again)
+
+
+def rotations_of_many(coffer):
+    """A file, a folder and a file in a folder of its own, in one thread so that its system calls can be counted."""
+    tree = {'m/a.bin': content(700, 2), 'm/b/c.bin': content(300, 3)}
+    file = sealed_start(coffer, {'m.bin': content(900, 1)}, 'seal', 'm.bin', '-o', 's.coffer')
+    folder = sealed_start(coffer, tree, 'seal', 'm', '-o', 's')
+    start = {k: file[k] for k in ('k1', 'k2')}
+    start.update({'t/s.coffer': file['s.coffer'], 't/in a folder/s.coffer': file['s.coffer']})
+    start.update({f't/{p}': c for p, c in folder.items() if p.startswith('s/')})
+    wants = {'t/s.coffer': content(900, 1), 't/in a folder/s.coffer': content(900, 1), 't/s': model(tree)}
+    argv = [coffer, 'rewrap', '--all', 't', '--kek', 'file:k1', '--add', 'file:k2', '--remove', 'file:k1', *QUIET]
+    yield rotated_together(coffer, 'rewrap of many', start, wants, argv, argv)
+    argv = [coffer, 'rekey', '--all', 't', '--kek', 'file:k1', '--to', 'file:k2', *QUIET]
+    yield rotated_together(coffer, 'rekey of many', start, wants, argv, argv + ['--kek', 'file:k2'])
+
+
 def open_in_place_file(coffer):
     start = {k: v for k, v in sealed_start(coffer, {'m.bin': FILE}, 'seal', 'm.bin', '--in-place').items() if k != 'k2'}
 
@@ -287,4 +325,4 @@ def all_cases(coffer):
 
 def own_cases(coffer):
     return [seal_file(coffer), seal_force(coffer), seal_folder(coffer), seal_in_place_file(coffer), seal_in_place_folder(coffer),
-            open_file(coffer), open_folder(coffer), open_in_place_file(coffer), open_in_place_folder(coffer), *rotations(coffer)]
+            open_file(coffer), open_folder(coffer), open_in_place_file(coffer), open_in_place_folder(coffer), *rotations(coffer), *rotations_of_many(coffer)]

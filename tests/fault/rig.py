@@ -14,6 +14,7 @@ import sys
 import tempfile
 
 LIMIT = 120  # seconds a command may take
+os.environ['COFFER_AUDIT'] = 'off'  # but for the cases that hurt the audit log itself
 WHEN = 1700000000  # the time of every file that a rig writes: a sealed file bears that of its plain one
 
 

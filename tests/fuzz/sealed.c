@@ -75,7 +75,8 @@ make_good(void)
 
 	for (size_t i = 0; i < SIZE; i++)
 		plain[i] = (uint8_t)(i * 3 + 1);
-	need(coffer_ctx_new(&ctx) == COFFER_OK && coffer_keyring_new(ctx, &keys) == COFFER_OK);
+	need(coffer_ctx_new(&ctx) == COFFER_OK && coffer_ctx_set_audit(ctx, "off") == COFFER_OK &&
+	     coffer_keyring_new(ctx, &keys) == COFFER_OK);
 	coffer_ctx_set_jobs(ctx, 1);
 	need(coffer_keyring_add_raw(ctx, keys, plain) == COFFER_OK);
 	need(coffer_seal_source(ctx, &from, "f", &to, keys, &options) == COFFER_OK);

@@ -64,5 +64,5 @@ begin_world() {
 
 HOME=$work/home PATH=$build:$PATH PKG_CONFIG_PATH=$work/pkgconfig LD_LIBRARY_PATH=$build
 export HOME PATH PKG_CONFIG_PATH LD_LIBRARY_PATH
-unset XDG_CONFIG_HOME COFFER_KEYS
+unset XDG_CONFIG_HOME XDG_STATE_HOME COFFER_KEYS COFFER_AUDIT
 sh -eux "$work/script"

@@ -48,7 +48,8 @@ class Bench:
 
     def __init__(self, coffer, folder):
         self.coffer, self.folder = os.path.abspath(coffer), folder
-        self.environment = {**os.environ, "HOME": folder, "COFFER_KEYS": os.path.join(folder, "none")}
+        self.environment = {**os.environ, "HOME": folder, "COFFER_KEYS": os.path.join(folder, "none"),
+                            "COFFER_AUDIT": os.path.join(folder, "audit")}
         write(self.at("aes.key"), bytes(range(32)))
         write(self.at("other.key"), bytes(range(1, 33)))
         write(self.at("passphrase"), "p\u00e4ss phrase\nnot this line\n".encode())

@@ -417,6 +417,8 @@ def main():
         with tempfile.TemporaryDirectory(prefix='coffer-bad-') as base:
             os.chmod(base, 0o755)  # for nobody
             os.environ['HOME'] = base
+            for variable in ('XDG_STATE_HOME', 'COFFER_AUDIT'):
+                os.environ.pop(variable, None)
             report.check(name, lambda f=function, b=base, t=tree: f(Pen(coffer, os.path.join(os.path.realpath(b), 'work'), t)))
     return report.end()
 

@@ -540,7 +540,8 @@ def main():
     passed = failed = 0
     with tempfile.TemporaryDirectory(prefix='coffer-oms-') as work:
         os.environ['HOME'] = work
-        os.environ.pop('XDG_CONFIG_HOME', None)
+        for name in ('XDG_CONFIG_HOME', 'XDG_STATE_HOME', 'COFFER_AUDIT'):
+            os.environ.pop(name, None)
         world = World(work)
         for number, (name, code, make) in enumerate(CASES):
             if only not in name:

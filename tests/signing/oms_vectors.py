@@ -139,7 +139,8 @@ def main():
     count = Count()
     with tempfile.TemporaryDirectory(prefix='coffer-oms-') as work:
         os.environ['HOME'] = work  # no trust store of the caller's
-        os.environ.pop('XDG_CONFIG_HOME', None)
+        for name in ('XDG_CONFIG_HOME', 'XDG_STATE_HOME', 'COFFER_AUDIT'):
+            os.environ.pop(name, None)
         generated(coffer, count, work)
         real(coffer, count, work)
         ibm(coffer, count)

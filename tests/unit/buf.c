@@ -48,8 +48,12 @@ test_text(void **state)
 	assert_int_equal(v.len, 5);
 	assert_memory_equal(v.p, "a12-b", 5);
 	assert_int_equal(buf_printf(NULL, &b, "%0511d", 1), COFFER_OK);
-	assert_int_equal(buf_printf(NULL, &b, "%0512d", 1), COFFER_E_INTERNAL);
 	assert_int_equal(b.len, 516);
+	assert_int_equal(buf_printf(NULL, &b, "%084d", 1), COFFER_E_NOMEM);
+	assert_int_equal(b.len, 516);
+	assert_int_equal(buf_printf(NULL, &b, "%083d", 1), COFFER_OK);
+	assert_int_equal(b.len, 599);
+	assert_int_equal(b.p[598], '1');
 	buf_free(&b);
 }
 

@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "data/doc.h"
 
+#include "base/enc.h"
 #include "base/limits.h"
+#include "support/emulator.h"
 #include "support/text.h"
+#include "support/traces.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -361,6 +364,32 @@ test_numbers(void **state)
 	}
 }
 
+/* as AWS writes points in time */
+static void
+test_floor(void **state)
+{
+	static const struct {
+		const char *value;
+		int64_t floor; /* -1: there is none up to 10 */
+	} cases[] = {
+		{"[7]", 7},	 {"[7.0]", 7},	 {"[7.999]", 7},  {"[0.5]", 0},	  {"[1.0e1]", 10},
+		{"[10.5]", 10},	 {"[11]", -1},	 {"[1e2]", -1},	  {"[-0.5]", -1}, {"[-1]", -1},
+		{"[\"7\"]", -1}, {"[null]", -1}, {"[1e308]", -1},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct doc *d;
+		uint64_t v;
+
+		assert_int_equal(doc_parse_foreign(NULL, "it", view_str(cases[i].value), &d), COFFER_OK);
+		if ((doc_floor(doc_at(d, 0), 10, &v) ? (int64_t)v : -1) != cases[i].floor)
+			fail_msg("%s without its fraction", cases[i].value);
+		doc_free(&d);
+	}
+	assert_false(doc_floor(NULL, 9, &(uint64_t){0}));
+}
+
 /* beyond 2^53 a double is no longer one number */
 static void
 test_exact(void **state)
@@ -490,15 +519,75 @@ test_olpc(void **state)
 	}
 }
 
+/* malloc() writes over the first bytes of what is freed: the mark comes later */
+#define BEFORE_MARK 64
+
+static void
+test_wiped(void **state)
+{
+	struct buf out = BUF_INIT(1024);
+	char text[BEFORE_MARK + TRACES_LEN + 12];
+	struct doc *d;
+
+	(void)state;
+	skip_under_emulator("memory of its own to look into");
+	memset(text, 0, sizeof(text));
+	memset(text, ' ', BEFORE_MARK);
+	text[0] = '[';
+	text[1] = '"';
+	traces_mark(text + BEFORE_MARK);
+	APPEND(text, "\",\"a\\n\"]");
+	assert_int_equal(doc_parse_foreign(NULL, "it", view_str(text), &d), COFFER_OK);
+	memset(text, 0, sizeof(text));
+	assert_true(traces_left());
+	assert_int_equal(buf_reserve(NULL, &out, 1024), COFFER_OK);
+	assert_int_equal(doc_python(NULL, d, &out), COFFER_OK);
+	doc_free(&d);
+	assert_true(traces_left());
+	memset(out.p, 0, out.cap);
+	assert_false(traces_left());
+	buf_free(&out);
+}
+
+static void
+test_built_wiped(void **state)
+{
+	struct buf out = BUF_INIT(1024);
+	char text[BEFORE_MARK + TRACES_LEN];
+	uint8_t bytes[sizeof(text)];
+	struct doc *d;
+	size_t len;
+
+	(void)state;
+	skip_under_emulator("memory of its own to look into");
+	assert_int_equal(buf_reserve(NULL, &out, 1024), COFFER_OK);
+	memset(text, 'A', BEFORE_MARK);
+	traces_mark(text + BEFORE_MARK);
+	assert_true(dec_b64(text, sizeof(text), bytes, sizeof(bytes), &len));
+	memset(text, 0, sizeof(text));
+	d = doc_set(doc_object(), "it", doc_new_b64(bytes, len));
+	assert_int_equal(doc_canonical(NULL, d, &out), COFFER_OK);
+	assert_true(traces_at(out.p + strlen("{\"it\":\"") + BEFORE_MARK));
+	memset(out.p, 0, out.cap);
+	memset(bytes, 0, sizeof(bytes));
+	assert_true(traces_left());
+	doc_free(&d);
+	assert_false(traces_left());
+	buf_free(&out);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_texts),	cmocka_unit_test(test_nul),	     cmocka_unit_test(test_reading),
-		cmocka_unit_test(test_each),	cmocka_unit_test(test_building),     cmocka_unit_test(test_ceiling),
-		cmocka_unit_test(test_foreign), cmocka_unit_test(test_n_values),     cmocka_unit_test(test_numbers),
-		cmocka_unit_test(test_exact),	cmocka_unit_test(test_other_values), cmocka_unit_test(test_b64_buf),
-		cmocka_unit_test(test_olpc),
+		cmocka_unit_test(test_texts),	 cmocka_unit_test(test_nul),
+		cmocka_unit_test(test_reading),	 cmocka_unit_test(test_each),
+		cmocka_unit_test(test_building), cmocka_unit_test(test_ceiling),
+		cmocka_unit_test(test_foreign),	 cmocka_unit_test(test_n_values),
+		cmocka_unit_test(test_numbers),	 cmocka_unit_test(test_exact),
+		cmocka_unit_test(test_floor),	 cmocka_unit_test(test_other_values),
+		cmocka_unit_test(test_b64_buf),	 cmocka_unit_test(test_olpc),
+		cmocka_unit_test(test_wiped),	 cmocka_unit_test(test_built_wiped),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -10,7 +10,7 @@
 #include "support/tmpdir.h"
 
 static const struct {
-	const char *config, *data, *home;
+	const char *config, *data /* and state */, *home;
 	enum home_kind kind;
 	const char *want; /* NULL: there is no place */
 } places[] = {
@@ -19,6 +19,8 @@ static const struct {
 	{"/c", "/d", "/h", HOME_CONFIG, "/c/coffer/x"},
 	{"/c", "/d", "/h", HOME_DATA, "/d/coffer/x"},
 	{"/c", "/d", NULL, HOME_DATA, "/d/coffer/x"},
+	{NULL, NULL, "/h", HOME_STATE, "/h/.local/state/coffer/x"},
+	{"/c", "/s", "/h", HOME_STATE, "/s/coffer/x"},
 	{"relative", "relative", "/h", HOME_CONFIG, "/h/.config/coffer/x"},
 	{"", "", "/h", HOME_DATA, "/h/.local/share/coffer/x"},
 	{"/c", NULL, NULL, HOME_DATA, NULL},
@@ -43,7 +45,8 @@ test_places(void **state)
 		char *path = NULL;
 
 		set("XDG_CONFIG_HOME", places[i].config);
-		set("XDG_DATA_HOME", places[i].data);
+		set(places[i].kind == HOME_STATE ? "XDG_STATE_HOME" : "XDG_DATA_HOME", places[i].data);
+		set(places[i].kind == HOME_STATE ? "XDG_DATA_HOME" : "XDG_STATE_HOME", "/other");
 		set("HOME", places[i].home);
 		assert_int_equal(home_path(&f, places[i].kind, "x", &path),
 				 places[i].want ? COFFER_OK : COFFER_E_NOTFOUND);

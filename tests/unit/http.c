@@ -14,6 +14,7 @@
 #include "support/http_server.h"
 #include "support/text.h"
 #include "support/tmpdir.h"
+#include "support/traces.h"
 
 #define TOKEN "eyJhbGciOi.secret.token"
 
@@ -60,6 +61,15 @@ answer_many_headers(int fd)
 }
 
 static void
+answer_mark(int fd)
+{
+	char text[] = "HTTP/1.1 200 OK\r\nContent-Length: 24\r\n\r\n........................";
+
+	traces_mark(text + strlen(text) - TRACES_LEN);
+	http_server_say(fd, text);
+}
+
+static void
 redirect_to_tls(int fd, const char *port)
 {
 	char text[256];
@@ -95,6 +105,10 @@ static const struct {
 	{"/rate", "HTTP/1.1 429 Slow\r\nRetry-After: 17\r\nContent-Length: 0\r\n\r\n"},
 	{"/gzip", "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 3\r\n\r\nabc"},
 	{"/cookie", "HTTP/1.1 200 OK\r\nSet-Cookie: a=b; Path=/\r\nContent-Length: 0\r\n\r\n"},
+	{"/interim", "HTTP/1.1 103 Early Hints\r\nX-One: early\r\n\r\n"
+		     "HTTP/1.1 200 OK\r\nX-Two: late\r\nContent-Length: 0\r\n\r\n"},
+	{"/headers", "HTTP/1.1 200 OK\r\nETag: \"a:b\"\r\nEmpty:\r\nDATE:  Fri, 20 Nov 2026 13:58:18 GMT \t\r\n"
+		     "Twice: first\r\nTwice: second\r\nContent-Length: 0\r\n\r\n"},
 };
 
 static void
@@ -107,6 +121,8 @@ answer(int fd, const char *request, size_t len)
 		answer_slowly(fd);
 	if (asks_for(request, "/many-headers"))
 		answer_many_headers(fd);
+	if (asks_for(request, "/mark"))
+		answer_mark(fd);
 	if (asks_for(request, "/echo"))
 		answer_echo(fd, request, len);
 	if (strncmp(request, "GET /to-tls/", 12) == 0)
@@ -344,6 +360,239 @@ a_long_body_arrives(void **state)
 	assert_memory_equal(g.reply.body.p + g.reply.body.len - len, body, len);
 	http_reply_free(&g.reply);
 	free(body);
+}
+
+static const struct {
+	const char *method, *body;
+	const char *length; /* what its header says, or NULL: there is none */
+} methods[] = {
+	{"GET", "", NULL},  {"DELETE", "", NULL},    {"LIST", "", NULL},   {"POST", "", "0"},	   {"PUT", "", "0"},
+	{"PATCH", "", "0"}, {"DELETE", "four", "4"}, {"PUT", "four", "4"}, {"PATCH", "four", "4"},
+};
+
+static void
+any_method_with_body_or_without(void **state)
+{
+	char line[64];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(methods) / sizeof(methods[0]); i++) {
+		struct got g = call((struct http_request){
+			.method = methods[i].method, .url = at("/echo"), .body = view_str(methods[i].body)});
+		const char *text = echoed(&g);
+
+		(void)snprintf(line, sizeof(line), "%s /echo HTTP/1.1\r\n", methods[i].method);
+		assert_memory_equal(text, line, strlen(line));
+		(void)snprintf(line, sizeof(line), "\r\nContent-Length: %s\r\n", methods[i].length);
+		if (methods[i].length ? !strstr(text, line) : strstr(text, "Content-Length") != NULL)
+			fail_msg("%s «%s»: %s", methods[i].method, methods[i].body, text);
+		assert_string_equal(strstr(text, "\r\n\r\n") + 4, methods[i].body);
+	}
+}
+
+/* its answer tells of a body that does not come */
+static void
+head_has_no_body(void **state)
+{
+	struct got g = call((struct http_request){.method = "HEAD", .url = at("/ok")});
+	char length[8];
+
+	(void)state;
+	assert_body(&g, "");
+	assert_int_equal(g.reply.status, 200);
+	assert_true(http_header(&g.reply, "content-length", length, sizeof(length)));
+	assert_string_equal(length, "5");
+	http_reply_free(&g.reply);
+}
+
+static void
+a_part_of_a_file_is_sent(void **state)
+{
+	int fd = memfd_create("body", MFD_CLOEXEC);
+	struct http_request r = {
+		.method = "PUT", .url = at("/echo"), .body_is_file = true, .body_fd = fd, .body_off = 3, .body_len = 5};
+	struct got g;
+	const char *text;
+
+	(void)state;
+	assert_int_equal(write(fd, "0123456789", 10), 10);
+	g = call(r);
+	text = echoed(&g);
+	assert_memory_equal(text, "PUT /echo HTTP/1.1\r\n", 20);
+	assert_non_null(strstr(text, "\r\nContent-Length: 5\r\n"));
+	assert_null(strstr(text, "Expect"));
+	assert_null(strstr(text, "Content-Type"));
+	assert_string_equal(strstr(text, "\r\n\r\n") + 4, "34567");
+	r.body_len = 0;
+	g = call(r);
+	text = echoed(&g);
+	assert_non_null(strstr(text, "\r\nContent-Length: 0\r\n"));
+	r.method = "POST";
+	r.body_len = 7;
+	g = call(r);
+	text = echoed(&g);
+	assert_memory_equal(text, "POST /echo HTTP/1.1\r\n", 21);
+	assert_string_equal(strstr(text, "\r\n\r\n") + 4, "3456789");
+	r.body_len = 8;
+	g = call(r);
+	assert_fault(&g, COFFER_E_CHANGED, "shorter");
+	(void)close(fd);
+	g = call(r);
+	assert_fault(&g, COFFER_E_IO, "cannot read the file that is sent");
+}
+
+struct taken {
+	struct buf bytes;
+	coffer_err refuse;
+};
+
+static coffer_err
+take(void *user, struct fault *f, struct view part)
+{
+	struct taken *t = user;
+
+	if (t->refuse != COFFER_OK)
+		return fault_set(f, t->refuse, "no more, thank you");
+	return buf_add(f, &t->bytes, part.p, part.len);
+}
+
+static void
+an_answer_can_be_taken_as_it_comes(void **state)
+{
+	static const char *const paths[] = {"/ok", "/chunked", "/plain"};
+	struct taken t = {.bytes = BUF_INIT(100)};
+	struct got g;
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		/* its size is the taker's matter */
+		g = call((struct http_request){.url = at(paths[i]), .take = take, .take_user = &t, .max_body = 4});
+		assert_body(&g, "");
+		assert_int_equal(t.bytes.len, 5);
+		assert_memory_equal(t.bytes.p, "hello", 5);
+		t.bytes.len = 0;
+		http_reply_free(&g.reply);
+	}
+	g = call((struct http_request){.url = at("/plain"), .take = take, .take_user = &t});
+	assert_body(&g, "first line\nsecond\n");
+	assert_int_equal(t.bytes.len, 0);
+	http_reply_free(&g.reply);
+	g = call((struct http_request){.url = at("/cut"), .take = take, .take_user = &t});
+	assert_fault(&g, COFFER_E_NET, "127.0.0.1");
+	t.refuse = COFFER_E_SPACE;
+	g = call((struct http_request){.url = at("/ok"), .take = take, .take_user = &t});
+	assert_fault(&g, COFFER_E_SPACE, "no more, thank you");
+	buf_free(&t.bytes);
+}
+
+static const struct {
+	const char *path, *name;
+	const char *value; /* NULL: there is none */
+} headers_of[] = {
+	{"/headers", "etag", "\"a:b\""}, {"/headers", "Date", "Fri, 20 Nov 2026 13:58:18 GMT"},
+	{"/headers", "empty", ""},	 {"/headers", "twice", "first"},
+	{"/headers", "e", NULL},	 {"/headers", "HTTP/1.1 200 OK", NULL},
+	{"/interim", "X-One", NULL},	 {"/interim", "X-Two", "late"},
+	{"/trailer", "X-Late", NULL},	 {"/trailer", "transfer-encoding", "chunked"},
+};
+
+static void
+headers_are_found(void **state)
+{
+	char value[32];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(headers_of) / sizeof(headers_of[0]); i++) {
+		struct got g = call((struct http_request){.url = at(headers_of[i].path)});
+		bool found = http_header(&g.reply, headers_of[i].name, value, sizeof(value));
+
+		if (found != (headers_of[i].value != NULL))
+			fail_msg("%s %s: %s", headers_of[i].path, headers_of[i].name, value);
+		assert_string_equal(value, found ? headers_of[i].value : "");
+		http_reply_free(&g.reply);
+	}
+}
+
+static void
+a_header_fits_or_is_none(void **state)
+{
+	struct got g = call((struct http_request){.url = at("/headers")});
+	char value[6];
+
+	(void)state;
+	assert_true(http_header(&g.reply, "Twice", value, 6));
+	assert_string_equal(value, "first");
+	assert_false(http_header(&g.reply, "Twice", value, 5));
+	assert_string_equal(value, "");
+	http_reply_free(&g.reply);
+	assert_false(http_header(&g.reply, "Twice", value, 6));
+}
+
+/* somebody who listens, but takes no connection: his queue is full */
+static void
+connecting_has_a_time_of_its_own(void **state)
+{
+	struct sockaddr_in to = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), waiting[4];
+	socklen_t len = sizeof(to);
+	struct timespec before, after;
+	struct got g;
+
+	(void)state;
+	assert_int_equal(bind(fd, (struct sockaddr *)&to, len), 0);
+	assert_int_equal(listen(fd, 0), 0);
+	assert_int_equal(getsockname(fd, (struct sockaddr *)&to, &len), 0);
+	for (int i = 0; i < 4; i++) {
+		waiting[i] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+		(void)connect(waiting[i], (struct sockaddr *)&to, len);
+	}
+	(void)snprintf(url, sizeof(url), "http://127.0.0.1:%u/", ntohs(to.sin_port));
+	(void)clock_gettime(CLOCK_MONOTONIC, &before);
+	g = call((struct http_request){.url = url, .connect_ms = 100});
+	(void)clock_gettime(CLOCK_MONOTONIC, &after);
+	assert_fault(&g, COFFER_E_NET, "no connection to 127.0.0.1 within 100 ms");
+	assert_true(after.tv_sec - before.tv_sec < 5);
+	for (int i = 0; i < 4; i++)
+		(void)close(waiting[i]);
+	(void)close(fd);
+}
+
+/* ---- what is left behind ---- */
+
+static void
+nothing_of_an_answer_stays(void **state)
+{
+	struct got g;
+
+	(void)state;
+	skip_under_emulator("memory of its own to look into");
+	g = call((struct http_request){.url = at("/mark"), .secret_reply = true});
+	assert_int_equal(g.reply.body.len, TRACES_LEN);
+	assert_true(traces_at(g.reply.body.p));
+	http_reply_free(&g.reply);
+	assert_false(traces_left());
+}
+
+static void
+nothing_of_a_request_stays(void **state)
+{
+	struct secret token = SECRET_INIT, body = SECRET_INIT;
+	struct got g;
+
+	(void)state;
+	skip_under_emulator("memory of its own to look into");
+	assert_int_equal(secret_new(NULL, &token, TRACES_LEN), COFFER_OK);
+	assert_int_equal(secret_new(NULL, &body, TRACES_LEN), COFFER_OK);
+	traces_mark(token.p);
+	traces_mark(body.p);
+	g = call((struct http_request){
+		.method = "POST", .url = at("/ok"), .bearer = &token, .body = view_of(body.p, body.len)});
+	assert_body(&g, "hello");
+	http_reply_free(&g.reply);
+	assert_true(traces_left());
+	secret_free(&token);
+	secret_free(&body);
+	assert_false(traces_left());
 }
 
 static void
@@ -693,6 +942,76 @@ tls_is_checked(void **state)
 }
 
 static void
+nothing_of_an_answer_over_tls_stays(void **state)
+{
+	static const char *const plain[] = {NULL};
+	char file[] = "HTTP/1.1 200 OK\r\nContent-Length: 24\r\n\r\n........................";
+	struct tls_server s;
+	struct got g;
+
+	(void)state;
+	skip_under_emulator("memory of its own to look into");
+	if (access("cert.pem", R_OK) != 0) {
+		print_message("skipped: there is no openssl command\n");
+		skip();
+	}
+	traces_mark(file + strlen(file) - TRACES_LEN);
+	write_file("mark", file);
+	memset(file, 0, sizeof(file));
+	tls_start(&s, plain);
+	(void)snprintf(url, sizeof(url), "https://localhost:%u/mark", s.port);
+	g = call((struct http_request){.url = url, .ca_file = "cert.pem", .secret_reply = true});
+	assert_int_equal(g.reply.body.len, TRACES_LEN);
+	assert_true(traces_at(g.reply.body.p));
+	http_reply_free(&g.reply);
+	assert_false(traces_left());
+	tls_stop(&s);
+}
+
+static const struct {
+	const char *cert, *key;
+	coffer_err err;
+	const char *words;
+} clients[] = {
+	{"cert.pem", "key.pem", COFFER_OK, ""},
+	{NULL, NULL, COFFER_E_NET, "localhost"},
+	{"none.pem", "key.pem", COFFER_E_USAGE, "the client certificate none.pem"},
+	{"cert.pem", "none.pem", COFFER_E_USAGE,
+	 "the client certificate cert.pem, or its key, cannot be used for localhost"},
+	{"cert.pem", "other.pem", COFFER_E_USAGE, "the client certificate cert.pem"},
+	{"cert.pem", "locked.pem", COFFER_E_USAGE, "the key without passphrase"},
+};
+
+static void
+clients_show_their_certificate(void **state)
+{
+	static const char *const mutual[] = {"-Verify", "1", "-verify_return_error", "-CAfile", "cert.pem", NULL};
+	static const char *const other[] = {"openssl", "genpkey", "-algorithm", "ed25519", "-out", "other.pem", NULL};
+	static const char *const lock[] = {"openssl",  "pkey",	    "-in",  "key.pem",	  "-aes128",
+					   "-passout", "pass:word", "-out", "locked.pem", NULL};
+	struct tls_server s;
+
+	(void)state;
+	if (access("cert.pem", R_OK) != 0) {
+		print_message("skipped: there is no openssl command\n");
+		skip();
+	}
+	assert_true(openssl(other) && openssl(lock));
+	tls_start(&s, mutual);
+	for (size_t i = 0; i < sizeof(clients) / sizeof(clients[0]); i++) {
+		struct got g;
+
+		(void)snprintf(url, sizeof(url), "https://localhost:%u/ok", s.port);
+		g = call((struct http_request){.url = url,
+					       .ca_file = "cert.pem",
+					       .client_cert = clients[i].cert,
+					       .client_key = clients[i].key});
+		assert_fault(&g, clients[i].err, clients[i].words);
+	}
+	tls_stop(&s);
+}
+
+static void
 old_tls_is_refused(void **state)
 {
 	static const char *const old[] = {"-tls1_1", "-cipher", "ALL:@SECLEVEL=0", NULL};
@@ -780,6 +1099,15 @@ main(int argc, char **argv)
 		cmocka_unit_test(nobody_there_is_said),
 		cmocka_unit_test(all_of_the_request_is_sent),
 		cmocka_unit_test(a_long_body_arrives),
+		cmocka_unit_test(any_method_with_body_or_without),
+		cmocka_unit_test(head_has_no_body),
+		cmocka_unit_test(a_part_of_a_file_is_sent),
+		cmocka_unit_test(an_answer_can_be_taken_as_it_comes),
+		cmocka_unit_test(headers_are_found),
+		cmocka_unit_test(a_header_fits_or_is_none),
+		cmocka_unit_test(connecting_has_a_time_of_its_own),
+		cmocka_unit_test(nothing_of_an_answer_stays),
+		cmocka_unit_test(nothing_of_a_request_stays),
 		cmocka_unit_test(no_cookie_is_kept),
 		cmocka_unit_test(a_header_is_one_line),
 		cmocka_unit_test(urls_are_told_apart),
@@ -788,6 +1116,8 @@ main(int argc, char **argv)
 		cmocka_unit_test(what_the_server_says_is_told),
 		cmocka_unit_test(an_echoed_token_is_not_told),
 		cmocka_unit_test_setup_teardown(tls_is_checked, tls_setup, tmpdir_teardown),
+		cmocka_unit_test_setup_teardown(nothing_of_an_answer_over_tls_stays, tls_setup, tmpdir_teardown),
+		cmocka_unit_test_setup_teardown(clients_show_their_certificate, tls_setup, tmpdir_teardown),
 		cmocka_unit_test_setup_teardown(old_tls_is_refused, tls_setup, tmpdir_teardown),
 		cmocka_unit_test_setup_teardown(a_missing_libcurl_is_said, tmpdir_setup, tmpdir_teardown),
 	};

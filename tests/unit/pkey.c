@@ -683,6 +683,61 @@ canonical_pem(void **state)
 	buf_free(&pem);
 }
 
+/* whether OpenSSL, told all parameters of PS256, takes @sig */
+static bool
+is_ps256(const struct pubkey *public, struct view message, struct view sig)
+{
+	struct buf der = BUF_INIT(LIMIT_KEY_PEM);
+	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+	EVP_PKEY_CTX *key_ctx = NULL;
+	const unsigned char *at;
+	EVP_PKEY *pkey;
+	bool is;
+
+	assert_int_equal(pubkey_der(NULL, public, &der), COFFER_OK);
+	at = der.p;
+	pkey = d2i_PUBKEY(NULL, &at, (long)der.len);
+	assert_non_null(pkey);
+	assert_int_equal(EVP_DigestVerifyInit(ctx, &key_ctx, EVP_sha256(), NULL, pkey), 1);
+	assert_int_equal(EVP_PKEY_CTX_set_rsa_padding(key_ctx, RSA_PKCS1_PSS_PADDING), 1);
+	assert_int_equal(EVP_PKEY_CTX_set_rsa_mgf1_md(key_ctx, EVP_sha256()), 1);
+	assert_int_equal(EVP_PKEY_CTX_set_rsa_pss_saltlen(key_ctx, 32), 1);
+	is = EVP_DigestVerify(ctx, sig.p, sig.len, message.p, message.len) == 1;
+	ERR_clear_error();
+	EVP_MD_CTX_free(ctx);
+	EVP_PKEY_free(pkey);
+	buf_free(&der);
+	return is;
+}
+
+static void
+signs_pss(void **state)
+{
+	struct buf sig = BUF_INIT(4096);
+	struct privkey *rsa, *p256;
+	struct pubkey *public;
+
+	(void)state;
+	assert_int_equal(privkey_generate(NULL, PKEY_RSA, &rsa), COFFER_OK);
+	assert_int_equal(privkey_generate(NULL, PKEY_P256, &p256), COFFER_OK);
+	assert_int_equal(privkey_public(NULL, rsa, &public), COFFER_OK);
+	assert_int_equal(buf_str(NULL, &sig, "before"), COFFER_OK);
+	assert_int_equal(privkey_sign_pss(NULL, rsa, view_str("message"), &sig), COFFER_OK);
+	assert_memory_equal(sig.p, "before", 6);
+	assert_true(is_ps256(public, view_str("message"), view_of(sig.p + 6, sig.len - 6)));
+	assert_false(is_ps256(public, view_str("massage"), view_of(sig.p + 6, sig.len - 6)));
+	sig.len = 0;
+	assert_int_equal(privkey_sign(NULL, rsa, DIGEST_SHA256, view_str("message"), &sig), COFFER_OK);
+	assert_false(is_ps256(public, view_str("message"), buf_view(&sig)));
+	sig.len = 0;
+	assert_int_equal(privkey_sign_pss(NULL, p256, view_str("message"), &sig), COFFER_E_KEY);
+	assert_int_equal(sig.len, 0);
+	pubkey_free(&public);
+	privkey_free(&rsa);
+	privkey_free(&p256);
+	buf_free(&sig);
+}
+
 static void
 too_large(void **state)
 {
@@ -705,7 +760,7 @@ main(void)
 		cmocka_unit_test(kind_names),	 cmocka_unit_test(verifies),	  cmocka_unit_test(verifies_hashes),
 		cmocka_unit_test(whole_life),	 cmocka_unit_test(encryption),	  cmocka_unit_test(public_files),
 		cmocka_unit_test(public_points), cmocka_unit_test(private_files), cmocka_unit_test(canonical_pem),
-		cmocka_unit_test(too_large),
+		cmocka_unit_test(too_large),	 cmocka_unit_test(signs_pss),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

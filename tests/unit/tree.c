@@ -132,16 +132,57 @@ test_depth(void **state)
 	file_close(&top);
 }
 
+static coffer_err
+note(void *arg, struct fault *f, const char *path, const struct fault *why)
+{
+	struct seen *s = arg;
+
+	assert_int_equal(why->err, s->fail_with ? COFFER_E_IO : COFFER_E_USAGE);
+	assert_true(path[0] != '\0' || s->fail_with);
+	s->n += 100;
+	return s->fail_with ? fault_set(f, s->fail_with, "given up") : COFFER_OK;
+}
+
+static coffer_err
+count(void *arg, struct fault *f, const struct tree_entry *e)
+{
+	struct seen *s = arg;
+
+	(void)f;
+	(void)e;
+	s->n++;
+	return COFFER_OK;
+}
+
+/* A folder that cannot be read is not the end, if the visitor says so. */
+static void
+test_trouble(void **state)
+{
+	struct seen s = {.text = ""};
+	const struct tree_visitor v = {.entry = count, .trouble = note, .arg = &s};
+	struct fault f = {.text = ""};
+	int top = open(".", O_RDONLY | O_DIRECTORY), none = -1;
+
+	(void)state;
+	tmpdir_file("before", "", 0, 0644);
+	tmpdir_file("zlast", "", 0, 0644);
+	for (int i = 1; i <= 128; i++)
+		assert_int_equal(mkdir("d", 0777) | chdir("d"), 0);
+	assert_int_equal(tree_walk(&f, top, ".", &v), COFFER_OK);
+	assert_int_equal(s.n, 102);
+	s.fail_with = COFFER_E_BUSY;
+	assert_int_equal(tree_walk(&f, none, "gone", &v), COFFER_E_BUSY);
+	assert_string_equal(f.text, "given up");
+	file_close(&top);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, tmpdir_setup, tmpdir_teardown)
 
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_all),
-		TEST(test_left_out),
-		TEST(test_error),
-		TEST(test_depth),
+		TEST(test_all), TEST(test_left_out), TEST(test_error), TEST(test_depth), TEST(test_trouble),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -23,7 +23,8 @@ class Command:
         shutil.copytree(os.path.join(vector.HERE, "keys"), self.keys)
         for name in os.listdir(self.keys):
             os.chmod(os.path.join(self.keys, name), 0o600)
-        self.environment = {**os.environ, "HOME": folder, "COFFER_KEYS": os.path.join(folder, "none")}
+        self.environment = {**os.environ, "HOME": folder, "COFFER_KEYS": os.path.join(folder, "none"),
+                            "COFFER_AUDIT": os.path.join(folder, "audit")}
 
     def run(self, *arguments):
         """The exit code, the name of the error, and what went to standard output."""

@@ -1,0 +1,413 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * All values that go into a text have few letters, none of which means anything in HCL, JSON or CEL: they are checked first.
+ */
+#include "key/policy.h"
+
+#include <string.h>
+
+#include "base/limits.h"
+#include "key/template.h"
+#include "key/uri.h"
+
+static const char *const role_names[] = {
+	[COFFER_ROLE_PUBLISHER] = "publisher",
+	[COFFER_ROLE_LOADER] = "loader",
+	[COFFER_ROLE_ROTATOR] = "rotator",
+	[COFFER_ROLE_AUDITOR] = "auditor",
+};
+
+const char *
+policy_role_name(enum coffer_role role)
+{
+	return role >= COFFER_ROLE_PUBLISHER && role <= COFFER_ROLE_AUDITOR ? role_names[role] : NULL;
+}
+
+/* ---- what lists have in common ---- */
+
+/* What stands between the elements of a list, as the writer of element @i. */
+static const char *
+comma(size_t i)
+{
+	return i > 0 ? "," : "";
+}
+
+/* Vault, Google and Azure: model-ENVIRONMENT-NAME; without @model its beginning */
+static coffer_err
+add_key_name(struct fault *f, struct buf *out, const struct coffer_policy_options *o, const char *model)
+{
+	return buf_printf(f, out, "model-%s-%s", o->environment, model ? model : "");
+}
+
+/* ---- HashiCorp Vault and OpenBao: Transit ---- */
+
+/* what a role does, as the path after the mount and before the key's name */
+struct vault_grant {
+	enum coffer_role role;
+	const char *operation, *capability;
+	const char *after; /* the key's name; such a path needs a whole name */
+};
+
+static const struct vault_grant vault_grants[] = {
+	{COFFER_ROLE_PUBLISHER, "encrypt", "update", NULL}, {COFFER_ROLE_PUBLISHER, "keys", "read", NULL},
+	{COFFER_ROLE_LOADER, "decrypt", "update", NULL},    {COFFER_ROLE_ROTATOR, "rewrap", "update", NULL},
+	{COFFER_ROLE_ROTATOR, "keys", "read", NULL},	    {COFFER_ROLE_ROTATOR, "keys", "update", "/rotate"},
+	{COFFER_ROLE_AUDITOR, "keys", "read", NULL},
+};
+
+static coffer_err
+vault_path(struct fault *f, struct buf *out, const char *mount, const struct vault_grant *g, const char *key,
+	   const char *capability)
+{
+	return buf_printf(f, out, "path \"%s/%s/%s%s\" {\n  capabilities = [\"%s\"]\n}\n", mount, g->operation, key,
+			  g->after ? g->after : "", capability);
+}
+
+static coffer_err
+vault_grant(struct fault *f, struct buf *out, const struct coffer_policy_options *o, const char *mount,
+	    const struct vault_grant *g)
+{
+	struct buf key = BUF_INIT(LIMIT_KEY_URI);
+	coffer_err err = COFFER_OK;
+
+	if (o->n_models == 0 && g->after)
+		return buf_printf(f, out,
+				  "# Rotating needs the whole name of a key: name the models with --model, or let who "
+				  "administers Vault rotate.\n");
+	for (size_t i = 0; i < o->n_models || (i == 0 && o->n_models == 0); i++) {
+		key.len = 0;
+		TRY(add_key_name(f, &key, o, o->n_models ? o->models[i] : NULL));
+		TRY(buf_add(f, &key, o->n_models ? "" : "*", o->n_models ? 1 : 2));
+		TRY(vault_path(f, out, mount, g, (const char *)key.p, g->capability));
+	}
+out:
+	buf_free(&key);
+	return err;
+}
+
+/* By Vault's rules the longer path wins over the shorter, so what is allowed above stays allowed. */
+static coffer_err
+vault_deny_others(struct fault *f, struct buf *out, const char *mount)
+{
+	static const char *const operations[] = {"encrypt", "decrypt", "rewrap", "datakey", "keys",
+						 "export",  "backup",  "hmac",	 "sign"};
+	coffer_err err;
+
+	TRY(buf_str(f, out, "# All other models, those of other environments among them.\n"));
+	for (size_t i = 0; i < sizeof(operations) / sizeof(operations[0]); i++) {
+		const struct vault_grant g = {.operation = operations[i]};
+		const char *between = strcmp(operations[i], "datakey") == 0 || strcmp(operations[i], "export") == 0
+					      ? "+/model-*"
+					      : "model-*";
+
+		TRY(vault_path(f, out, mount, &g, between, "deny"));
+	}
+out:
+	return err;
+}
+
+static coffer_err
+vault_text(struct fault *f, const struct coffer_policy_options *o, struct buf *out)
+{
+	const char *mount = o->scope ? o->scope : "transit";
+	coffer_err err;
+
+	TRY(buf_printf(f, out,
+		       "# coffer: %s of %s, Transit at %s/.  Keys are called model-%s-NAME:\n"
+		       "#   --kek 'hashivault://model-{environment}-{name}'\n",
+		       policy_role_name(o->role), o->environment, mount, o->environment));
+	for (size_t i = 0; i < sizeof(vault_grants) / sizeof(vault_grants[0]); i++)
+		if (vault_grants[i].role == o->role)
+			TRY(vault_grant(f, out, o, mount, &vault_grants[i]));
+	TRY(vault_deny_others(f, out, mount));
+	/* as the token of every client may, but one that was made with no_default_policy */
+	TRY(buf_str(f, out,
+		    "path \"auth/token/lookup-self\" {\n  capabilities = [\"read\"]\n}\n"
+		    "path \"auth/token/renew-self\" {\n  capabilities = [\"update\"]\n}\n"));
+out:
+	return err;
+}
+
+/* ---- AWS KMS: an IAM policy ---- */
+
+static const char *const aws_actions[] = {
+	[COFFER_ROLE_PUBLISHER] = "\"kms:Encrypt\"",
+	[COFFER_ROLE_LOADER] = "\"kms:Decrypt\"",
+	[COFFER_ROLE_ROTATOR] = "\"kms:ReEncryptFrom\", \"kms:ReEncryptTo\"",
+	[COFFER_ROLE_AUDITOR] = NULL,
+};
+
+/* what uses no key, and so has no context */
+static const char *const aws_views[] = {
+	[COFFER_ROLE_PUBLISHER] = "\"kms:DescribeKey\"",
+	[COFFER_ROLE_LOADER] = NULL,
+	[COFFER_ROLE_ROTATOR] = "\"kms:DescribeKey\", \"kms:RotateKeyOnDemand\", \"kms:GetKeyRotationStatus\", "
+				"\"kms:ListKeyRotations\"",
+	[COFFER_ROLE_AUDITOR] = "\"kms:DescribeKey\", \"kms:GetKeyRotationStatus\", \"kms:ListKeyRotations\"",
+};
+
+static coffer_err
+aws_resource(struct fault *f, struct buf *out, const struct coffer_policy_options *o)
+{
+	const char *slash = o->scope ? strchr(o->scope, '/') : NULL;
+
+	if (!o->scope)
+		return buf_str(f, out, "      \"Resource\": \"arn:aws:kms:*:*:key/*\",\n");
+	return buf_printf(f, out, "      \"Resource\": \"arn:aws:kms:%.*s:%s:key/*\",\n",
+			  slash ? (int)(slash - o->scope) : 1, slash ? o->scope : "*", slash ? slash + 1 : o->scope);
+}
+
+static coffer_err
+aws_aliases(struct fault *f, struct buf *out, const struct coffer_policy_options *o)
+{
+	coffer_err err;
+
+	TRY(buf_str(f, out, "        \"ForAnyValue:StringLike\": { \"kms:ResourceAliases\": ["));
+	for (size_t i = 0; i < o->n_models || (i == 0 && o->n_models == 0); i++)
+		TRY(buf_printf(f, out, "%s\"alias/model/%s/%s\"", comma(i), o->environment,
+			       o->n_models ? o->models[i] : "*"));
+	TRY(buf_str(f, out, "] }"));
+out:
+	return err;
+}
+
+static coffer_err
+aws_allow(struct fault *f, struct buf *out, const struct coffer_policy_options *o, const char *id, const char *actions,
+	  bool has_context)
+{
+	coffer_err err;
+
+	TRY(buf_printf(f, out, "    {\n      \"Sid\": \"%s\",\n      \"Effect\": \"Allow\",\n      \"Action\": [%s],\n",
+		       id, actions));
+	TRY(aws_resource(f, out, o));
+	TRY(buf_str(f, out, "      \"Condition\": {\n"));
+	TRY(aws_aliases(f, out, o));
+	if (has_context)
+		TRY(buf_printf(f, out, ",\n        \"StringEquals\": { \"kms:EncryptionContext:environment\": \"%s\" }",
+			       o->environment));
+	TRY(buf_str(f, out, "\n      }\n    },\n"));
+out:
+	return err;
+}
+
+static coffer_err
+aws_text(struct fault *f, const struct coffer_policy_options *o, struct buf *out)
+{
+	coffer_err err;
+
+	TRY(buf_str(f, out, "{\n  \"Version\": \"2012-10-17\",\n  \"Statement\": [\n"));
+	if (aws_actions[o->role])
+		TRY(aws_allow(f, out, o, "UseKeys", aws_actions[o->role], true));
+	if (aws_views[o->role])
+		TRY(aws_allow(f, out, o, "SeeKeys", aws_views[o->role], false));
+	/* StringNotEquals holds, too, where the request has no such context */
+	TRY(buf_printf(
+		f, out,
+		"    {\n      \"Sid\": \"DenyOtherEnvironments\",\n      \"Effect\": \"Deny\",\n"
+		"      \"Action\": [\"kms:Encrypt\", \"kms:Decrypt\", \"kms:ReEncrypt*\", "
+		"\"kms:GenerateDataKey*\"],\n"
+		"      \"Resource\": \"*\",\n"
+		"      \"Condition\": { \"StringNotEquals\": { \"kms:EncryptionContext:environment\": \"%s\" } }\n"
+		"    }\n  ]\n}\n",
+		o->environment));
+out:
+	return err;
+}
+
+/* ---- Google Cloud KMS: a role of the project's own, and a policy that binds it under a condition ---- */
+
+/* Google has no rewrapping inside the service: it takes both. */
+static const char *const gcp_permissions[] = {
+	[COFFER_ROLE_PUBLISHER] = "\"cloudkms.cryptoKeyVersions.useToEncrypt\", \"cloudkms.cryptoKeys.get\"",
+	[COFFER_ROLE_LOADER] = "\"cloudkms.cryptoKeyVersions.useToDecrypt\"",
+	[COFFER_ROLE_ROTATOR] = "\"cloudkms.cryptoKeyVersions.useToEncrypt\", "
+				"\"cloudkms.cryptoKeyVersions.useToDecrypt\", \"cloudkms.cryptoKeys.get\", "
+				"\"cloudkms.cryptoKeys.update\", \"cloudkms.cryptoKeyVersions.create\"",
+	[COFFER_ROLE_AUDITOR] = "\"cloudkms.cryptoKeys.get\", \"cloudkms.cryptoKeys.list\", "
+				"\"cloudkms.cryptoKeyVersions.get\", \"cloudkms.cryptoKeyVersions.list\"",
+};
+
+/* A whole name is that of the key or what is below it; the beginning of names ends with a hyphen. */
+static coffer_err
+gcp_condition(struct fault *f, struct buf *out, const struct coffer_policy_options *o)
+{
+	coffer_err err = COFFER_OK;
+
+	if (o->n_models == 0)
+		return buf_printf(f, out, "resource.name.startsWith(\\\"%s/cryptoKeys/model-%s-\\\")", o->scope,
+				  o->environment);
+	for (size_t i = 0; i < o->n_models; i++)
+		TRY(buf_printf(f, out,
+			       "%sresource.name == \\\"%s/cryptoKeys/model-%s-%s\\\" || "
+			       "resource.name.startsWith(\\\"%s/cryptoKeys/model-%s-%s/\\\")",
+			       i > 0 ? " || " : "", o->scope, o->environment, o->models[i], o->scope, o->environment,
+			       o->models[i]));
+out:
+	return err;
+}
+
+static coffer_err
+gcp_text(struct fault *f, const struct coffer_policy_options *o, struct buf *out)
+{
+	const char *role = policy_role_name(o->role);
+	size_t project = strlen("projects/") + strcspn(o->scope + strlen("projects/"), "/");
+	coffer_err err;
+
+	TRY(buf_printf(
+		f, out,
+		"{\n  \"customRole\": {\n    \"name\": \"%.*s/roles/coffer_%s\",\n    \"title\": \"coffer %s\",\n"
+		"    \"includedPermissions\": [%s],\n    \"stage\": \"GA\"\n  },\n",
+		(int)project, o->scope, role, role, gcp_permissions[o->role]));
+	/* conditions need version 3 of a policy */
+	TRY(buf_printf(f, out,
+		       "  \"policy\": {\n    \"version\": 3,\n    \"bindings\": [\n      {\n"
+		       "        \"role\": \"%.*s/roles/coffer_%s\",\n        \"members\": [\"%s\"],\n"
+		       "        \"condition\": {\n          \"title\": \"coffer-%s-%s\",\n          \"expression\": \"",
+		       (int)project, o->scope, role,
+		       o->member ? o->member : "serviceAccount:NAME@PROJECT.iam.gserviceaccount.com", o->environment,
+		       role));
+	TRY(gcp_condition(f, out, o));
+	TRY(buf_str(f, out, "\"\n        }\n      }\n    ]\n  }\n}\n"));
+out:
+	return err;
+}
+
+/* ---- Azure Key Vault: a role definition and its assignments ---- */
+
+#define AZURE "Microsoft.KeyVault/vaults/keys/"
+
+/* Azure has no rewrapping inside the service: it takes both. */
+static const char *const azure_actions[] = {
+	[COFFER_ROLE_PUBLISHER] = "\"" AZURE "read\", \"" AZURE "wrap/action\"",
+	[COFFER_ROLE_LOADER] = "\"" AZURE "read\", \"" AZURE "unwrap/action\"",
+	[COFFER_ROLE_ROTATOR] =
+		"\"" AZURE "read\", \"" AZURE "wrap/action\", \"" AZURE "unwrap/action\", \"" AZURE "rotate/action\"",
+	[COFFER_ROLE_AUDITOR] = "\"" AZURE "read\"",
+};
+
+static coffer_err
+azure_scopes(struct fault *f, struct buf *out, const struct coffer_policy_options *o)
+{
+	coffer_err err = COFFER_OK;
+
+	for (size_t i = 0; i < o->n_models || (i == 0 && o->n_models == 0); i++) {
+		TRY(buf_printf(f, out, "%s\n    { \"scope\": \"%s", comma(i), o->scope));
+		if (o->n_models) {
+			TRY(buf_str(f, out, "/keys/"));
+			TRY(add_key_name(f, out, o, o->models[i]));
+		}
+		TRY(buf_str(f, out, "\" }"));
+	}
+out:
+	return err;
+}
+
+static coffer_err
+azure_text(struct fault *f, const struct coffer_policy_options *o, struct buf *out)
+{
+	const char *role = policy_role_name(o->role);
+	coffer_err err;
+
+	TRY(buf_printf(
+		f, out,
+		"{\n  \"roleDefinition\": {\n    \"Name\": \"coffer %s %s\",\n"
+		"    \"Description\": \"%s of the models of %s\",\n    \"Actions\": [],\n    \"NotActions\": [],\n"
+		"    \"DataActions\": [%s],\n    \"NotDataActions\": [],\n    \"AssignableScopes\": [\"%s\"]\n  },\n"
+		"  \"roleAssignments\": [",
+		o->environment, role, role, o->environment, azure_actions[o->role], o->scope));
+	TRY(azure_scopes(f, out, o));
+	TRY(buf_str(f, out, "\n  ]\n}\n"));
+out:
+	return err;
+}
+
+/* ---- any ---- */
+
+static const struct provider {
+	const char *name;
+	const char *model_letters; /* beside letters and digits, of the names of its keys */
+	const char *scope_letters; /* likewise */
+	const char *scope_begin;   /* of one that is needed; else NULL */
+	const char *scope_form;
+	coffer_err (*text)(struct fault *f, const struct coffer_policy_options *o, struct buf *out);
+} providers[] = {
+	{"hashivault", "._-", "/._-", NULL, "", vault_text},
+	{"awskms", "_-", "/-", NULL, "", aws_text},
+	{"gcpkms", "_-", "/._:-", "projects/", "projects/P/locations/L/keyRings/R", gcp_text},
+	{"azurekms", "-", "/._-", "/subscriptions/",
+	 "/subscriptions/S/resourceGroups/G/providers/Microsoft.KeyVault/vaults/V", azure_text},
+};
+
+static bool
+has_only(const char *text, const char *more)
+{
+	for (; *text; text++)
+		if (!(*text >= 'a' && *text <= 'z') && !(*text >= 'A' && *text <= 'Z') &&
+		    !(*text >= '0' && *text <= '9') && !strchr(more, *text))
+			return false;
+	return true;
+}
+
+static coffer_err
+check_values(struct fault *f, const struct provider *p, const struct coffer_policy_options *o)
+{
+	if (p->scope_begin && (!o->scope || strncmp(o->scope, p->scope_begin, strlen(p->scope_begin)) != 0))
+		return fault_set(f, COFFER_E_USAGE, "%s needs to know where the keys are: give --scope %s", p->name,
+				 p->scope_form);
+	if (o->scope && (!*o->scope || strlen(o->scope) > LIMIT_TEXT || !has_only(o->scope, p->scope_letters)))
+		return fault_set(f, COFFER_E_USAGE, "the scope has letters, digits and %s alone", p->scope_letters);
+	for (size_t i = 0; i < o->n_models; i++)
+		if (!has_only(o->models[i], p->model_letters))
+			return fault_set(
+				f, COFFER_E_USAGE,
+				"%s takes letters, digits and «%s» alone in the name of a key, and so in that of its "
+				"model",
+				p->name, p->model_letters);
+	if (o->member && (strlen(o->member) > LIMIT_TEXT || !has_only(o->member, ":/@._-")))
+		return fault_set(f, COFFER_E_USAGE, "a member has letters, digits and :/@._- alone");
+	return COFFER_OK;
+}
+
+static coffer_err
+check(struct fault *f, const struct coffer_policy_options *o)
+{
+	uint64_t any = 0;
+
+	for (size_t i = 0; i < 8; i++)
+		any |= o->reserved[i];
+	if (o->version_1 != 1 || any != 0)
+		return fault_set(f, COFFER_E_USAGE, "policy options of another version");
+	if (!policy_role_name(o->role))
+		return fault_set(f, COFFER_E_USAGE, "a role is publisher, loader, rotator or auditor");
+	if (!o->environment || !environment_valid(o->environment))
+		return fault_set(f, COFFER_E_USAGE, "an environment is named by 1 to %d of a-z 0-9", ENVIRONMENT_MAX);
+	for (size_t i = 0; i < o->n_models; i++)
+		if (!key_name_valid(view_str(o->models[i])))
+			return fault_set(
+				f, COFFER_E_USAGE,
+				"a model that is part of a key's name has 1 to %u of A-Z a-z 0-9 . _ -, no dot "
+				"in front",
+				LIMIT_KEY_NAME);
+	return COFFER_OK;
+}
+
+coffer_err
+policy_text(struct fault *f, const struct coffer_policy_options *o, struct buf *out)
+{
+	const struct provider *p = NULL;
+	coffer_err err;
+
+	TRY(check(f, o));
+	for (size_t i = 0; i < sizeof(providers) / sizeof(providers[0]) && !p && o->provider; i++)
+		if (strcmp(providers[i].name, o->provider) == 0)
+			p = &providers[i];
+	if (!p)
+		return fault_set(
+			f, COFFER_E_USAGE,
+			"policies are known for hashivault, awskms, gcpkms and azurekms; for another provider its "
+			"documentation says how");
+	TRY(check_values(f, p, o));
+	TRY(p->text(f, o, out));
+out:
+	return err;
+}
