@@ -35,8 +35,7 @@ static const struct option options[] = {
 	 .value = "PLACE",
 	 .text = &scope,
 	 .help = "where the keys are. hashivault: the mount (transit); awskms: ACCOUNT or REGION/ACCOUNT; gcpkms: "
-		 "projects/P/locations/L/keyRings/R; azurekms: /subscriptions/S/resourceGroups/G/providers/"
-		 "Microsoft.KeyVault/vaults/V"},
+		 "projects/P/locations/L/keyRings/R; azurekms: the resource id of the vault, /subscriptions/..."},
 	{.name = "member",
 	 .value = "WHO",
 	 .text = &member,
