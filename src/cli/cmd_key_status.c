@@ -285,6 +285,18 @@ verdict(struct fault *f, const struct status *s)
 	return COFFER_OK;
 }
 
+static void
+say_sum(const struct status *s)
+{
+	char overdue[64] = "", due[64] = "";
+
+	if (s->max_age != NO_AGE)
+		(void)snprintf(overdue, sizeof(overdue), ", %zu overdue", s->n_overdue);
+	if (common.keks.n > 0)
+		(void)snprintf(due, sizeof(due), ", %zu to rewrap for a newer version", s->n_due);
+	term_say("%zu model%s%s%s", s->n_models, s->n_models == 1 ? "" : "s", overdue, due);
+}
+
 static coffer_err
 parse_max_age(struct fault *f, struct status *s)
 {
@@ -314,8 +326,7 @@ run(struct fault *f, struct coffer_ctx *ctx, const struct words *operands)
 	for (size_t i = 0; i < coffer_models_size(models); i++)
 		TRY(tell_model(f, &s, coffer_models_path(models, i)));
 	TRY(print(f, &s));
-	term_say("%zu model%s, %zu overdue, of %zu a rewrap is due", s.n_models, s.n_models == 1 ? "" : "s",
-		 s.n_overdue, s.n_due);
+	say_sum(&s);
 	err = verdict(f, &s);
 out:
 	coffer_models_free(&models);

@@ -13,7 +13,7 @@
 
 #include "base/fault.h"
 #include "base/pool.h"
-#include "key/audit_log.h"
+#include "audit/log.h"
 #include "key/template.h"
 
 struct coffer_ctx {

@@ -12,8 +12,8 @@
 #include <time.h>
 
 #include "base/num.h"
-#include "key/audit_actor.h"
-#include "key/audit_log.h"
+#include "audit/actor.h"
+#include "audit/log.h"
 
 static void
 must(coffer_err err, const struct fault *f)
