@@ -14,6 +14,10 @@
  *   recipient:coffer1…  an X25519 public key: seals, cannot open
  *   pkcs11:token=NAME;object=LABEL?module-path=PATH&pin-source=file:PATH
  *                       a key on a token or HSM (RFC 7512); asks for the PIN where the URI names no file
+ *   gcpkms://projects/P/locations/L/keyRings/R/cryptoKeys/K[/cryptoKeyVersions/V]
+ *                       a key of Google Cloud KMS (docs/howto/gcp-kms.md)
+ *   azurekms://VAULT/KEY[/VERSION]
+ *                       a key of Azure Key Vault or Managed HSM (docs/howto/azure-key-vault.md)
  */
 #ifndef COFFER_KEY_H
 #define COFFER_KEY_H
