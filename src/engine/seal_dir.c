@@ -324,9 +324,10 @@ out:
 }
 
 /*
- * Anybody can wrap for a public key, so a mark that opens with the key of a pair alone may have been put there by
- * somebody who knows its DEK, and would then read all that is sealed with it.  In place that somebody has the plain
- * files anyway.
+ * Anybody can wrap for a public key, and many a one may have a service wrap who may not unwrap, or knows the public half
+ * of its key.  So a mark that opens with such a recipient alone may have been put there by somebody who knows its DEK, and
+ * would then read all that is sealed with it.  What only a holder of the key can make is kept.  In place that somebody
+ * has the plain files anyway.
  */
 static bool
 drop_public_wraps(struct keyblock *k)
@@ -334,10 +335,12 @@ drop_public_wraps(struct keyblock *k)
 	size_t kept = 0, n = k->n_recipients;
 
 	for (size_t i = 0; i < n; i++) {
-		if (strcmp(k->recipients[i].kind, "x25519") == 0)
-			recipient_clear(&k->recipients[i]);
-		else
+		const char *kind = k->recipients[i].kind;
+
+		if (strcmp(kind, "aes") == 0 || strcmp(kind, "passphrase") == 0)
 			k->recipients[kept++] = k->recipients[i];
+		else
+			recipient_clear(&k->recipients[i]);
 	}
 	k->n_recipients = kept;
 	return kept < n;
