@@ -386,10 +386,10 @@ out:
 static coffer_err
 open_output(struct fault *f, struct seal_run *r)
 {
-	bool empty;
+	bool made = mkdir(r->out, 0777) == 0, empty;
 	coffer_err err;
 
-	if (mkdir(r->out, 0777) != 0 && errno != EEXIST)
+	if (!made && errno != EEXIST)
 		return fault_errno(f, errno, "cannot create the folder %s", r->out);
 	r->out_fd = open(r->out, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (r->out_fd < 0)
@@ -397,6 +397,7 @@ open_output(struct fault *f, struct seal_run *r)
 			       ? fault_set(f, COFFER_E_EXISTS, "%s is a file; a directory seals to a directory", r->out)
 			       : fault_errno(f, errno, "cannot open the folder %s", r->out);
 	TRY(model_lock_folder(f, r->out_fd, r->out));
+	r->made_out = made;
 	TRY(file_sync_parent(f, r->out));
 	if (is_interrupted(r->out_fd, r->out)) {
 		TRY(take_over(f, r));
@@ -555,6 +556,9 @@ fill_directory(struct fault *f, struct seal_run *r)
 	TRY(err);
 	TRY(finish_directory(f, r));
 out:
+	/* when nothing came of it, as where no key service answered, it is gone again; what holds anything stays */
+	if (err && r->made_out)
+		(void)rmdir(r->out);
 	return err;
 }
 

@@ -128,6 +128,19 @@ test_own_mark(void **state)
 	assert_int_equal(stats.n_skipped, 1);
 }
 
+/* No folder is left of a sealing that no service wrapped for; one that was there is the user's. */
+static void
+test_no_wrap(void **state)
+{
+	(void)state;
+	service.fails = COFFER_E_UNAVAILABLE;
+	assert_refused(coffer_seal(kit.ctx, "m", "s", keys, NULL, NULL), COFFER_E_UNAVAILABLE);
+	assert_false(kit_exists("s"));
+	assert_int_equal(mkdir("s", 0755), 0);
+	assert_refused(coffer_seal(kit.ctx, "m", "s", keys, NULL, NULL), COFFER_E_UNAVAILABLE);
+	assert_true(kit_exists("s"));
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int
@@ -136,6 +149,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_planted_mark),
 		TEST(test_own_mark),
+		TEST(test_no_wrap),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
