@@ -141,6 +141,38 @@ test_no_wrap(void **state)
 	assert_true(kit_exists("s"));
 }
 
+/* A model may name as many recipients as it likes: a service that does not answer costs its time once. */
+static void
+test_many_recipients(void **state)
+{
+	static const struct {
+		const char *what;
+		coffer_err fails;
+		unsigned int asked;
+	} cases[] = {
+		{"does not answer", COFFER_E_UNAVAILABLE, 1},
+		{"has too many requests", COFFER_E_RATE, 1},
+		/* of this version of the key, maybe, and not of the next recipient's */
+		{"refuses", COFFER_E_REFUSED, LIMIT_RECIPIENTS},
+	};
+	static struct recipient recipients[LIMIT_RECIPIENTS];
+	const struct binding binding = {.text = view_str("{}"), .name = "m"};
+	uint8_t dek[DEK_LEN];
+
+	(void)state;
+	for (size_t i = 0; i < LIMIT_RECIPIENTS; i++)
+		recipients[i] = (struct recipient){.kind = "hashivault", .id = "k", .is_service = true};
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct fault f = {.text = ""};
+
+		service.fails = cases[i].fails;
+		service.unwraps = 0;
+		if (keyring_unwrap(&f, keys, recipients, LIMIT_RECIPIENTS, &binding, dek, NULL) != cases[i].fails ||
+		    service.unwraps != cases[i].asked)
+			fail_msg("a service that %s was asked %u times: %s", cases[i].what, service.unwraps, f.text);
+	}
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int
@@ -150,6 +182,7 @@ main(void)
 		TEST(test_planted_mark),
 		TEST(test_own_mark),
 		TEST(test_no_wrap),
+		TEST(test_many_recipients),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
