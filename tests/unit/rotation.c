@@ -555,7 +555,8 @@ test_list(void **state)
 	kit_file("t/deep/er/x", 1, 1);
 	copy_file("one", "t/deep/er/model");
 	copy_file("one", "t/.model.coffer-tmp");
-	assert_int_equal(symlink("../one", "t/link"), 0);
+	assert_ok(coffer_seal(kit.ctx, "m", "outside", kit.keys, NULL, NULL));
+	assert_int_equal(symlink("../one", "t/link") | symlink("../outside", "t/out") | symlink("loop", "t/loop"), 0);
 	assert_ok(coffer_models_new(kit.ctx, &list));
 	assert_ok(coffer_models_add_tree(kit.ctx, list, "t", exclude, 2));
 	assert_int_equal(coffer_models_size(list), 6);
