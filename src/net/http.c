@@ -19,6 +19,7 @@
 #define TIMEOUT_MS 30000
 #define CONNECT_MS 15000
 #define REDIRECTS 5
+#define STALL_BYTES 1024
 #define CREDENTIAL_MIN 20 /* bytes of a header's value that could be one */
 
 /* ---- where to ---- */
@@ -234,6 +235,15 @@ out:
 	return err;
 }
 
+static bool
+names_its_type(const struct http_request *r)
+{
+	for (size_t i = 0; i < r->n_headers; i++)
+		if (strncasecmp(r->headers[i], "Content-Type:", 13) == 0)
+			return true;
+	return false;
+}
+
 static coffer_err
 set_headers(struct fault *f, struct call *c)
 {
@@ -245,6 +255,9 @@ set_headers(struct fault *f, struct call *c)
 		TRY(add_header(f, c, c->request->headers[i]));
 	/* a body is sent at once, not after a server said that it would take it */
 	TRY(add_header(f, c, "Expect:"));
+	/* libcurl would call any body a form, and who believes that does not find it */
+	if (!names_its_type(c->request))
+		TRY(add_header(f, c, "Content-Type:"));
 	set_pointer(c, CURLOPT_HTTPHEADER, c->headers);
 out:
 	return err;
@@ -352,6 +365,10 @@ set_transfer(struct call *c)
 	set_number(c, CURLOPT_NOSIGNAL, 1);
 	set_number(c, CURLOPT_TIMEOUT_MS, timeout_of(c->request));
 	set_number(c, CURLOPT_CONNECTTIMEOUT_MS, connect_timeout_of(c->request));
+	if (c->request->stall_s > 0) {
+		set_number(c, CURLOPT_LOW_SPEED_LIMIT, STALL_BYTES);
+		set_number(c, CURLOPT_LOW_SPEED_TIME, (long)c->request->stall_s);
+	}
 	set_pointer(c, CURLOPT_ERRORBUFFER, c->reason);
 	c->refused |= curl.easy_setopt(c->easy, CURLOPT_WRITEFUNCTION, take_body) != CURLE_OK;
 	set_pointer(c, CURLOPT_WRITEDATA, c);
@@ -392,6 +409,16 @@ is_connected(const struct call *c)
 	return curl.easy_getinfo(c->easy, CURLINFO_PRETRANSFER_TIME_T, &after_us) == CURLE_OK && after_us > 0;
 }
 
+/* libcurl has one code for both ends, the time and the speed */
+static bool
+has_stalled(const struct call *c)
+{
+	curl_off_t took_us = 0;
+
+	return c->request->stall_s > 0 && curl.easy_getinfo(c->easy, CURLINFO_TOTAL_TIME_T, &took_us) == CURLE_OK &&
+	       took_us / 1000 < timeout_of(c->request);
+}
+
 static coffer_err
 explain(struct fault *f, const struct call *c, CURLcode rc)
 {
@@ -407,6 +434,9 @@ explain(struct fault *f, const struct call *c, CURLcode rc)
 	if (rc == CURLE_OPERATION_TIMEDOUT && !is_connected(c))
 		return fault_set(f, COFFER_E_NET, "no connection to %s within %ld ms: is that the right address?", host,
 				 connect_timeout_of(c->request));
+	if (rc == CURLE_OPERATION_TIMEDOUT && has_stalled(c))
+		return fault_set(f, COFFER_E_NET, "the connection to %s stood still for %u s", host,
+				 c->request->stall_s);
 	if (rc == CURLE_OPERATION_TIMEDOUT)
 		return fault_set(f, COFFER_E_NET, "%s gave no whole answer within %ld ms: try again later", host,
 				 timeout_of(c->request));

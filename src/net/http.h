@@ -46,11 +46,12 @@ struct http_request {
 
 	const char *client_cert, *client_key; /* PEM files, the key without passphrase, for mutual TLS; NULL = none */
 	unsigned int connect_ms;	      /* 0 = 15 s, or the time for all of it where that is less */
-	bool allow_http;		      /* plain http to other hosts than this machine, too */
-	bool follow;			      /* of a GET without @bearer: up to 5 redirects, to https */
-	bool direct;			      /* around every proxy: for services of the machine's own network */
-	bool secret_reply;   /* the answer holds a credential: its buffer is @max_body from the start, never moved */
-	const char *ca_file; /* PEM roots; NULL = what SSL_CERT_FILE names, else the system's */
+	unsigned int stall_s; /* it ends when less than 1 KiB/s has moved for so long; 0 = no such end */
+	bool allow_http;      /* plain http to other hosts than this machine, too */
+	bool follow;	      /* of a GET without @bearer: up to 5 redirects, to https */
+	bool direct;	      /* around every proxy: for services of the machine's own network */
+	bool secret_reply;    /* the answer holds a credential: its buffer is @max_body from the start, never moved */
+	const char *ca_file;  /* PEM roots; NULL = what SSL_CERT_FILE names, else the system's */
 	unsigned int timeout_ms; /* for all of it; 0 = 30 s */
 	size_t max_body;	 /* of reply.body; a longer one is COFFER_E_NET */
 };

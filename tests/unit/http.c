@@ -386,6 +386,7 @@ any_method_with_body_or_without(void **state)
 		(void)snprintf(line, sizeof(line), "\r\nContent-Length: %s\r\n", methods[i].length);
 		if (methods[i].length ? !strstr(text, line) : strstr(text, "Content-Length") != NULL)
 			fail_msg("%s «%s»: %s", methods[i].method, methods[i].body, text);
+		assert_null(strstr(text, "Content-Type"));
 		assert_string_equal(strstr(text, "\r\n\r\n") + 4, methods[i].body);
 	}
 }
