@@ -18,6 +18,7 @@
 #include "base/tree.h"
 #include "crypto/rand.h"
 #include "data/source.h"
+#include "key/audit_log.h"
 
 #define KEY_NAME "mac.key"
 #define ARCHIVE_NAME "private.tar"
@@ -191,18 +192,20 @@ gather_keyring(struct fault *f, struct pack *p)
 	return err;
 }
 
+/* It is written to meanwhile, at its end: that we back it up, too. */
 static coffer_err
 gather_audit(struct fault *f, struct pack *p)
 {
 	struct gathering g = {.pack = p, .name = PRIVATE_AUDIT, .but = "lock", .grows = true};
-	char *dir = NULL;
-	coffer_err err;
+	struct audit_where where = {.folder = NULL};
+	coffer_err err = audit_where_parse(f, NULL, &where);
 
-	if (home_path(NULL, HOME_STATE, "audit", &dir) != COFFER_OK)
-		return COFFER_OK;
-	g.dir = dir;
-	err = gather(f, &g);
-	free(dir);
+	g.dir = where.folder;
+	if (err == COFFER_E_NOTFOUND || !g.dir)
+		err = err == COFFER_E_NOTFOUND ? COFFER_OK : err;
+	else
+		err = gather(f, &g);
+	audit_where_free(&where);
 	return err;
 }
 
