@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # The library and the command.
 
-LIB_FOLDERS := base mem crypto data net format key sign engine
+LIB_FOLDERS := base mem crypto data net format key sign audit engine
 LIB_SRC := $(sort $(wildcard $(LIB_FOLDERS:%=src/%/*.c)))
 LIB_OBJ := $(LIB_SRC:%.c=$(BUILD)/obj/%.o)
 # the command sees the public API and base; it has its own copy of base, for the library's is hidden

@@ -14,6 +14,10 @@
  *   recipient:coffer1…  an X25519 public key: seals, cannot open
  *   pkcs11:token=NAME;object=LABEL?module-path=PATH&pin-source=file:PATH
  *                       a key on a token or HSM (RFC 7512); asks for the PIN where the URI names no file
+ *   gcpkms://projects/P/locations/L/keyRings/R/cryptoKeys/K[/cryptoKeyVersions/V]
+ *                       a key of Google Cloud KMS (docs/howto/gcp-kms.md)
+ *   azurekms://VAULT/KEY[/VERSION]
+ *                       a key of Azure Key Vault or Managed HSM (docs/howto/azure-key-vault.md)
  */
 #ifndef COFFER_KEY_H
 #define COFFER_KEY_H
@@ -110,6 +114,16 @@ COFFER_API COFFER_CHECK coffer_err coffer_key_generate(struct coffer_ctx *ctx, e
  */
 COFFER_API COFFER_CHECK coffer_err coffer_key_make(struct coffer_ctx *ctx, const char *uri,
 						   char id_out[COFFER_SERVICE_ID_LEN]);
+
+/**
+ * coffer_tokens() - the tokens that pkcs11: reaches where a URI names no module, as one line for people
+ * @text_out: their labels, and what is wrong with them; free it with free()
+ * @well_out: nothing is
+ *
+ * Nobody logs in.  Return: COFFER_OK; COFFER_E_UNAVAILABLE when the module that COFFER_PKCS11_MODULE or the system's configuration names
+ * is not there or does not start.
+ */
+COFFER_API COFFER_CHECK coffer_err coffer_tokens(struct coffer_ctx *ctx, char **text_out, bool *well_out);
 
 /** coffer_key_inspect() - read @uri (file: or keyring: or recipient:) and say what may be known of it */
 COFFER_API COFFER_CHECK coffer_err coffer_key_inspect(struct coffer_ctx *ctx, const char *uri,

@@ -10,12 +10,12 @@
 
 #include <coffer/audit.h>
 
+#include "audit/check.h"
+#include "audit/reader.h"
 #include "base/file.h"
 #include "base/limits.h"
 #include "base/utc.h"
 #include "engine/ctx.h"
-#include "key/audit_check.h"
-#include "key/audit_reader.h"
 
 /* ---- where ---- */
 
@@ -261,9 +261,11 @@ static coffer_err
 read_folder(struct fault *f, struct reading *r)
 {
 	struct view line;
+	uint64_t torn;
 	coffer_err err;
 
 	TRY(audit_folder_parts(f, &r->folder, &r->parts, &r->n_parts));
+	TRY(audit_parts_trim(f, &r->folder, r->parts, r->n_parts, &torn));
 	audit_folder_unlock(&r->folder);
 	if (r->n_parts == 0)
 		TRY(fault_set(f, COFFER_E_NOTFOUND, "%s holds no audit log", r->folder.path));

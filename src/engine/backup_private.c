@@ -18,7 +18,7 @@
 #include "base/tree.h"
 #include "crypto/rand.h"
 #include "data/source.h"
-#include "key/audit_log.h"
+#include "audit/log.h"
 
 #define KEY_NAME "mac.key"
 #define ARCHIVE_NAME "private.tar"

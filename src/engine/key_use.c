@@ -6,7 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "key/audit_actor.h"
+#include "audit/actor.h"
 #include "mem/secret.h"
 
 #define BATCH_MAX ((size_t)1 << 30) /* bytes */
@@ -44,7 +44,9 @@ put_key(const struct coffer_keyring *keys, size_t index, struct audit_key *out)
 {
 	const char *kind, *id;
 
-	keyring_describe(keys, index, &kind, &id);
+	if (index >= keyring_size(keys))
+		return;
+	keyring_names(keys, index, &kind, &id);
 	(void)snprintf(out->kind, sizeof(out->kind), "%s", kind);
 	(void)snprintf(out->id, sizeof(out->id), "%.*s", (int)sizeof(out->id) - 1, id);
 }
@@ -257,8 +259,8 @@ out:
 /* ---- keys that wrap nothing ---- */
 
 static coffer_err
-write_plain_use(struct fault *f, const struct key_use *use, enum key_direction direction, const char *kind,
-		const char *id, coffer_err outcome)
+write_plain_use(struct fault *f, const struct key_use *use, enum key_direction direction, const struct audit_key *key,
+		coffer_err outcome)
 {
 	struct fault of_log = {.err = COFFER_OK};
 	struct audit_log *log;
@@ -269,8 +271,7 @@ write_plain_use(struct fault *f, const struct key_use *use, enum key_direction d
 	if (!log)
 		return outcome;
 	TRY(begin_record(&of_log, use, direction == KEY_TO_OPEN ? AUDIT_UNWRAP : AUDIT_WRAP, &r));
-	(void)snprintf(r.key.kind, sizeof(r.key.kind), "%s", kind);
-	(void)snprintf(r.key.id, sizeof(r.key.id), "%.*s", (int)sizeof(r.key.id) - 1, id);
+	r.key = *key;
 	return finish(f, use, log, &r, outcome);
 out:
 	return fault_set(f, err, "%s", of_log.text);
@@ -280,11 +281,11 @@ coffer_err
 key_use_aes(struct fault *f, const struct key_use *use, enum key_direction direction, const struct coffer_keyring *keys,
 	    struct view *out)
 {
-	const char *kind, *id;
+	struct audit_key key = {.kind = ""};
 	coffer_err err = keyring_one_aes(f, keys, use->path, out);
 
-	keyring_describe(keys, 0, &kind, &id);
-	err = write_plain_use(f, use, direction, kind, id, err);
+	put_key(keys, 0, &key);
+	err = write_plain_use(f, use, direction, &key, err);
 	if (err)
 		*out = view_of(NULL, 0);
 	return err;
@@ -294,13 +295,19 @@ coffer_err
 key_use_file(struct fault *f, const struct key_use *use, enum key_direction direction,
 	     const struct coffer_key_info *key)
 {
-	return write_plain_use(f, use, direction, key->kind == COFFER_KEY_AES ? "aes" : "x25519", key->id, COFFER_OK);
+	struct audit_key used = {.kind = ""};
+
+	(void)snprintf(used.kind, sizeof(used.kind), "%s", key->kind == COFFER_KEY_AES ? "aes" : "x25519");
+	(void)snprintf(used.id, sizeof(used.id), "%s", key->id);
+	return write_plain_use(f, use, direction, &used, COFFER_OK);
 }
 
 coffer_err
 key_use_refused(struct fault *f, const struct key_use *use)
 {
-	return write_plain_use(f, use, KEY_TO_OPEN, "", "", f->err);
+	const struct audit_key none = {.kind = ""};
+
+	return write_plain_use(f, use, KEY_TO_OPEN, &none, f->err);
 }
 
 /* ---- many at once ---- */

@@ -349,7 +349,7 @@ check_single(struct fault *f, struct coffer_model *m)
 
 /* Before any key is asked.  What is read here is not authentic yet: who changed it will find that no wrap opens, or the MAC. */
 static coffer_err
-check_demands(struct fault *f, const struct coffer_model *m)
+meet_demands(struct fault *f, const struct coffer_model *m)
 {
 	const char *want = m->ctx->environment, *have = keyblock_environment(&m->keys);
 
@@ -363,6 +363,31 @@ check_demands(struct fault *f, const struct coffer_model *m)
 			"copy; fetch the newer one",
 			m->shown, (unsigned long long)m->keys.generation, (unsigned long long)m->ctx->min_generation);
 	return COFFER_OK;
+}
+
+/* What @f says is written to the audit log, as every refusal of a key is. */
+static coffer_err
+refuse(struct fault *f, const struct coffer_model *m)
+{
+	struct buf text = BUF_INIT(LIMIT_BINDING);
+	char id[2 * MODEL_ID_LEN + 1];
+	struct binding binding;
+	const struct key_use use = {.ctx = m->ctx,
+				    .path = m->source ? NULL : m->shown,
+				    .binding = &binding,
+				    .generation = m->keys.generation};
+	struct fault other = {.err = COFFER_OK};
+	coffer_err err = model_binding(&other, &m->keys, &text, id, &binding);
+
+	err = err == COFFER_OK ? key_use_refused(f, &use) : fault_set(f, err, "%s", other.text);
+	buf_free(&text);
+	return err;
+}
+
+static coffer_err
+check_demands(struct fault *f, const struct coffer_model *m)
+{
+	return meet_demands(f, m) == COFFER_OK ? COFFER_OK : refuse(f, m);
 }
 
 coffer_err

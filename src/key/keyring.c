@@ -538,15 +538,6 @@ keyring_unwrap(struct fault *f, const struct coffer_keyring *keyring, const stru
 	return err;
 }
 
-void
-keyring_describe(const struct coffer_keyring *keyring, size_t index, const char **kind_out, const char **id_out)
-{
-	const struct entry *e = index < keyring->n ? &keyring->entries[index] : NULL;
-
-	*kind_out = e ? e->provider->kind : "";
-	*id_out = !e ? "" : e->uri ? e->uri : e->id;
-}
-
 /* ---- what only services have ---- */
 
 bool

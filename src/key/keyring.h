@@ -50,9 +50,6 @@ coffer_err keyring_rewrap(struct fault *f, const struct coffer_keyring *keyring,
 			  const struct coffer_keyring *from, const struct recipient *in, const struct binding *binding,
 			  struct recipient *out);
 
-/** keyring_describe() - the kind of key @index, and its id, or the URI of a service's; both live as long as @keyring */
-void keyring_describe(const struct coffer_keyring *keyring, size_t index, const char **kind_out, const char **id_out);
-
 /** keyring_is_service() - whether key @index is kept by a key service */
 bool keyring_is_service(const struct coffer_keyring *keyring, size_t index);
 

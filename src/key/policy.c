@@ -216,13 +216,14 @@ out:
 
 /* ---- Google Cloud KMS: a role of the project's own, and a policy that binds it under a condition ---- */
 
-/* Google has no rewrapping inside the service: it takes both. */
+/* Google has no rewrapping inside the service: it takes both.  Who makes a version in an HSM looks until it is there. */
 static const char *const gcp_permissions[] = {
 	[COFFER_ROLE_PUBLISHER] = "\"cloudkms.cryptoKeyVersions.useToEncrypt\", \"cloudkms.cryptoKeys.get\"",
 	[COFFER_ROLE_LOADER] = "\"cloudkms.cryptoKeyVersions.useToDecrypt\"",
 	[COFFER_ROLE_ROTATOR] = "\"cloudkms.cryptoKeyVersions.useToEncrypt\", "
 				"\"cloudkms.cryptoKeyVersions.useToDecrypt\", \"cloudkms.cryptoKeys.get\", "
-				"\"cloudkms.cryptoKeys.update\", \"cloudkms.cryptoKeyVersions.create\"",
+				"\"cloudkms.cryptoKeys.update\", \"cloudkms.cryptoKeyVersions.create\", "
+				"\"cloudkms.cryptoKeyVersions.get\"",
 	[COFFER_ROLE_AUDITOR] = "\"cloudkms.cryptoKeys.get\", \"cloudkms.cryptoKeys.list\", "
 				"\"cloudkms.cryptoKeyVersions.get\", \"cloudkms.cryptoKeyVersions.list\"",
 };

@@ -11,9 +11,9 @@
 #include <string.h>
 #include <time.h>
 
+#include "audit/actor.h"
+#include "audit/log.h"
 #include "base/num.h"
-#include "key/audit_actor.h"
-#include "key/audit_log.h"
 
 static void
 must(coffer_err err, const struct fault *f)

@@ -261,7 +261,7 @@ def rotated_together(coffer, name, start, wants, argv, again):
         only(tree, start, state)
         return state
 
-    return rig.Case(name, argv, start, judge, again)
+    return rig.Case(name, argv, start, judge, again, most=60)
 
 
 def rotations_of_many(coffer):

@@ -165,25 +165,25 @@ def check_crc(body, name, data):
 
 # ---- who may do what ----
 
-@dataclass
-class Binding:
-    role: str
-    members: list
-    prefix: str = ''  # of resource.name; '' = no condition
-
-    def doc(self):
-        doc = {'role': self.role, 'members': self.members}
-        if self.prefix:
-            doc['condition'] = {'title': 'prefix', 'expression': f'resource.name.startsWith("{self.prefix}")'}
-        return doc
+TERM = re.compile(r'resource\.name(?:\.startsWith\("([^"]*)"\)| == "([^"]*)")')
 
 
-def binding_of(doc):
-    expression = doc.get('condition', {}).get('expression', '')
-    match = re.fullmatch(r'resource\.name\.startsWith\("([^"]*)"\)', expression)
-    if expression and not match:
+def condition(expression):
+    """What of CEL this knows, as a function of resource.name: startsWith() and ==, with || between."""
+    terms = [TERM.fullmatch(term.strip()) for term in expression.split('||')]
+    if expression and not all(terms):
         raise Refused(400, 'INVALID_ARGUMENT', f'this IAM does not know the condition {expression}')
-    return Binding(doc['role'], doc['members'], match.group(1) if match else '')
+    return lambda name: not expression or any(name == t[2] if t[2] else name.startswith(t[1]) for t in terms)
+
+
+class Binding:
+    def __init__(self, doc):
+        self.doc, self.role, self.members = doc, doc['role'], doc['members']
+        self.holds = condition(doc.get('condition', {}).get('expression', ''))
+
+
+def starts_with(prefix):
+    return {'condition': {'title': 'prefix', 'expression': f'resource.name.startsWith("{prefix}")'}} if prefix else {}
 
 
 class Call:
@@ -234,7 +234,7 @@ class Gcp:
         return key
 
     def grant(self, role, member, resource='', prefix=''):
-        self.policies.setdefault(resource, []).append(Binding(role, [member], prefix))
+        self.policies.setdefault(resource, []).append(Binding({'role': role, 'members': [member], **starts_with(prefix)}))
 
     def revoke(self, member):
         for bindings in self.policies.values():
@@ -307,7 +307,7 @@ class Gcp:
     def may(self, member, permission, resource):
         """Bindings of the resource and of all above it."""
         above = [r for r in self.policies if r == '' or resource == r or resource.startswith(r + '/')]
-        return any(permission in self.roles.get(b.role, ()) and member in b.members and resource.startswith(b.prefix)
+        return any(permission in self.roles.get(b.role, ()) and member in b.members and b.holds(resource)
                    for r in above for b in self.policies[r])
 
     def need(self, call, permission, resource):
@@ -448,12 +448,12 @@ class Gcp:
 
     def set_policy(self, call, name):
         self.key(call, 'cloudkms.cryptoKeys.setIamPolicy', name)
-        self.policies[name] = [binding_of(b) for b in call.json.get('policy', {}).get('bindings', [])]
+        self.policies[name] = [Binding(b) for b in call.json.get('policy', {}).get('bindings', [])]
         return self.get_policy(call, name)
 
     def get_policy(self, call, name):
         self.key(call, 'cloudkms.cryptoKeys.getIamPolicy', name)
-        return Answer(200, {'version': 3, 'etag': 'BwYZ', 'bindings': [b.doc() for b in self.policies.get(name, [])]})
+        return Answer(200, {'version': 3, 'etag': 'BwYZ', 'bindings': [b.doc for b in self.policies.get(name, [])]})
 
     # ---- token endpoints ----
 
@@ -565,20 +565,22 @@ RING_NAME = 'projects/prj/locations/europe-west1/keyRings/models'
 
 
 def main(folder):
-    """For a reader of docs/howto: two keys, and a publisher and a loader of one of them, each with a credential's file."""
+    """For a reader of docs/howto: a ring with a key for each of two environments; a publisher, and a loader and a rotator of production."""
+    os.makedirs(folder, exist_ok=True)
     gcp = Gcp()
-    for name in ('llama', 'other'):
-        gcp.add_key(f'{RING_NAME}/cryptoKeys/{name}')
+    for environment in ('development', 'production'):
+        gcp.add_key(f'{RING_NAME}/cryptoKeys/model-{environment}-llama')
     with gcp.serve() as server:
-        for who, roles in (('publisher', ('cryptoKeyEncrypterDecrypter', 'admin')), ('loader', ('cryptoKeyDecrypter', 'viewer'))):
+        for who, roles, prefix in (('publisher', ['cryptoKeyEncrypterDecrypter'], ''), ('loader', ['cryptoKeyDecrypter'], 'production'),
+                                   ('rotator', ['cryptoKeyEncrypterDecrypter', 'admin'], 'production')):
             email = f'{who}@prj.iam.gserviceaccount.com'
             member = gcp.add_account(email)
             for role in roles:
-                gcp.grant(f'roles/cloudkms.{role}', member, f'{RING_NAME}/cryptoKeys/llama')
+                gcp.grant(f'roles/cloudkms.{role}', member, prefix=f'{RING_NAME}/cryptoKeys/model-{prefix}')
             with open(os.path.join(folder, f'{who}.json'), 'w', encoding='utf-8') as out:
                 json.dump(gcp.account_file(email), out)
         with open(os.path.join(folder, 'env'), 'w', encoding='utf-8') as out:
-            print(f'COFFER_GCPKMS_ENDPOINT={server.url}; export COFFER_GCPKMS_ENDPOINT', file=out)
+            print(f'export COFFER_GCPKMS_ENDPOINT={server.url} GOOGLE_APPLICATION_CREDENTIALS={os.path.abspath(folder)}/publisher.json', file=out)
         print('ready', flush=True)
         sys.stdin.read()
 

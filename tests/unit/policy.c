@@ -83,7 +83,7 @@ test_roles(void **state)
 		 {"useToEncrypt"}},
 		{2,
 		 COFFER_ROLE_ROTATOR,
-		 {"cryptoKeyVersions.create", "cryptoKeys.update"},
+		 {"cryptoKeyVersions.create", "cryptoKeyVersions.get", "cryptoKeys.update"},
 		 {"destroy", "setIamPolicy"}},
 		{2, COFFER_ROLE_AUDITOR, {"cryptoKeys.list"}, {"useTo"}},
 		{3, COFFER_ROLE_PUBLISHER, {"keys/wrap/action", "\"scope\": \"" VAULT "\""}, {"unwrap"}},
