@@ -585,7 +585,7 @@ private_read(struct fault *f, const struct private_part *p, uint64_t off, void *
 	return source_read(f, &p->archive, off, buf, len);
 }
 
-/* The first file is the key of the MAC over the snapshot, which names this private part. */
+/* [B-11]: the first file is the key of the MAC over the snapshot, which names this private part. */
 static coffer_err
 check_snapshot(struct fault *f, const struct private_part *p, const struct snapshot *s)
 {
