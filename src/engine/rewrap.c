@@ -163,7 +163,9 @@ is_due(const struct rewrap *r, size_t key, const struct recipient *recipient)
 		return true;
 	if (r->opt->before != 0)
 		return is_older(r, recipient);
-	if (r->opt->settled && is_unversioned(recipient))
+	if (!r->opt->settled)
+		return true;
+	if (is_unversioned(recipient))
 		return false;
 	newest = r->job->of_keys ? versions_newest(r->job->of_keys, key) : NULL;
 	return !newest || strcmp(newest, recipient->version) != 0;
