@@ -265,6 +265,21 @@ out:
 	return err;
 }
 
+/* Over nothing that is there.  Who writes holds the lock, so a look before is as good where the file system has no such rename. */
+static int
+rename_part(int dirfd, const char *name)
+{
+	int rc = renameat2(dirfd, AUDIT_CURRENT, dirfd, name, RENAME_NOREPLACE);
+
+	if (rc == 0 || errno != EINVAL)
+		return rc;
+	if (faccessat(dirfd, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0) {
+		errno = EEXIST;
+		return -1;
+	}
+	return renameat(dirfd, AUDIT_CURRENT, dirfd, name);
+}
+
 /* the last record of a part has a checkpoint, so that the part can be taken away and the rest still be verified */
 static coffer_err
 begin_part(struct fault *f, struct append *a)
@@ -277,7 +292,7 @@ begin_part(struct fault *f, struct append *a)
 		TRY(put_mark(f, a));
 	TRY(first_seq(f, a, &seq));
 	audit_part_name(seq, name);
-	if (renameat2(a->folder->fd, AUDIT_CURRENT, a->folder->fd, name, RENAME_NOREPLACE) != 0)
+	if (rename_part(a->folder->fd, name) != 0)
 		TRY(fault_errno(f, errno, "cannot rename %s to %s", audit_shown(a->folder, AUDIT_CURRENT, shown),
 				name));
 	TRY(file_sync_dir(f, a->folder->fd, a->folder->path));

@@ -422,10 +422,27 @@ report_wrong(struct fault *f, struct check *c, const struct piece *p, const stru
 	uint64_t good = p->wrong > 0 ? c->marks.v[p->wrong - 1].seq : 0;
 
 	name_place(c, p->part, chain->lines + p->wrong_line);
+	if (good + 1 == m->seq)
+		return damaged(f, c, AUDIT_CHANGED, m->seq,
+			       "record %" PRIu64 " was changed: it is not the one that its checkpoint is about",
+			       m->seq);
 	return damaged(f, c, AUDIT_REWRITTEN, m->seq,
 		       "record %" PRIu64 " is not the one that its checkpoint is about: of records %" PRIu64
 		       " to %" PRIu64 " some were changed, and the chain made anew",
 		       m->seq, good + 1, m->seq);
+}
+
+/* Whether the chain breaks right behind the line that differs from its checkpoint: then that line alone was changed. */
+static bool
+is_break_behind(const struct check *c, const struct piece *p)
+{
+	const struct piece *next = p + 1, *end = c->pieces + c->n_pieces;
+
+	if (p->wrong_line < p->n || p->broken)
+		return p->wrong_line == p->n && p->broken;
+	while (next < end && next->n == 0 && !next->broken)
+		next++;
+	return next < end && (next->n == 0 || !follows(&p->last, &next->first.place));
 }
 
 static coffer_err
@@ -442,7 +459,7 @@ join_piece(struct fault *f, struct check *c, const struct audit_check *options, 
 		TRY(check_first(f, c, options, p));
 	if (p->n > 0 && chain->any && !follows(&chain->last, &p->first.place))
 		TRY(report_break(f, c, chain, p->first.off));
-	if (p->wrong != SIZE_MAX)
+	if (p->wrong != SIZE_MAX && !is_break_behind(c, p))
 		TRY(report_wrong(f, c, p, chain));
 	if (p->n > 0) {
 		chain->last = p->last;
