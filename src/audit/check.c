@@ -538,7 +538,8 @@ cut_pieces(struct fault *f, struct check *c)
 static coffer_err
 take_stock(struct fault *f, struct check *c, uint64_t *marks_size)
 {
-	uint64_t size;
+	struct audit_part marks = {.name = AUDIT_CHECKPOINTS};
+	uint64_t size, torn;
 	int fd = -1;
 	coffer_err err;
 
@@ -549,6 +550,9 @@ take_stock(struct fault *f, struct check *c, uint64_t *marks_size)
 		TRY(fault_set(f, err, "%s holds no audit log", c->folder->path));
 	if (err != COFFER_E_NOTFOUND)
 		TRY(err);
+	marks.size = *marks_size;
+	TRY(audit_parts_trim(f, c->folder, &marks, 1, &torn));
+	*marks_size = marks.size;
 	if (c->n_parts > 0 && strcmp(c->parts[c->n_parts - 1].name, AUDIT_CURRENT) == 0)
 		TRY(audit_folder_file(f, c->folder, AUDIT_CURRENT, AUDIT_TO_READ, &c->current, &size));
 	TRY(audit_parts_trim(f, c->folder, c->parts, c->n_parts, &c->report->torn));
