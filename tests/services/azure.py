@@ -47,6 +47,7 @@ ROLES = {
     'Key Vault Crypto Service Encryption User': {'read', 'wrap/action', 'unwrap/action'},
     'Key Vault Reader': {'read'},
 }
+KEYS = 'Microsoft.KeyVault/vaults/keys/'
 ACTIONS = {'wrapkey': 'wrap/action', 'unwrapkey': 'unwrap/action', 'encrypt': 'encrypt/action', 'decrypt': 'decrypt/action'}
 OPERATIONS = {'wrapkey': 'wrapKey', 'unwrapkey': 'unwrapKey', 'encrypt': 'encrypt', 'decrypt': 'decrypt'}
 OAEP = {'RSA-OAEP-256': hashes.SHA256, 'RSA-OAEP': hashes.SHA1}
@@ -147,6 +148,32 @@ class Assignment:
     scope: str = ''  # of the vault; or «/keys/NAME»
 
 
+class BadPolicy(ValueError):
+    """Something that Azure would not take."""
+
+
+RESOURCE_GROUP = '/subscriptions/11111111-2222-3333-4444-555555555555/resourceGroups/models'
+ASSIGNABLE = re.compile(r'/subscriptions/[0-9a-f-]+(/resourceGroups/[\w.()-]+)?|/providers/Microsoft\.Management/managementGroups/[\w.()-]+')
+
+
+def role_of(doc):
+    """(name, data actions, assignable scopes) of a custom role, as «az role definition create» takes it (RBAC, Azure custom roles)."""
+    if set(doc) - {'Name', 'Description', 'Actions', 'NotActions', 'DataActions', 'NotDataActions', 'AssignableScopes'}:
+        raise BadPolicy(f'this is no role definition: {doc}')
+    if not 1 <= len(doc['Name']) <= 128 or not doc['Description'] or doc['NotDataActions'] or doc['Actions'] or doc['NotActions']:
+        raise BadPolicy('this Azure knows roles of data actions alone')
+    known = {KEYS + action for action in set().union(*ROLES.values())}
+    for action in doc['DataActions']:
+        if action not in known:
+            raise BadPolicy(f'{action} does not match any of the actions supported by the providers')
+    if not doc['AssignableScopes']:
+        raise BadPolicy('a role is assignable somewhere')
+    for scope in doc['AssignableScopes']:
+        if not ASSIGNABLE.fullmatch(scope):
+            raise BadPolicy(f'{scope} is not a management group, a subscription or a resource group')
+    return doc['Name'], {action.removeprefix(KEYS) for action in doc['DataActions']}, doc['AssignableScopes']
+
+
 @dataclass
 class App:
     """A service principal."""
@@ -191,6 +218,8 @@ class Azure:
         self.resource = 'https://' + (host.split('.', 1)[1] if '.' in host else host.split(':')[0])
         self.keys, self.deleted, self.tokens, self.apps = {}, set(), {}, {}
         self.roles = {name: set(actions) for name, actions in ROLES.items()}
+        self.assignable = {}  # of custom roles
+        self.id = f'{RESOURCE_GROUP}/providers/Microsoft.KeyVault/vaults/{host.split(".")[0]}'
         self.assignments = []
         self.identity = None  # the managed identity of the machine
         self.identity_header = secrets.token_hex(16)  # of App Service
@@ -224,6 +253,21 @@ class Azure:
 
     def assign(self, principal, role, scope=''):
         self.assignments.append(Assignment(principal, role, scope))
+
+    def add_role(self, doc):
+        """A custom role."""
+        name, actions, scopes = role_of(doc)
+        self.roles[name], self.assignable[name] = actions, scopes
+        return name
+
+    def assign_at(self, principal, role, resource):
+        """By the id of a resource: the vault, or a key of it."""
+        if not any((resource + '/').startswith(scope + '/') for scope in self.assignable[role]):
+            raise BadPolicy(f'the role {role} is not assignable to {resource}')
+        below = resource.removeprefix(self.id)
+        if below == resource or not re.fullmatch('(/keys/[0-9a-zA-Z-]+)?', below):
+            raise BadPolicy(f'{resource} is neither this vault nor a key of it')
+        self.assign(principal, role, below)
 
     def revoke(self, principal):
         self.assignments = [a for a in self.assignments if a.principal != principal]

@@ -92,7 +92,7 @@ class World:
     def install(self, environment, role, doc):
         self.gcp.add_account(f'{environment}-{role}@prj.iam.gserviceaccount.com')
         self.gcp.roles[doc['customRole']['name']] = set(doc['customRole']['includedPermissions'])
-        self.gcp.policies.setdefault(gcp.RING_NAME, []).extend(gcp.Binding(b) for b in doc['policy']['bindings'])
+        self.gcp.add_bindings(gcp.RING_NAME, doc['policy'])
 
     def credential(self, environment, role):
         doc = self.gcp.account_file(f'{environment}-{role}@prj.iam.gserviceaccount.com')
