@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "audit/log.h"
 #include "base/file.h"
 #include "base/home.h"
 #include "base/num.h"
@@ -18,7 +19,6 @@
 #include "base/tree.h"
 #include "crypto/rand.h"
 #include "data/source.h"
-#include "audit/log.h"
 
 #define KEY_NAME "mac.key"
 #define ARCHIVE_NAME "private.tar"
@@ -585,7 +585,7 @@ private_read(struct fault *f, const struct private_part *p, uint64_t off, void *
 	return source_read(f, &p->archive, off, buf, len);
 }
 
-/* The first file is the key of the MAC over the snapshot, which names this private part. */
+/* [B-11]: the first file is the key of the MAC over the snapshot, which names this private part. */
 static coffer_err
 check_snapshot(struct fault *f, const struct private_part *p, const struct snapshot *s)
 {

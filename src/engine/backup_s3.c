@@ -198,7 +198,7 @@ look_at_mark(void *arg, struct fault *f, const char *key, const struct s3_object
 	return COFFER_OK;
 }
 
-/* Whether there is a mark of @kind that is not old; removes one that is. */
+/* Whether there is a mark of @kind that is not old; removes those that are. */
 static coffer_err
 look_for_marks(struct fault *f, struct bucket *s, const char *kind, bool *out)
 {
@@ -212,9 +212,13 @@ look_for_marks(struct fault *f, struct bucket *s, const char *kind, bool *out)
 	TRY(s3_head(f, s->s3, own, &o));
 	l.now = o.mtime + (time(NULL) - s->marked_at);
 	TRY(key_of(f, s, kind, key));
-	TRY(s3_list(f, s->s3, key, look_at_mark, &l));
-	if (l.old[0] != '\0')
-		TRY(s3_delete(f, s->s3, l.old));
+	do {
+		l.old[0] = '\0';
+		TRY(s3_list(f, s->s3, key, look_at_mark, &l));
+		/* who may not remove one passes over it, too */
+		if (l.old[0] != '\0' && s3_delete(NULL, s->s3, l.old) != COFFER_OK)
+			break;
+	} while (l.old[0] != '\0');
 	*out = l.found;
 out:
 	return err;
@@ -517,6 +521,7 @@ check_hash(struct fault *f, struct stream *t, const uint8_t *id)
 	if (t->done != len)
 		return fault_set(f, COFFER_E_AUTH, "is damaged: %llu bytes where %llu belong",
 				 (unsigned long long)t->done, (unsigned long long)len);
+	/* [B-4] */
 	if (memcmp(digest, id, SHA256_LEN) != 0) /* lint: memcmp, both are public */
 		return fault_set(f, COFFER_E_AUTH, "is damaged: its bytes are not those that were stored");
 	return COFFER_OK;
@@ -623,7 +628,7 @@ split(struct fault *f, struct bucket *s, const char *place, char **bucket_out)
 	return *bucket_out && s->prefix ? COFFER_OK : fault_nomem(f);
 }
 
-/* Nothing but a store may be below the prefix of one that is made. */
+/* [B-2]: nothing but a store may be below the prefix of one that is made. */
 static coffer_err
 refuse_other(void *arg, struct fault *f, const char *key, const struct s3_object *o)
 {

@@ -148,6 +148,7 @@ store_close(struct backup_store *s)
 
 /* ---- objects ---- */
 
+/* [B-3] */
 void
 store_object_name(const uint8_t id[static SHA256_LEN], char out[static 80])
 {
