@@ -450,6 +450,10 @@ take_metadata(struct fault *f, const struct wanted *w, struct bearer_token *out)
 			"there is no credential of Azure: set AZURE_CLIENT_ID, AZURE_TENANT_ID and one of "
 			"AZURE_CLIENT_SECRET, AZURE_CLIENT_CERTIFICATE_PATH and AZURE_FEDERATED_TOKEN_FILE; and "
 			"no metadata service, as machines in Azure have one, answers");
+	else if (err == COFFER_E_REFUSED && !host)
+		(void)fault_prefix(
+			f, "AZURE_CLIENT_ID, AZURE_TENANT_ID and a secret, certificate or token are not set, so "
+			   "the machine's own identity was asked for");
 out:
 	free(base);
 	return err;
