@@ -6,6 +6,9 @@
  * and time bounded; no cookies, no netrc, no signals.  Proxies by the usual environment (HTTPS_PROXY, NO_PROXY …), except
  * to this machine.  Headers that hold a credential are wiped.
  *
+ * Connections are kept for the next request to the same place (handle.h), but for one with a client's certificate, which has its own.  A
+ * request other than GET and HEAD is sent once: when its connection ends before the answer, that is COFFER_E_NET.
+ *
  * libcurl is loaded when the first request is made, so that whoever stays offline needs none.  Any thread.
  *
  * What libcurl and its TLS had in memory is wiped when it is freed (libcurl.h), and so is the answer; one that is a credential
