@@ -44,7 +44,7 @@ def opening(coffer, name, log, before, env):
         return 'new' if 'out' in tree else 'old'
 
     argv = [coffer, 'open', 's.coffer', '-o', 'out', '--kek', 'file:k1', *QUIET]
-    return rig.Case(name, argv, start, judge, [*argv, '--force'], env={'COFFER_AUDIT': LOG, **env})
+    return rig.Case(name, argv, start, judge, [*argv, '--force'], env={'COFFER_AUDIT': LOG, **env}, most=700)
 
 
 def sealing(coffer):
