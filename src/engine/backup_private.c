@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "audit/log.h"
 #include "base/file.h"
 #include "base/home.h"
 #include "base/num.h"
@@ -18,7 +19,6 @@
 #include "base/tree.h"
 #include "crypto/rand.h"
 #include "data/source.h"
-#include "audit/log.h"
 
 #define KEY_NAME "mac.key"
 #define ARCHIVE_NAME "private.tar"
