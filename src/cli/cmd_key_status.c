@@ -61,10 +61,11 @@ state_of(const struct status *s, const struct coffer_recipient_info *r)
 	return NULL;
 }
 
+/* A wrap that names no version is not behind for that alone. */
 static bool
 is_behind(const struct coffer_key_state *state, const struct coffer_recipient_info *r)
 {
-	return state && state->version[0] && strcmp(state->version, r->version) != 0;
+	return state && state->version[0] && r->version[0] && strcmp(state->version, r->version) != 0;
 }
 
 /* «12 d», «5 h»: a rough age is read faster */

@@ -109,9 +109,12 @@ sum_up(struct fault *f, struct rotation *r)
 	if (n_left > 0)
 		return fault_set(f, COFFER_E_INTERRUPTED, "interrupted: %zu of %zu models are as they were", n_left,
 				 out->n);
-	if (first && out->n > 1)
-		return fault_set(f, first->err, "%zu of %zu models failed; the first: %s", out->n_failed, out->n,
-				 first->message);
+	if (first && out->n > 1) {
+		bool named = strstr(first->message, first->path) != NULL;
+
+		return fault_set(f, first->err, "%zu of %zu models failed; the first: %s%s%s", out->n_failed, out->n,
+				 named ? "" : first->path, named ? "" : ": ", first->message);
+	}
 	return first ? fault_set(f, first->err, "%s", first->message) : COFFER_OK;
 }
 

@@ -63,6 +63,10 @@ static const char *const bad[] = {
 	"projects//locations/l/keyRings/r/cryptoKeys/k",
 	"projects/p/locations/l/keyrings/r/cryptoKeys/k",
 	"projects/p/locations/l/keyRings/r%2f/cryptoKeys/k",
+	"projects/p/locations/l/keyRings/r/cryptoKeys/k.1",
+	"projects/p/locations/l/keyRings/r/cryptoKeys/k:1",
+	"projects/p/locations/l/keyRings/r.1/cryptoKeys/k",
+	"projects/p/locations/l_1/keyRings/r/cryptoKeys/k",
 };
 
 static void
@@ -79,25 +83,30 @@ test_names(void **state)
 	}
 }
 
-/* a name that is as long as may be, and one character longer */
+/* names that are as long as may be, and one character longer */
 static void
 test_long_names(void **state)
 {
-	char name[1024], part[130];
-	void *self;
+	static const struct {
+		int project, ring, key;
+		coffer_err err;
+	} cases[] = {
+		{128, 63, 63, COFFER_OK},
+		{129, 63, 63, COFFER_E_USAGE},
+		{128, 64, 63, COFFER_E_USAGE},
+		{128, 63, 64, COFFER_E_USAGE},
+	};
+	char name[1024];
 
 	(void)state;
-	for (size_t len = 128; len <= 129; len++) {
-		memset(part, 'a', len);
-		part[len] = '\0';
-		(void)snprintf(name, sizeof(name), "projects/%s/locations/l/keyRings/%s/cryptoKeys/k", part, part);
-		assert_int_equal(gcpkms_new(NULL, &env, name, &self), len == 128 ? COFFER_OK : COFFER_E_USAGE);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		void *self;
+
+		(void)snprintf(name, sizeof(name), "projects/%0*d/locations/%0*d/keyRings/%0*d/cryptoKeys/%0*d",
+			       cases[i].project, 1, 20, 1, cases[i].ring, 1, cases[i].key, 1);
+		assert_int_equal(gcpkms_new(NULL, &env, name, &self), cases[i].err);
 		gcpkms_provider.free(self);
 	}
-	part[128] = '\0';
-	(void)snprintf(name, sizeof(name), "projects/%s/locations/%s/keyRings/%s/cryptoKeys/%s", part, part, part,
-		       part);
-	assert_int_equal(gcpkms_new(NULL, &env, name, &self), COFFER_E_USAGE);
 }
 
 static const struct {
