@@ -130,9 +130,8 @@ def prune(backups):
     """Of three snapshots the last one is kept: whatever is listed is whole."""
     make = [*backups.create, '--init', '--part-size', '64K']
     with_one = {**backups.start, 'models/one.coffer': one_file(backups.coffer)}
-    start = backups.after(make, tree=with_one)
-    del start['models/one.coffer']
-    start = backups.after(backups.create, backups.create, tree=start)
+    # in one folder, for what was backed up is known by its whole path
+    start = backups.after(make, ['rm', 'models/one.coffer'], backups.create, backups.create, tree=with_one)
     old = snapshots(start)
     argv = [backups.coffer, 'backup', 'prune', *STORE, '--keep-last', '1']
 
