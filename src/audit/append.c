@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "audit/actor.h"
@@ -17,6 +18,8 @@
 #include "base/num.h"
 #include "base/utc.h"
 #include "crypto/rand.h"
+
+#define TORN_NAME_LEN 40
 
 /* struct append - the folder while it is written to */
 struct append {
@@ -54,8 +57,6 @@ put_durably(struct fault *f, const struct audit_folder *folder, const char *name
 	coffer_err err;
 
 	TRY(file_write_at(f, fd, audit_shown(folder, name, shown), v.p, v.len, at));
-	if (ftruncate(fd, (off_t)(at + v.len)) != 0) /* of what was torn there may have been more */
-		TRY(fault_errno(f, errno, "cannot write %s", shown));
 	if (fdatasync(fd) != 0)
 		TRY(fault_errno(f, errno, "cannot make %s durable", shown));
 	if (at == 0) /* it may be new */
@@ -83,7 +84,11 @@ read_marks(struct fault *f, struct append *a)
 
 	TRY(audit_folder_file(f, a->folder, AUDIT_CHECKPOINTS, AUDIT_TO_WRITE, &a->marks_fd, &a->marks_size));
 	TRY(audit_end_read(f, a->folder, AUDIT_CHECKPOINTS, a->marks_fd, a->marks_size, &end));
-	a->marks_size = end.whole; /* half a checkpoint was never one */
+	/* half a checkpoint was never one */
+	if (a->marks_size > end.whole && (ftruncate(a->marks_fd, (off_t)end.whole) != 0 || fdatasync(a->marks_fd) != 0))
+		TRY(fault_errno(f, errno, "cannot cut what is torn off %s",
+				audit_shown(a->folder, AUDIT_CHECKPOINTS, shown)));
+	a->marks_size = end.whole;
 	a->has_mark = end.line.len > 0;
 	if (a->has_mark && !audit_mark_decode(buf_view(&end.line), &a->mark))
 		TRY(fault_set(f, COFFER_E_FORMAT,
@@ -265,6 +270,21 @@ out:
 	return err;
 }
 
+/* Over nothing that is there.  Who writes holds the lock, so a look before is as good where the file system has no such rename. */
+static int
+rename_part(int dirfd, const char *name)
+{
+	int rc = renameat2(dirfd, AUDIT_CURRENT, dirfd, name, RENAME_NOREPLACE);
+
+	if (rc == 0 || errno != EINVAL)
+		return rc;
+	if (faccessat(dirfd, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0) {
+		errno = EEXIST;
+		return -1;
+	}
+	return renameat(dirfd, AUDIT_CURRENT, dirfd, name);
+}
+
 /* the last record of a part has a checkpoint, so that the part can be taken away and the rest still be verified */
 static coffer_err
 begin_part(struct fault *f, struct append *a)
@@ -277,7 +297,7 @@ begin_part(struct fault *f, struct append *a)
 		TRY(put_mark(f, a));
 	TRY(first_seq(f, a, &seq));
 	audit_part_name(seq, name);
-	if (renameat2(a->folder->fd, AUDIT_CURRENT, a->folder->fd, name, RENAME_NOREPLACE) != 0)
+	if (rename_part(a->folder->fd, name) != 0)
 		TRY(fault_errno(f, errno, "cannot rename %s to %s", audit_shown(a->folder, AUDIT_CURRENT, shown),
 				name));
 	TRY(file_sync_dir(f, a->folder->fd, a->folder->path));
@@ -290,32 +310,58 @@ out:
 
 /* ---- what a crash left ---- */
 
-/* Nobody was told that it was written, so no key was used for it; it is kept, and the log says so. */
+static void
+torn_name(uint64_t seq, char out[static TORN_NAME_LEN])
+{
+	(void)snprintf(out, TORN_NAME_LEN, "torn-%020" PRIu64, seq);
+}
+
+/* Nobody was told that it was written, so no key was used for it.  It is kept, under the number of the record that will say so. */
 static coffer_err
-move_torn(struct fault *f, const struct append *a, struct buf *rest_out)
+move_torn(struct fault *f, struct append *a)
 {
 	size_t len = (size_t)(a->size - a->whole);
 	struct newfile n = NEWFILE_INIT;
-	struct audit_record r;
-	char shown[512];
-	uint8_t *torn = NULL;
+	char name[TORN_NAME_LEN], shown[512];
+	uint8_t *torn = malloc(len);
 	coffer_err err;
 
-	TRY(audit_actor(f, &r));
-	r.event = AUDIT_REPAIR;
-	r.torn_bytes = len;
-	(void)snprintf(r.torn_file, sizeof(r.torn_file), "torn-%020" PRIu64, a->next.seq);
-	torn = malloc(len);
 	if (!torn)
 		return fault_nomem(f);
+	torn_name(a->next.seq, name);
 	TRY(file_read_at(f, a->fd, audit_shown(a->folder, AUDIT_CURRENT, shown), torn, len, a->whole));
-	TRY(newfile_open_at(f, &n, a->folder->fd, r.torn_file, audit_shown(a->folder, r.torn_file, shown), 0600, true));
+	TRY(newfile_open_at(f, &n, a->folder->fd, name, audit_shown(a->folder, name, shown), 0600, true));
 	TRY(file_write_at(f, n.fd, shown, torn, len, 0));
 	TRY(newfile_commit(f, &n));
-	TRY(audit_line_rest(f, &r, rest_out));
+	/* what is written next makes the file longer, so that a sector that does not arrive is zeros */
+	if (ftruncate(a->fd, (off_t)a->whole) != 0 || fdatasync(a->fd) != 0)
+		TRY(fault_errno(f, errno, "cannot cut what is torn off %s",
+				audit_shown(a->folder, AUDIT_CURRENT, shown)));
+	a->size = a->whole;
 out:
 	newfile_abort(&n);
 	free(torn);
+	return err;
+}
+
+/* The rest of the record about what was torn off where the next record goes; nothing when nothing was. */
+static coffer_err
+put_repair(struct fault *f, const struct append *a, struct buf *out)
+{
+	struct audit_record r;
+	struct stat st;
+	char name[TORN_NAME_LEN];
+	coffer_err err;
+
+	torn_name(a->next.seq, name);
+	if (fstatat(a->folder->fd, name, &st, AT_SYMLINK_NOFOLLOW) != 0)
+		return COFFER_OK;
+	TRY(audit_actor(f, &r));
+	r.event = AUDIT_REPAIR;
+	r.torn_bytes = (uint64_t)st.st_size;
+	(void)snprintf(r.torn_file, sizeof(r.torn_file), "%s", name);
+	TRY(audit_line_rest(f, &r, out));
+out:
 	return err;
 }
 
@@ -414,10 +460,10 @@ audit_append(struct fault *f, const struct audit_folder *folder, struct view res
 
 	TRY(begin(f, &a, folder, said, arg));
 	TRY(part_size(f, &limit));
-	if (a.size > a.whole) {
-		TRY(move_torn(f, &a, &repair));
-		TRY(put_records(f, &a, buf_view(&repair)));
-	}
+	if (a.size > a.whole)
+		TRY(move_torn(f, &a));
+	TRY(put_repair(f, &a, &repair));
+	TRY(put_records(f, &a, buf_view(&repair)));
 	if (a.whole >= limit)
 		TRY(begin_part(f, &a));
 	TRY(put_records(f, &a, rests));

@@ -422,10 +422,27 @@ report_wrong(struct fault *f, struct check *c, const struct piece *p, const stru
 	uint64_t good = p->wrong > 0 ? c->marks.v[p->wrong - 1].seq : 0;
 
 	name_place(c, p->part, chain->lines + p->wrong_line);
+	if (good + 1 == m->seq)
+		return damaged(f, c, AUDIT_CHANGED, m->seq,
+			       "record %" PRIu64 " was changed: it is not the one that its checkpoint is about",
+			       m->seq);
 	return damaged(f, c, AUDIT_REWRITTEN, m->seq,
 		       "record %" PRIu64 " is not the one that its checkpoint is about: of records %" PRIu64
 		       " to %" PRIu64 " some were changed, and the chain made anew",
 		       m->seq, good + 1, m->seq);
+}
+
+/* Whether the chain breaks right behind the line that differs from its checkpoint: then that line alone was changed. */
+static bool
+is_break_behind(const struct check *c, const struct piece *p)
+{
+	const struct piece *next = p + 1, *end = c->pieces + c->n_pieces;
+
+	if (p->wrong_line < p->n || p->broken)
+		return p->wrong_line == p->n && p->broken;
+	while (next < end && next->n == 0 && !next->broken)
+		next++;
+	return next < end && (next->n == 0 || !follows(&p->last, &next->first.place));
 }
 
 static coffer_err
@@ -442,7 +459,7 @@ join_piece(struct fault *f, struct check *c, const struct audit_check *options, 
 		TRY(check_first(f, c, options, p));
 	if (p->n > 0 && chain->any && !follows(&chain->last, &p->first.place))
 		TRY(report_break(f, c, chain, p->first.off));
-	if (p->wrong != SIZE_MAX)
+	if (p->wrong != SIZE_MAX && !is_break_behind(c, p))
 		TRY(report_wrong(f, c, p, chain));
 	if (p->n > 0) {
 		chain->last = p->last;
@@ -521,7 +538,8 @@ cut_pieces(struct fault *f, struct check *c)
 static coffer_err
 take_stock(struct fault *f, struct check *c, uint64_t *marks_size)
 {
-	uint64_t size;
+	struct audit_part marks = {.name = AUDIT_CHECKPOINTS};
+	uint64_t size, torn;
 	int fd = -1;
 	coffer_err err;
 
@@ -532,6 +550,9 @@ take_stock(struct fault *f, struct check *c, uint64_t *marks_size)
 		TRY(fault_set(f, err, "%s holds no audit log", c->folder->path));
 	if (err != COFFER_E_NOTFOUND)
 		TRY(err);
+	marks.size = *marks_size;
+	TRY(audit_parts_trim(f, c->folder, &marks, 1, &torn));
+	*marks_size = marks.size;
 	if (c->n_parts > 0 && strcmp(c->parts[c->n_parts - 1].name, AUDIT_CURRENT) == 0)
 		TRY(audit_folder_file(f, c->folder, AUDIT_CURRENT, AUDIT_TO_READ, &c->current, &size));
 	TRY(audit_parts_trim(f, c->folder, c->parts, c->n_parts, &c->report->torn));

@@ -24,6 +24,7 @@
 #define PART_END ".jsonl"
 #define SEQ_DIGITS 20
 #define WAIT_NS INT64_C(30000000000)
+#define LOOK_BACK ((size_t)AUDIT_WRITE_MAX + 2 * LIMIT_AUDIT_LINE) /* as far as a write that was torn may reach */
 
 const char *
 audit_shown(const struct audit_folder *folder, const char *name, char out[static 512])
@@ -272,11 +273,12 @@ last_feed(const uint8_t *p, size_t end)
 	return at ? (size_t)(at - p) : SIZE_MAX;
 }
 
-/* Whether the @len bytes at @p, which end the file and begin it if @all, hold the last whole line. */
+/* Whether the @len bytes at @p, which end the file and begin it if @all, hold the last whole line in front of what is torn. */
 static bool
 find_end(const uint8_t *p, size_t len, bool all, struct view *line_out, size_t *whole_out)
 {
-	size_t end = last_feed(p, len), start;
+	const uint8_t *hole = memchr(p, '\0', len);
+	size_t end = last_feed(p, hole ? (size_t)(hole - p) : len), start;
 
 	if (end == SIZE_MAX) {
 		*line_out = view_of(NULL, 0);
@@ -303,7 +305,7 @@ audit_end_read(struct fault *f, const struct audit_folder *folder, const char *n
 	coffer_err err;
 
 	(void)audit_shown(folder, name, shown);
-	for (size_t want = 4096;; want *= 4) {
+	for (size_t want = LOOK_BACK;; want *= 4) {
 		size_t len = (size_t)num_min(want, size);
 
 		b.len = 0;

@@ -22,8 +22,8 @@
 #define AUDIT_CHECKPOINTS "checkpoints.jsonl"
 
 #define AUDIT_WRITE_MAX                                                                                                \
-	(1u << 20) /* bytes that are written before they are made durable, so that no more can be torn */
-#define AUDIT_TORN_MAX (4 * AUDIT_WRITE_MAX)
+	(256u << 10) /* bytes that are written before they are made durable, so that no more can be torn */
+#define AUDIT_TORN_MAX (16 * AUDIT_WRITE_MAX)
 
 struct audit_folder {
 	const char *path; /* not owned */
@@ -80,7 +80,7 @@ void audit_part_name(uint64_t seq, char out[static 40]);
 /** struct audit_end - the end of a file of lines */
 struct audit_end {
 	struct buf line; /* the last whole line, without its line feed; empty when there is none */
-	uint64_t whole;	 /* bytes up to and with its line feed; what is behind was not written to its end */
+	uint64_t whole;	 /* bytes up to and with its line feed; what is behind is torn */
 };
 
 #define AUDIT_END_INIT                                                                                                 \
@@ -88,7 +88,12 @@ struct audit_end {
 		.line = BUF_INIT(2 * LIMIT_AUDIT_LINE), .whole = 0                                                     \
 	}
 
-/** audit_end_read() - find the end of @fd, which is @size long; COFFER_E_FORMAT when a line is longer than any of ours */
+/**
+ * audit_end_read() - find the end of @fd, which is @size long, and what a crash tore off it [A-7]
+ *
+ * Torn is what is behind the last line feed, and all from the line on in which a byte is zero: of a write that was
+ * not made durable some sectors may be on the disk and others not.  COFFER_E_FORMAT when it is more than a crash tears.
+ */
 coffer_err audit_end_read(struct fault *f, const struct audit_folder *folder, const char *name, int fd, uint64_t size,
 			  struct audit_end *out);
 

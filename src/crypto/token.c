@@ -178,9 +178,10 @@ find_token(struct fault *f, struct token *t)
 		err = find_in_module(f, t, t->modules.list[i], &n_found);
 	(void)pthread_mutex_unlock(&one_at_a_time);
 	if (err == COFFER_OK && n_found == 0)
-		err = fault_set(f, COFFER_E_UNAVAILABLE,
-				"no token is as the PKCS#11 URI says; is it there, and is that its name? «pkcs11-tool "
-				"--module … -L» lists what there is");
+		err = fault_set(
+			f, COFFER_E_UNAVAILABLE,
+			"no token is as the PKCS#11 URI says; is it there, and is that its name? COFFER_PKCS11_MODULE "
+			"or module-path= names its module, and «pkcs11-tool --module MODULE -L» lists what there is");
 	if (err == COFFER_OK && n_found > 1)
 		err = fault_set(f, COFFER_E_KEY,
 				"the PKCS#11 URI fits %zu tokens; add token=LABEL, serial=… or slot-id=…", n_found);

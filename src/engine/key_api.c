@@ -48,6 +48,12 @@ coffer_keyring_add_store(struct coffer_ctx *ctx, struct coffer_keyring *keyring,
 	return keyring_add_store(ctx_begin(ctx), keyring, dir);
 }
 
+coffer_err
+coffer_keyring_cache(struct coffer_ctx *ctx, struct coffer_keyring *keyring, unsigned int lifetime_s, unsigned int uses)
+{
+	return keyring_set_cache(ctx_begin(ctx), keyring, lifetime_s, uses);
+}
+
 size_t
 coffer_keyring_size(const struct coffer_keyring *keyring)
 {

@@ -177,8 +177,7 @@ unreachable(struct fault *f, struct call *c, const struct fault *why)
 	c->next = ANOTHER_LATER;
 	if (c->retry.tries > 1)
 		(void)snprintf(times, sizeof(times), " (asked %u times)", c->retry.tries);
-	return fault_set(f, COFFER_E_UNAVAILABLE, "%s did not answer%s: %s; check its address, and that it is up",
-			 c->remote->name, times, why->text);
+	return fault_set(f, COFFER_E_UNAVAILABLE, "%s did not answer%s: %s", c->remote->name, times, why->text);
 }
 
 static coffer_err

@@ -454,7 +454,8 @@ explain(struct fault *f, const struct call *c, CURLcode rc)
 				 c->request->client_cert, host, reason);
 	if (rc == CURLE_UNSUPPORTED_PROTOCOL)
 		return fault_set(f, COFFER_E_NET, "%s leads elsewhere than to https, which is not followed", host);
-	return fault_set(f, COFFER_E_NET, "no whole answer of %s: %s", host, reason);
+	return fault_set(f, COFFER_E_NET, "no whole answer of %s: %s; check its address, and that it is up", host,
+			 reason);
 }
 
 static void

@@ -80,10 +80,14 @@ upload_element(void *arg, struct fault *f, const char *path, struct view text)
 coffer_err
 s3_answer_upload(struct fault *f, struct view text, char out[static LIMIT_S3_UPLOAD + 1])
 {
+	coffer_err err;
+
 	out[0] = '\0';
-	if (xml_read(NULL, "", text, upload_element, out) != COFFER_OK || out[0] == '\0')
-		return fault_set(f, COFFER_E_NET, "the object store began an upload, but gave it no name");
-	return COFFER_OK;
+	err = xml_read(NULL, "", text, upload_element, out);
+	if (err == COFFER_OK && out[0] != '\0')
+		return COFFER_OK;
+	out[0] = '\0';
+	return fault_set(f, COFFER_E_NET, "the object store began an upload, but gave it no name");
 }
 
 /* ---- lists ---- */

@@ -497,6 +497,33 @@ def rotation_of_many(place, page, args):
     page.figure(f'the same again, nothing to change ({many / statistics.median(settled):.0f} models a second)', settled)
 
 
+def backups(place, page, args):
+    """Eight sealed shards into a store, on the tmpfs: the first time, and again when nothing has changed."""
+    plain, model, store, copy = (place.on(name) for name in ('shards', 'shards.sealed', 'store', 'copy'))
+    os.environ['XDG_STATE_HOME'] = place.disk
+    os.mkdir(plain)
+    for i in range(8):
+        noise(os.path.join(plain, f'{i}.bin'), place.size // 8)
+    coffer_run(place, ['seal', plain, '-o', model])
+    remove(plain)
+    create = [place.coffer, 'backup', 'create', model, '-q', '--store', store, '--models-only', *place.kek]
+    first, beside = compete(place, args.rounds, [Run('coffer backup create', [*create, '--init'], store),
+                                                 Run('cp -r', ['cp', '-r', model, copy], copy)])
+    Run('coffer backup create', [*create, '--init'], store).measure(place)
+    again, = compete(place, args.rounds, [Run('coffer backup create', create)])
+    verify, hashed = compete(place, args.rounds, [
+        Run('coffer backup verify', [place.coffer, 'backup', 'verify', '-q', 'latest', '--store', store]),
+        Run('sha256sum', ['sh', '-c', 'exec sha256sum "$0"/*', model])])
+    for path in (model, store):
+        remove(path)
+    page.row('first backup of 8 shards, tmpfs to tmpfs, all cores', 'cp -r of the same, which hashes nothing', ratios(beside, first))
+    page.row('backup of 8 shards that did not change', 'the first one', ratios(first, again), 20)
+    page.row('verify a backup of 8 shards', 'sha256sum, on one core', ratios(hashed, verify), 2.5)
+    page.figure('coffer backup create, 8 shards, the first time', first, place.size)
+    page.figure('coffer backup create, nothing changed', again)
+    page.figure('coffer backup verify', verify, place.size)
+
+
 def big(place, page, args):
     """Memory at any size, and one tensor of a big file."""
     sizes = [64 * MIB, place.size] if args.quick else [64 * MIB, GIB, 8 * GIB]
@@ -556,6 +583,7 @@ SECTIONS = [
     ('sign', signatures),
     ('rewrap', rotation),
     ('rotation', rotation_of_many),
+    ('backup', backups),
     ('big', big),
 ]
 

@@ -8,7 +8,7 @@ for call in --help -h help; do
     ok coffer $call
     same "$OUT" overview
 done
-for command in keygen seal open check inspect sign verify key rewrap rekey hash digest trust sign+encrypt decrypt+verify encrypt+sign verify+decrypt encrypt decrypt doctor completion version help; do
+for command in keygen seal open check inspect sign verify key rewrap rekey hash digest trust audit sign+encrypt decrypt+verify encrypt+sign verify+decrypt encrypt decrypt doctor completion version help; do
     grep -q "^  $command " overview || fail "$command is not in the overview"
     ok coffer help $command
     prints "Usage: coffer $command"

@@ -2,7 +2,7 @@
 # The manual has a page for each command, with each option of its help.
 mkdir man
 ok coffer _man man
-for command in keygen seal open check inspect sign verify key rewrap rekey hash digest trust sign+encrypt decrypt+verify encrypt+sign verify+decrypt encrypt decrypt doctor completion version help; do
+for command in keygen seal open check inspect sign verify key rewrap rekey hash digest trust audit sign+encrypt decrypt+verify encrypt+sign verify+decrypt encrypt decrypt doctor completion version help; do
     [ -s man/coffer-$command.1 ] || fail "no page for $command"
     ok coffer help $command
     grep -o ' --[a-z-]*' "$OUT" | sort -u | while read -r option; do

@@ -14,7 +14,7 @@ import sys
 import rig
 
 BATCH = 2  # at a time
-DEFAULT = ('seal file', 'open file',  # each takes a minute or two
+DEFAULT = ('seal file', 'open file', 'audit of a first use',  # each takes a minute or two
            'sign', 'verify of a changed file', "verify of a stranger's signature", 'seal and sign folder', 'open signed folder')
 STEP = 37  # from every so many on, all allocations fail
 
@@ -40,7 +40,7 @@ def hurt(case, base, shim, spec):
     folder = os.path.join(base, spec)
     rig.write_tree(folder, case.start)
     try:
-        outcome = rig.execute(case.argv, folder, {'LD_PRELOAD': shim, 'FAILALLOC': spec})
+        outcome = rig.execute(case.argv, folder, {**(case.env or {}), 'LD_PRELOAD': shim, 'FAILALLOC': spec})
         allowed(case, folder, outcome)
     except rig.Bad as why:
         return f'allocation {spec}: {why}'
@@ -53,7 +53,7 @@ def sweep(case, report, shim):
     with rig.scratch() as base:
         folder, counter = os.path.join(base, 'work'), os.path.join(base, 'count')
         rig.write_tree(folder, case.start)
-        outcome = rig.execute(case.argv, folder, {'LD_PRELOAD': shim, 'FAILALLOC_COUNT': counter})
+        outcome = rig.execute(case.argv, folder, {**(case.env or {}), 'LD_PRELOAD': shim, 'FAILALLOC_COUNT': counter})
         if outcome.status != case.status:
             report.case('alloc ' + case.name, 0, 'allocations', [f'a clean run exits {outcome.status}: {outcome.err}'])
             return

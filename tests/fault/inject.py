@@ -92,7 +92,7 @@ def sweep(case, report):
     with rig.scratch() as base:
         folder = os.path.join(base, 'work')
         rig.write_tree(folder, case.start)
-        outcome, calls = rig.trace(case.argv, folder)
+        outcome, calls = rig.trace(case.argv, folder, env=case.env)
         if outcome.status != case.status:
             report.case('inject ' + case.name, 0, 'faults', [f'a clean run exits {outcome.status}: {outcome.err}'])
             return
@@ -104,7 +104,7 @@ def sweep(case, report):
                     n += 1
                     try:
                         hurt = rig.execute(['strace', '-f', '-qq', '-o', os.devnull, '-e', f'trace={syscall}',
-                                            '-e', f'inject={syscall}:error={error}:when={when}', *case.argv], folder)
+                                            '-e', f'inject={syscall}:error={error}:when={when}', *case.argv], folder, case.env)
                         judge(case, folder, hurt, codes)
                     except rig.Bad as why:
                         complaints.append(f'{syscall} {error} at {when}: {why}')
@@ -121,7 +121,7 @@ def without(case, report):
             rig.write_tree(folder, case.start)
             try:
                 hurt = rig.execute(['strace', '-f', '-qq', '-o', os.devnull, '-e', f'trace=?{syscall}',
-                                    '-e', f'inject=?{syscall}:error={error}', *case.argv], folder)
+                                    '-e', f'inject=?{syscall}:error={error}', *case.argv], folder, case.env)
                 state = case.judge(folder)
                 if (syscall, case.name) in REFUSED:
                     judge(case, folder, hurt, (12,))
@@ -137,7 +137,7 @@ def short(case, report, shim):
     with rig.scratch() as base:
         folder, counter = os.path.join(base, 'work'), os.path.join(base, 'count')
         rig.write_tree(folder, case.start)
-        hurt = rig.execute(case.argv, folder, {'LD_PRELOAD': shim, 'SHORTIO_COUNT': counter})
+        hurt = rig.execute(case.argv, folder, {**(case.env or {}), 'LD_PRELOAD': shim, 'SHORTIO_COUNT': counter})
         complaints = []
         try:
             if hurt.status != case.status:

@@ -20,7 +20,7 @@ def sweep(case, report):
     with rig.scratch() as base:
         folder = os.path.join(base, 'work')
         rig.write_tree(folder, case.start)
-        outcome, calls = rig.trace(case.argv, folder)
+        outcome, calls = rig.trace(case.argv, folder, env=case.env)
         complaints = []
         try:
             state = case.judge(folder)
@@ -34,7 +34,7 @@ def sweep(case, report):
         for syscall, nth in chosen:
             rig.write_tree(folder, case.start)
             rig.execute(['strace', '-f', '-qq', '-o', os.devnull, '-e', f'trace={syscall}',
-                         '-e', f'inject={syscall}:signal=SIGKILL:when={nth}', *case.argv], folder)
+                         '-e', f'inject={syscall}:signal=SIGKILL:when={nth}', *case.argv], folder, case.env)
             try:
                 state = case.judge(folder)
                 states[state] = states.get(state, 0) + 1

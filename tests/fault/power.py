@@ -300,7 +300,7 @@ def cut(case, report):
     with rig.scratch() as base:
         folder = os.path.realpath(os.path.join(base, 'work'))
         rig.write_tree(folder, case.start)
-        outcome, calls = rig.trace(case.argv, folder, SYSCALLS + UNKNOWN, ('-y', '-xx', '-s', '67108864'))
+        outcome, calls = rig.trace(case.argv, folder, SYSCALLS + UNKNOWN, ('-y', '-xx', '-s', '67108864'), case.env)
         after = rig.read_tree(folder)
         if outcome.status != 0:
             report.case('power ' + case.name, 0, 'states', [f'a clean run exits {outcome.status}: {outcome.err}'])

@@ -22,11 +22,12 @@ class Bad(Exception):
     """A state that must not be, with the reason."""
 
 
-Case = collections.namedtuple('Case', 'name argv start judge again status writes most', defaults=(0, True, None))
+Case = collections.namedtuple('Case', 'name argv start judge again status writes most env', defaults=(0, True, None, None))
 Case.__doc__ = """name; argv run inside the folder; start = {path: bytes} (a path that ends in / is an empty folder);
 judge(folder) -> 'old' | 'between' | 'new' or raise Bad; again = argv that completes what was hurt;
 status = the exit code of a clean run: where it is not 0, the command refuses, and must never end with 0;
-writes = False of a command that is to leave no trace; most = how many points of a kind are tried, where not all"""
+writes = False of a command that is to leave no trace; most = how many points of a kind are tried, where not all;
+env = variables that the command finds"""
 
 
 def read_tree(folder):
@@ -83,11 +84,11 @@ def last_line(text):
 Call = collections.namedtuple('Call', 'pid name args result')
 
 
-def trace(argv, cwd, syscalls=None, options=()):
+def trace(argv, cwd, syscalls=None, options=(), env=None):
     """Run argv under strace; return (outcome, [Call])."""
     with tempfile.NamedTemporaryFile(suffix='.strace') as log:
         chosen = ['-e', 'trace=' + ','.join('?' + s for s in syscalls)] if syscalls else []
-        outcome = execute(['strace', '-f', '-qq', '-o', log.name, *chosen, *options, *argv], cwd)
+        outcome = execute(['strace', '-f', '-qq', '-o', log.name, *chosen, *options, *argv], cwd, env)
         with open(log.name, encoding='utf-8', errors='replace') as lines:
             return outcome, list(parse(lines))
 
@@ -174,7 +175,7 @@ def complete(case, folder, state):
     """After a judge has said «state»: running again must end in «new»."""
     if state == 'new' or case.status != 0:
         return
-    outcome = execute(case.again, folder)
+    outcome = execute(case.again, folder, case.env)
     if outcome.status != 0:
         raise Bad(f'running again after «{state}» exits {outcome.status}: {last_line(outcome.err)}')
     after = case.judge(folder)

@@ -520,21 +520,25 @@ ROUTES = [
 
 
 def main(folder):
-    """For a reader of docs/howto: two keys, and a publisher and a loader of one of them, each with a secret in a file."""
-    azure = Azure()
-    for name in ('llama', 'other'):
+    """For a reader of docs/howto: the vault «models-production» with a key; a publisher, a loader and a rotator, each with a secret."""
+    os.makedirs(folder, exist_ok=True)
+    azure = Azure('models-production.vault.azure.net')
+    for name in ('model-production-llama', 'model-production-other'):
         azure.add_key(name)
-    with azure.serve() as server, open(os.path.join(folder, 'env'), 'w', encoding='utf-8') as out:
-        variables = {'COFFER_AZUREKMS_ENDPOINT': server.url, 'AZURE_AUTHORITY_HOST': server.url, 'AZURE_TENANT_ID': TENANT}
-        for who, role in (('publisher', 'Key Vault Crypto Officer'), ('loader', 'Key Vault Crypto Service Encryption User')):
+    roles = {'publisher': 'Key Vault Crypto Service Encryption User', 'loader': 'Key Vault Crypto Service Encryption User',
+             'rotator': 'Key Vault Crypto Officer'}
+    with azure.serve() as server:
+        for who, role in roles.items():
             app = azure.add_app(who)
-            azure.assign(app.client_id, role, '/keys/llama')
-            with open(os.path.join(folder, f'{who}.secret'), 'w', encoding='utf-8') as secret:
-                print(app.secrets[0], file=secret)
-            variables[who.upper()] = app.client_id
-        for name, value in variables.items():
-            print(f'{name}={value}; export {name}', file=out)
-        out.flush()
+            azure.assign(app.client_id, role, '' if who == 'publisher' else '/keys/model-production-llama')
+            with open(os.path.join(folder, f'{who}.secret'), 'w', encoding='utf-8') as out:
+                print(app.secrets[0], file=out)
+            with open(os.path.join(folder, f'{who}.env'), 'w', encoding='utf-8') as out:
+                print(f'export AZURE_TENANT_ID={TENANT} AZURE_CLIENT_ID={app.client_id}', file=out)
+                print(f'export COFFER_AZURE_CLIENT_SECRET_FILE={os.path.abspath(folder)}/{who}.secret', file=out)
+        with open(os.path.join(folder, 'env'), 'w', encoding='utf-8') as out:
+            print(f'export COFFER_AZUREKMS_ENDPOINT={server.url} AZURE_AUTHORITY_HOST={server.url}', file=out)
+            print(f'. {os.path.abspath(folder)}/publisher.env', file=out)
         print('ready', flush=True)
         sys.stdin.read()
 

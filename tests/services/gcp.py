@@ -560,20 +560,22 @@ RING_NAME = 'projects/prj/locations/europe-west1/keyRings/models'
 
 
 def main(folder):
-    """For a reader of docs/howto: two keys, and a publisher and a loader of one of them, each with a credential's file."""
+    """For a reader of docs/howto: a ring with a key for each of two environments; a publisher, and a loader and a rotator of production."""
+    os.makedirs(folder, exist_ok=True)
     gcp = Gcp()
-    for name in ('llama', 'other'):
-        gcp.add_key(f'{RING_NAME}/cryptoKeys/{name}')
+    for environment in ('development', 'production'):
+        gcp.add_key(f'{RING_NAME}/cryptoKeys/model-{environment}-llama')
     with gcp.serve() as server:
-        for who, roles in (('publisher', ('cryptoKeyEncrypterDecrypter', 'admin')), ('loader', ('cryptoKeyDecrypter', 'viewer'))):
+        for who, roles, prefix in (('publisher', ['cryptoKeyEncrypterDecrypter'], ''), ('loader', ['cryptoKeyDecrypter'], 'production'),
+                                   ('rotator', ['cryptoKeyEncrypterDecrypter', 'admin'], 'production')):
             email = f'{who}@prj.iam.gserviceaccount.com'
             member = gcp.add_account(email)
             for role in roles:
-                gcp.grant(f'roles/cloudkms.{role}', member, f'{RING_NAME}/cryptoKeys/llama')
+                gcp.grant(f'roles/cloudkms.{role}', member, prefix=f'{RING_NAME}/cryptoKeys/model-{prefix}')
             with open(os.path.join(folder, f'{who}.json'), 'w', encoding='utf-8') as out:
                 json.dump(gcp.account_file(email), out)
         with open(os.path.join(folder, 'env'), 'w', encoding='utf-8') as out:
-            print(f'COFFER_GCPKMS_ENDPOINT={server.url}; export COFFER_GCPKMS_ENDPOINT', file=out)
+            print(f'export COFFER_GCPKMS_ENDPOINT={server.url} GOOGLE_APPLICATION_CREDENTIALS={os.path.abspath(folder)}/publisher.json', file=out)
         print('ready', flush=True)
         sys.stdin.read()
 

@@ -189,7 +189,7 @@ def reencrypt(w):
         'kms:EncryptionContext:environment': 'production'}))
     w.open(7, 'not authorized to perform: kms:Decrypt', env=rotator)
     w.run(0, (), 'rewrap', 's', '--kek', KEK, env=rotator)
-    rig.equal([e['eventName'] for e in w.aws.log if 'errorCode' not in e], ['Encrypt', 'DescribeKey', 'ListKeyRotations', 'ReEncrypt'])
+    rig.equal([e['eventName'] for e in w.aws.log if 'errorCode' not in e], ['Encrypt', 'ReEncrypt'])
     rig.equal(w.services()[0]['version'], w.key.materials[-1].id)
     w.open()
     w.aws.add_key('alias/next')

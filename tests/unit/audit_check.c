@@ -574,7 +574,7 @@ test_parts(void **state)
 	lines_read("log/audit-00000000000000000004.jsonl", &l);
 	*strstr(l.v[2], "model 2") = 'M';
 	lines_write("log/audit-00000000000000000004.jsonl", &l);
-	check_verdict("the end of a part", "rewritten", "audit-00000000000000000004.jsonl", 3, 6, NULL);
+	check_verdict("the end of a part", "changed", "audit-00000000000000000004.jsonl", 3, 6, NULL);
 	assert_int_equal(unlink(MARKS), 0);
 	check_verdict("the end of a part, without checkpoints", "changed", "audit-00000000000000000004.jsonl", 3, 6,
 		      NULL);

@@ -222,6 +222,33 @@ test_torn_long(void **state)
 	assert_whole("log", 4);
 }
 
+/* A sector in the middle of what was written did not arrive, and those behind it did: whole lines stand there, and count for nothing. */
+static void
+test_hole(void **state)
+{
+	static const char zeros[512];
+	struct audit_record r;
+	struct lines l;
+	int fd;
+
+	(void)state;
+	audit_kit_run("log", 2, true);
+	audit_kit_run("log", 12, false);
+	assert_whole("log", 14);
+	fd = open(LOG, O_WRONLY | O_CLOEXEC);
+	assert_true(fd >= 0);
+	assert_int_equal(pwrite(fd, zeros, sizeof(zeros), 2048), sizeof(zeros));
+	(void)close(fd);
+	assert_whole("log", 3);
+	audit_kit_run("log", 1, true);
+	assert_whole("log", 5);
+	lines_read(LOG, &l);
+	assert_int_equal(l.n, 5);
+	assert_int_equal(audit_line_decode(NULL, view_str(l.v[3]), &r), COFFER_OK);
+	assert_int_equal(r.event, AUDIT_REPAIR);
+	lines_free(&l);
+}
+
 static void
 test_torn_checkpoint(void **state)
 {
@@ -679,6 +706,7 @@ main(void)
 		TEST(test_nothing),
 		TEST(test_torn),
 		TEST(test_torn_long),
+		TEST(test_hole),
 		TEST(test_torn_checkpoint),
 		TEST(test_part_without_next),
 		TEST(test_obstacles),

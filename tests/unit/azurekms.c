@@ -230,6 +230,34 @@ test_versions(void **state)
 	}
 }
 
+/* The header that the identity service wants goes to nobody else: such a one is not even asked. */
+static void
+test_identity_endpoint(void **state)
+{
+	static const char *const far[] = {
+		"http://169.254.evil.example/token",
+		"http://169.254.169.254.evil.example/token",
+		"http://169.254.1.1\\@evil.example/",
+		"http://169.255.1.1/token",
+		"http://10.0.0.1/token",
+	};
+	void *self = new_key("models/llama");
+	struct key_state out;
+
+	(void)state;
+	(void)setenv("IDENTITY_HEADER", "secret", 1);
+	for (size_t i = 0; i < sizeof(far) / sizeof(far[0]); i++) {
+		struct fault f = {.text = ""};
+
+		(void)setenv("IDENTITY_ENDPOINT", far[i], 1);
+		if (azurekms_provider.state(self, &f, &out) != COFFER_E_USAGE || !strstr(f.text, "IDENTITY_ENDPOINT, "))
+			fail_msg("%s was asked: %s", far[i], f.text);
+	}
+	azurekms_provider.free(self);
+	(void)unsetenv("IDENTITY_ENDPOINT");
+	(void)unsetenv("IDENTITY_HEADER");
+}
+
 int
 main(void)
 {
@@ -238,6 +266,7 @@ main(void)
 		cmocka_unit_test(test_matches),
 		cmocka_unit_test(test_long_names),
 		cmocka_unit_test_setup_teardown(test_versions, start, stop),
+		cmocka_unit_test_setup_teardown(test_identity_endpoint, start, stop),
 	};
 
 	return cmocka_run_group_tests_name("azurekms", tests, NULL, NULL);
