@@ -136,8 +136,9 @@ vault_text(struct fault *f, const struct coffer_policy_options *o, struct buf *o
 
 	TRY(buf_printf(f, out,
 		       "# coffer: %s of %s, Transit at %s/.  Keys are called model-%s-NAME:\n"
-		       "#   --kek 'hashivault://model-{environment}-{name}'\n",
-		       policy_role_name(o->role), o->environment, mount, o->environment));
+		       "#   --kek 'hashivault://model-{environment}-{name}%s%s'\n",
+		       policy_role_name(o->role), o->environment, mount, o->environment, o->scope ? "?mount=" : "",
+		       o->scope ? o->scope : ""));
 	for (size_t i = 0; i < sizeof(vault_grants) / sizeof(vault_grants[0]); i++)
 		if (vault_grants[i].role == o->role)
 			TRY(vault_grant(f, out, o, mount, &vault_grants[i]));

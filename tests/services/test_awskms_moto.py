@@ -105,7 +105,23 @@ def state(w):
     w.coffer.expect(7, 'has no such key that can be used', 'open', 's', '-o', 'p', '--kek', 'awskms:///alias/none')
 
 
-CASES = [seal_and_open, the_context_is_bound, wrong_context, rewrap, state]
+def policies(w):
+    """What «coffer key policy» prints is a policy that IAM takes; what it would not take is found."""
+    import boto3  # pylint: disable=import-outside-toplevel
+    iam = boto3.client('iam', region_name=REGION, endpoint_url=w.kms.meta.endpoint_url, aws_access_key_id='AKIAEXAMPLE', aws_secret_access_key='secret')
+    for role in ('publisher', 'loader', 'rotator', 'auditor'):
+        for more in ([], ['--model', 'llama', '--model', 'phi-4'], ['--scope', 'cn-north-1/111122223333']):
+            text = w.coffer.ok('key', 'policy', '--provider', 'awskms', '--environment', 'production', '--role', role, *more).out
+            name = f'{role}-{len(more)}-{more[-1] if more else ""}'.replace('/', '-')
+            iam.create_policy(PolicyName=name, PolicyDocument=text)
+            try:
+                iam.create_policy(PolicyName=name + '-bad', PolicyDocument=text.replace('ForAnyValue:', 'ForAnyWish:'))
+            except iam.exceptions.MalformedPolicyDocumentException:
+                continue
+            raise rig.Bad('moto takes any policy')
+
+
+CASES = [seal_and_open, the_context_is_bound, wrong_context, rewrap, state, policies]
 
 
 def main():
