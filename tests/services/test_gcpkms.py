@@ -91,11 +91,7 @@ class World:
 
     def install(self, environment, role, doc):
         self.gcp.add_account(f'{environment}-{role}@prj.iam.gserviceaccount.com')
-<<<<<<< HEAD
-        self.gcp.roles[doc['customRole']['name']] = set(doc['customRole']['includedPermissions'])
-=======
         self.gcp.add_role(doc['customRole'])
->>>>>>> w-policy
         self.gcp.add_bindings(gcp.RING_NAME, doc['policy'])
 
     def credential(self, environment, role):
