@@ -139,7 +139,7 @@ check:
 	@+$(MAKE) --no-print-directory check-built
 
 check-built:
-	@tests/run $(UNIT_STEPS) $(REPLAY_STEPS) $(VECTOR_STEPS) $(SIGNING_STEPS) $(KEY_STEPS) $(CLI_STEPS) $(EXAMPLE_STEPS) $(HOWTO_STEPS) $(LINT_STEPS)
+	@tests/run --jobs 3 $(KEY_STEPS) $(UNIT_STEPS) $(REPLAY_STEPS) $(VECTOR_STEPS) $(SIGNING_STEPS) $(CLI_STEPS) $(EXAMPLE_STEPS) $(HOWTO_STEPS) $(LINT_STEPS)
 
 check-all:
 	@.ci/run

@@ -66,7 +66,7 @@ absent never
 expect_err NOKEY coffer open sealed -o never --kek file:wrong
 says 'aes '
 expect_err NOKEY coffer open sealed -o never
-says '--kek file:KEY'
+says '--kek KEY gives one'
 expect_err FORMAT coffer open model/weights.bin -o never --kek file:key
 expect_err NOTFOUND coffer open nothing -o never --kek file:key
 expect_err USAGE coffer open - -o never --kek file:key
