@@ -117,7 +117,7 @@ take_mark(struct fault *f, struct pass *p, struct view line)
 		return damaged(f, p->report, AUDIT_MARK_CHANGED, "checkpoint %" PRIu64 " is none", p->n);
 	p->report->seq = m.seq;
 	TRY(check_chain(f, p, &m));
-	if (p->n > 1 && memcmp(m.key, p->last.key, SHA256_LEN) != 0)
+	if (p->n > 1 && !mem_equal(m.key, p->last.key, SHA256_LEN))
 		TRY(damaged(f, p->report, AUDIT_MARK_FORGED, "checkpoint %" PRIu64 " is signed with another key",
 			    p->n));
 	TRY(add(f, p->marks, m.seq, m.hash));
@@ -178,7 +178,7 @@ check_signature(struct fault *f, const struct audit_mark *m, const struct pubkey
 
 	report->seq = m->seq;
 	TRY(audit_key_id(f, key, id));
-	if (memcmp(id, m->key, SHA256_LEN) != 0) /* lint: memcmp, both are public */
+	if (!mem_equal(id, m->key, SHA256_LEN))
 		TRY(damaged(f, report, AUDIT_MARK_FORGED,
 			    "the checkpoint of record %" PRIu64
 			    " is signed with another key than the one that was given",

@@ -10,12 +10,12 @@
 
 #include <coffer/audit.h>
 
+#include "audit/check.h"
+#include "audit/reader.h"
 #include "base/file.h"
 #include "base/limits.h"
 #include "base/utc.h"
 #include "engine/ctx.h"
-#include "audit/check.h"
-#include "audit/reader.h"
 
 /* ---- where ---- */
 

@@ -11,9 +11,9 @@
 
 #include <coffer/ctx.h>
 
+#include "audit/log.h"
 #include "base/fault.h"
 #include "base/pool.h"
-#include "audit/log.h"
 #include "key/template.h"
 
 struct coffer_ctx {

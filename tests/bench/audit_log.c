@@ -11,9 +11,9 @@
 #include <string.h>
 #include <time.h>
 
-#include "base/num.h"
 #include "audit/actor.h"
 #include "audit/log.h"
+#include "base/num.h"
 
 static void
 must(coffer_err err, const struct fault *f)
