@@ -9,7 +9,10 @@ MANDIR ?= $(PREFIX)/share/man
 BASHDIR ?= $(PREFIX)/share/bash-completion/completions
 ZSHDIR ?= $(PREFIX)/share/zsh/site-functions
 FISHDIR ?= $(PREFIX)/share/fish/vendor_completions.d
+DATADIR ?= $(PREFIX)/share/coffer
 INSTALL ?= install
+UNITS := $(patsubst contrib/systemd/%,%,$(wildcard contrib/systemd/*.* contrib/systemd/*.d/*.conf))
+UNITS := $(filter-out %.d,$(UNITS))
 LDCONFIG ?= $(if $(DESTDIR),:,ldconfig)
 
 # the command writes its own man pages and completions, so that they cannot differ from it
@@ -52,11 +55,16 @@ install: all $(BUILD)/generated
 	$(INSTALL) -m 644 $(BUILD)/completion/bash $(DESTDIR)$(BASHDIR)/coffer
 	$(INSTALL) -m 644 $(BUILD)/completion/zsh $(DESTDIR)$(ZSHDIR)/_coffer
 	$(INSTALL) -m 644 $(BUILD)/completion/fish $(DESTDIR)$(FISHDIR)/coffer.fish
+	# units of systemd, for whoever wants them to copy
+	for unit in $(UNITS); do \
+		$(INSTALL) -D -m 644 contrib/systemd/$$unit $(DESTDIR)$(DATADIR)/systemd/$$unit && \
+		sed -i 's,/usr/local/bin/coffer,$(BINDIR)/coffer,' $(DESTDIR)$(DATADIR)/systemd/$$unit || exit 1; \
+	done
 	$(LDCONFIG)
 
 uninstall:
 	rm -f $(DESTDIR)$(BINDIR)/coffer $(DESTDIR)$(LIBDIR)/libcoffer.a $(DESTDIR)$(LIBDIR)/libcoffer.so* \
 		$(DESTDIR)$(LIBDIR)/pkgconfig/coffer.pc $(DESTDIR)$(MANDIR)/man[1-8]/coffer[-_.]* \
 		$(DESTDIR)$(BASHDIR)/coffer $(DESTDIR)$(ZSHDIR)/_coffer $(DESTDIR)$(FISHDIR)/coffer.fish
-	rm -rf $(DESTDIR)$(INCLUDEDIR)/coffer
+	rm -rf $(DESTDIR)$(INCLUDEDIR)/coffer $(DESTDIR)$(DATADIR)
 	$(LDCONFIG)

@@ -12,8 +12,21 @@
  *   passphrase:file=PATH   the first line of a file
  *   passphrase:fd=N        the first line read from a descriptor
  *   recipient:coffer1…  an X25519 public key: seals, cannot open
+ *
+ * Keys of services (docs/key-services.md: credentials, addresses, errors):
+ *   awskms://[ENDPOINT]/KEY
+ *                       a key of AWS KMS: its id, «alias/NAME», or the ARN of either
+ *   azurekms://VAULT/KEY[/VERSION]
+ *                       a key of Azure Key Vault or Managed HSM
+ *   gcpkms://projects/P/locations/L/keyRings/R/cryptoKeys/K[/cryptoKeyVersions/V]
+ *                       a key of Google Cloud KMS
+ *   hashivault://KEY[?mount=transit&namespace=NAMESPACE]
+ *                       a key of transit, in HashiCorp Vault or OpenBao
+ *   vaultkv://MOUNT/PATH[#FIELD]
+ *                       a key kept as a secret in the KV engine of the same, which hands it out
  *   pkcs11:token=NAME;object=LABEL?module-path=PATH&pin-source=file:PATH
  *                       a key on a token or HSM (RFC 7512); asks for the PIN where the URI names no file
+ * In those, {environment} and {name} stand for the model's own.
  */
 #ifndef COFFER_KEY_H
 #define COFFER_KEY_H
@@ -67,6 +80,17 @@ COFFER_API COFFER_CHECK coffer_err coffer_keyring_add_store(struct coffer_ctx *c
 /** coffer_keyring_size() - how many keys are in @keyring */
 COFFER_API size_t coffer_keyring_size(const struct coffer_keyring *keyring);
 
+/**
+ * coffer_keyring_cache() - keep what key services unwrap, in locked memory, so that a model that is opened again asks none
+ * @lifetime_s: seconds, 1 to 86400, after which the service is asked again: that long a right that was taken away still works
+ * @uses: openings, 1 to 1000000, after which likewise
+ *
+ * What was kept before is dropped.  Each opening stands in the audit log, asked for or not.  Call it before other threads use @keyring;
+ * those that then open the same model at the same time ask once together.  Return: COFFER_OK, or COFFER_E_USAGE.
+ */
+COFFER_API COFFER_CHECK coffer_err coffer_keyring_cache(struct coffer_ctx *ctx, struct coffer_keyring *keyring,
+							unsigned int lifetime_s, unsigned int uses);
+
 /** coffer_keyring_can_unwrap() - whether a key in @keyring can also open (a public key cannot) */
 COFFER_API bool coffer_keyring_can_unwrap(const struct coffer_keyring *keyring);
 
@@ -110,6 +134,16 @@ COFFER_API COFFER_CHECK coffer_err coffer_key_generate(struct coffer_ctx *ctx, e
  */
 COFFER_API COFFER_CHECK coffer_err coffer_key_make(struct coffer_ctx *ctx, const char *uri,
 						   char id_out[COFFER_SERVICE_ID_LEN]);
+
+/**
+ * coffer_tokens() - the tokens that pkcs11: reaches where a URI names no module, as one line for people
+ * @text_out: their labels, and what is wrong with them; free it with free()
+ * @well_out: nothing is
+ *
+ * Nobody logs in.  Return: COFFER_OK; COFFER_E_UNAVAILABLE when the module that COFFER_PKCS11_MODULE or the system's configuration names
+ * is not there or does not start.
+ */
+COFFER_API COFFER_CHECK coffer_err coffer_tokens(struct coffer_ctx *ctx, char **text_out, bool *well_out);
 
 /** coffer_key_inspect() - read @uri (file: or keyring: or recipient:) and say what may be known of it */
 COFFER_API COFFER_CHECK coffer_err coffer_key_inspect(struct coffer_ctx *ctx, const char *uri,

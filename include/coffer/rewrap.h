@@ -111,8 +111,8 @@ COFFER_API COFFER_CHECK coffer_err coffer_models_add(struct coffer_ctx *ctx, str
  *
  * A model is a folder with coffer.json, into which nobody looks further, or a file that begins as a sealed one with its own key
  * block.  Hidden ones are found, too, for a model that is forgotten costs more than one too many; what an interrupted
- * rotation left beside a model is not one.  Symbolic links are not followed.  A folder that cannot be read is in the list,
- * so that it is not passed over in silence.
+ * rotation left beside a model is not one.  Symbolic links are not followed.  A folder that cannot be read is in the list
+ * with its error, so that it is not passed over in silence.
  */
 COFFER_API COFFER_CHECK coffer_err coffer_models_add_tree(struct coffer_ctx *ctx, struct coffer_models *models,
 							  const char *dir, const char *const *exclude,
@@ -121,6 +121,10 @@ COFFER_API COFFER_CHECK coffer_err coffer_models_add_tree(struct coffer_ctx *ctx
 /** coffer_models_size(), coffer_models_path() - how many, and where number @index is; valid while @models is */
 COFFER_API size_t coffer_models_size(const struct coffer_models *models);
 COFFER_API const char *coffer_models_path(const struct coffer_models *models, size_t index);
+
+/** coffer_models_error() - COFFER_OK, or why nobody could look what is at number @index, with the sentence; a rotation reports it */
+COFFER_API COFFER_CHECK coffer_err coffer_models_error(const struct coffer_models *models, size_t index,
+						       const char **message_out);
 
 /* ---- many models ---- */
 

@@ -129,6 +129,13 @@
 #define LIMIT_AWS_TOKEN (16u << 10) /* a session token: STS says at most 4096, others more */
 #define LIMIT_AWS_CHAIN 8u	    /* roles that are assumed one from another */
 
+/* ---- object stores: net/s3.h ---- */
+
+#define LIMIT_S3_ANSWER (8u << 20) /* a page of a list: 1000 keys, each byte of them escaped */
+#define LIMIT_S3_PAGES 100000u	   /* of one list */
+#define LIMIT_S3_PARTS 10000u	   /* of one object: S3 takes no more */
+#define LIMIT_S3_UPLOAD 1024u	   /* the name of an upload in parts, or a mark between two pages */
+
 /* ---- backups: docs/backup.md ---- */
 
 #define LIMIT_BACKUP_PART_MIN (UINT64_C(64) << 10)

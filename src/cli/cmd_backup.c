@@ -194,16 +194,18 @@ snapshot_json(struct json_out *j, const struct coffer_backup_snapshot *s)
 	json_out_end(j);
 }
 
+/* What a snapshot says is not authentic here, for that takes a key: it must not speak to the terminal. */
 static coffer_err
 print_snapshot(struct fault *f, struct buf *b, const struct coffer_backup_snapshot *s)
 {
-	char size[TERM_AMOUNT_LEN];
+	char size[TERM_AMOUNT_LEN], host[sizeof(s->host)];
 
 	if (s->err)
 		return buf_printf(f, b, "%.*s  %s  damaged: %s\n", ID_SHOWN, s->name + ID_AT, s->time,
 				  coffer_err_name(s->err));
 	return buf_printf(f, b, "%.*s  %s  %7llu files %10s  %s\n", ID_SHOWN, s->name + ID_AT, s->time,
-			  (unsigned long long)s->n_files, term_bytes(s->bytes, size), s->host);
+			  (unsigned long long)s->n_files, term_bytes(s->bytes, size),
+			  term_clean(s->host, host, sizeof(host)));
 }
 
 static coffer_err
@@ -255,7 +257,7 @@ static coffer_err
 list_files(struct fault *f, struct coffer_ctx *ctx, const char *where, const char *snapshot)
 {
 	struct coffer_backup_file *list = NULL;
-	char size[TERM_AMOUNT_LEN];
+	char size[TERM_AMOUNT_LEN], path[LIMIT_BACKUP_PATH + 1];
 	struct json_out j;
 	size_t n = 0;
 	coffer_err err;
@@ -270,7 +272,7 @@ list_files(struct fault *f, struct coffer_ctx *ctx, const char *where, const cha
 			continue;
 		}
 		TRY(buf_printf(f, &j.text, "%10s  %s  ", term_bytes(list[i].size, size), list[i].time));
-		TRY(buf_str(f, &j.text, list[i].path));
+		TRY(buf_str(f, &j.text, term_clean(list[i].path, path, sizeof(path))));
 		TRY(buf_str(f, &j.text, "\n"));
 	}
 	if (common.json) {

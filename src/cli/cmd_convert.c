@@ -57,7 +57,7 @@ run(struct fault *f, struct coffer_ctx *ctx, const struct words *operands)
 
 const struct command cmd_convert = {
 	.name = "convert",
-	.brief = "turn an encrypted file of another program into a sealed one, or back",
+	.brief = "turn encrypted files of others into sealed ones, or back",
 	.operands = "FILE",
 	.min = 1,
 	.max = 1,

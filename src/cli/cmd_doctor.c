@@ -233,6 +233,24 @@ check_keyring(struct findings *all, struct coffer_ctx *ctx)
 	}
 }
 
+/* Only where one is meant to be used: to look at all that a system has takes its time. */
+static void
+check_tokens(struct findings *all, struct coffer_ctx *ctx)
+{
+	const char *module = getenv("COFFER_PKCS11_MODULE");
+	struct fault f = {0};
+	char *text = NULL;
+	bool well;
+
+	if (!module || !*module)
+		return;
+	if (library_fault(&f, ctx, coffer_tokens(ctx, &text, &well)) != COFFER_OK)
+		find_fault(all, "tokens", &f);
+	else
+		find(all, "tokens", well ? FINE : NOTE, "%s by %s; the PIN was not tried", text, module);
+	free(text);
+}
+
 /* ---- the audit log ---- */
 
 static void
@@ -293,6 +311,7 @@ check_library(struct findings *all)
 	find(all, "engine", FINE, "AES-256-GCM by %s, known answers right", coffer_engine_name());
 	check_self(all, ctx);
 	check_keyring(all, ctx);
+	check_tokens(all, ctx);
 	check_audit(all, ctx);
 	library_end(&ctx);
 }
@@ -374,7 +393,8 @@ const struct command cmd_doctor = {
 	.operands = "",
 	.about = "Tells which AES-256-GCM is in use, seals and opens some memory with it, and looks at what coffer "
 		 "needs of the "
-		 "machine: processor, locked memory, core dumps, files and the local keyring. Exit code 0 means that "
+		 "machine: processor, locked memory, core dumps, files, the local keyring, and the tokens that "
+		 "COFFER_PKCS11_MODULE reaches. Exit code 0 means that "
 		 "nothing is bad; a "
 		 "note is worth knowing and no failure.",
 	.options = options,

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <string.h>
+
 #include "cli/args.h"
 #include "cli/help.h"
 #include "cli/out.h"
@@ -40,6 +42,11 @@ run(struct fault *f, struct coffer_ctx *ctx, const struct words *operands)
 	coffer_err err;
 
 	(void)ctx;
+	if (operands->n == 1 && strcmp(operands->v[0], "keys") == 0) {
+		TRY(help_key_forms(f, &b));
+		TRY(out_buf(f, &b));
+		goto out;
+	}
 	if (operands->n > 0)
 		TRY(find(f, operands->v[0], &command));
 	if (operands->n > 1)
@@ -54,10 +61,12 @@ out:
 const struct command cmd_help = {
 	.name = "help",
 	.brief = "explain a command",
-	.operands = "[COMMAND]",
+	.operands = "[COMMAND|keys]",
 	.max = 2, /* «key list» */
 	.hint = HINT_WORDS,
-	.about = "Prints all about COMMAND (which may be of two words, as key list), or a list of commands.",
+	.about = "Prints all about COMMAND (which may be of two words, as key list), or a list of commands. \"keys\" "
+		 "is no command: it "
+		 "prints every form of a KEY.",
 	.options = options,
 	.run = run,
 };

@@ -345,7 +345,7 @@ static const struct example examples[] = {
 
 const struct command cmd_key = {
 	.name = "key",
-	.brief = "list, show, import, rotate keys, what hangs on them, who may use them",
+	.brief = "manage keys: keyring, rotation, policies, what hangs on them",
 	.operands = "",
 	.about = "Works on the local keyring, which coffer keygen makes keys in; rotate, status and policy on keys of "
 		 "services and the models that hang on them.",

@@ -61,10 +61,11 @@ state_of(const struct status *s, const struct coffer_recipient_info *r)
 	return NULL;
 }
 
+/* A wrap that names no version is not behind for that alone. */
 static bool
 is_behind(const struct coffer_key_state *state, const struct coffer_recipient_info *r)
 {
-	return state && state->version[0] && strcmp(state->version, r->version) != 0;
+	return state && state->version[0] && r->version[0] && strcmp(state->version, r->version) != 0;
 }
 
 /* «12 d», «5 h»: a rough age is read faster */
@@ -213,15 +214,20 @@ count(struct status *s, const struct coffer_inspection *inspection)
 }
 
 static coffer_err
-tell_model(struct fault *f, struct status *s, const char *path)
+tell_model(struct fault *f, struct status *s, const struct coffer_models *models, size_t index)
 {
+	const char *path = coffer_models_path(models, index), *message;
 	struct coffer_inspection *inspection = NULL;
 	struct fault why = {.err = COFFER_OK};
 	coffer_err err = COFFER_OK;
 
 	s->n_models++;
-	if (library_fault(&why, s->ctx, coffer_inspect(s->ctx, path, &inspection)) != COFFER_OK) {
-		why.err = why.err ? why.err : COFFER_E_OTHER;
+	err = coffer_models_error(models, index, &message);
+	if (err)
+		(void)fault_set(&why, err, "%s", message);
+	else
+		err = library_fault(&why, s->ctx, coffer_inspect(s->ctx, path, &inspection));
+	if (err) {
 		note_failure(s, path, &why);
 		return COFFER_OK;
 	}
@@ -285,6 +291,18 @@ verdict(struct fault *f, const struct status *s)
 	return COFFER_OK;
 }
 
+static void
+say_sum(const struct status *s)
+{
+	char overdue[64] = "", due[64] = "";
+
+	if (s->max_age != NO_AGE)
+		(void)snprintf(overdue, sizeof(overdue), ", %zu overdue", s->n_overdue);
+	if (common.keks.n > 0)
+		(void)snprintf(due, sizeof(due), ", %zu to rewrap for a newer version", s->n_due);
+	term_say("%zu model%s%s%s", s->n_models, s->n_models == 1 ? "" : "s", overdue, due);
+}
+
 static coffer_err
 parse_max_age(struct fault *f, struct status *s)
 {
@@ -312,10 +330,9 @@ run(struct fault *f, struct coffer_ctx *ctx, const struct words *operands)
 		json_out_begin(&s.j, "models", JSON_ARRAY);
 	}
 	for (size_t i = 0; i < coffer_models_size(models); i++)
-		TRY(tell_model(f, &s, coffer_models_path(models, i)));
+		TRY(tell_model(f, &s, models, i));
 	TRY(print(f, &s));
-	term_say("%zu model%s, %zu overdue, of %zu a rewrap is due", s.n_models, s.n_models == 1 ? "" : "s",
-		 s.n_overdue, s.n_due);
+	say_sum(&s);
 	err = verdict(f, &s);
 out:
 	coffer_models_free(&models);

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/limits.h"
 #include "base/num.h"
 #include "cli/args.h"
 #include "cli/library.h"
@@ -259,6 +260,7 @@ static const struct command get = {
 static coffer_err
 print_list(struct fault *f, char *const *names, size_t n)
 {
+	char clean[LIMIT_URL + 1]; /* the names are whoever's who may write there */
 	struct json_out j;
 	coffer_err err = COFFER_OK;
 
@@ -273,7 +275,7 @@ print_list(struct fault *f, char *const *names, size_t n)
 		TRY(out_json(f, &j));
 	} else {
 		for (size_t i = 0; i < n; i++)
-			TRY(buf_printf(f, &j.text, "%s\n", names[i]));
+			TRY(buf_printf(f, &j.text, "%s\n", term_clean(names[i], clean, sizeof(clean))));
 		TRY(out_buf(f, &j.text));
 	}
 out:

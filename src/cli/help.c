@@ -10,12 +10,35 @@
 
 const char help_keys[] =
 	"KEY is file:PATH (32 raw bytes or a key file made by coffer keygen), keyring:NAME (a key of the local "
-	"keyring), "
-	"passphrase: (asks; passphrase:file=PATH and passphrase:fd=N read the first line of a file or descriptor) or "
-	"recipient:coffer1... (a public key, which seals and cannot open). The local keyring is the folder "
-	"$COFFER_KEYS, else "
+	"keyring), passphrase: (asks; passphrase:file=PATH and passphrase:fd=N read the first line of a file or "
+	"descriptor), recipient:coffer1... (a public key, which seals and cannot open), or the key of a service, which "
+	"never gives it out: awskms:, azurekms:, gcpkms:, hashivault:, pkcs11:, or vaultkv:, which does. \"coffer help "
+	"keys\" has an example of each. The local keyring is the folder $COFFER_KEYS, else "
 	"$XDG_CONFIG_HOME/coffer/keys, else ~/.config/coffer/keys. Keys and passphrases are never arguments "
 	"themselves.";
+
+/* Each form of a key URI.  Ends with one that has none. */
+static const struct {
+	const char *form, *what;
+} key_forms[] = {
+	{"file:PATH", "32 raw bytes, or a key file made by coffer keygen"},
+	{"keyring:NAME", "a key of the local keyring: $COFFER_KEYS, else $XDG_CONFIG_HOME/coffer/keys, else "
+			 "~/.config/coffer/keys"},
+	{"passphrase:", "asks for a passphrase"},
+	{"passphrase:file=PATH", "reads it from the first line of a file"},
+	{"passphrase:fd=N", "reads it from the first line of an open descriptor"},
+	{"recipient:coffer1...", "a public key (coffer key export-public), which seals and cannot open"},
+	{"awskms:///alias/NAME", "AWS KMS, also by key id or ARN: awskms:///KEY-ID, awskms:///ARN; "
+				 "awskms://HOST/... asks an endpoint of your own"},
+	{"azurekms://VAULT/KEY", "Azure Key Vault or Managed HSM, also azurekms://HOST/KEY/VERSION"},
+	{"gcpkms://projects/P/locations/L/keyRings/R/cryptoKeys/K", "Google Cloud KMS"},
+	{"hashivault://KEY", "transit of HashiCorp Vault or OpenBao; ?mount=PATH and ?namespace=NAME say where"},
+	{"vaultkv://MOUNT/PATH", "a key kept as a secret in Vault's KV engine, which hands it out; #FIELD says which "
+				 "field"},
+	{"pkcs11:token=LABEL;object=LABEL",
+	 "a key in a token or HSM (RFC 7512); $COFFER_PKCS11_MODULE names its module"},
+	{NULL, NULL},
+};
 
 const struct exit_code help_exit_codes[] = {
 	{0, "done"},
@@ -184,7 +207,7 @@ help_overview(struct fault *f, struct buf *b)
 	TRY(buf_str(f, b, "\nThe others:\n"));
 	TRY(add_briefs(f, b, commands + N_FIRST_COMMANDS, SIZE_MAX));
 	TRY(add_examples(f, b, overview_examples));
-	TRY(buf_str(f, b, "\n\"coffer help COMMAND\" says all about one.\n"));
+	TRY(buf_str(f, b, "\n\"coffer help COMMAND\" says all about one, \"coffer help keys\" how a key is named.\n"));
 out:
 	return err;
 }
@@ -244,6 +267,36 @@ help_group(struct fault *f, struct buf *b, const struct command *group)
 		return COFFER_OK;
 	TRY(buf_str(f, b, "\n"));
 	TRY(wrap(f, b, help_keys, 0, 0));
+out:
+	return err;
+}
+
+coffer_err
+help_key_forms(struct fault *f, struct buf *b)
+{
+	coffer_err err;
+
+	TRY(buf_str(f, b, "KEY, in --kek KEY and elsewhere, names a key by one of these:\n\n"));
+	for (size_t i = 0; key_forms[i].form; i++) {
+		size_t begin = b->len, at;
+
+		TRY(buf_printf(f, b, "  %s", key_forms[i].form));
+		at = b->len - begin;
+		if (at + 2 > COLUMN) {
+			TRY(buf_str(f, b, "\n"));
+			at = 0;
+		}
+		TRY(wrap(f, b, key_forms[i].what, COLUMN, at));
+	}
+	TRY(buf_str(f, b, "\n"));
+	TRY(wrap(
+		f, b,
+		"In keys of services {environment} and {name} stand for those of the model: "
+		"awskms:///alias/model/{environment}/{name} names a key for each.\n\n"
+		"Credentials and addresses of services come from the environment (VAULT_ADDR, AWS_REGION, "
+		"GOOGLE_APPLICATION_CREDENTIALS, AZURE_TENANT_ID and their kin) and from files, never from the command "
+		"line; docs/key-services.md lists them. Keys and passphrases are never arguments themselves.",
+		0, 0));
 out:
 	return err;
 }

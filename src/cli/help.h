@@ -23,6 +23,9 @@ coffer_err help_overview(struct fault *f, struct buf *b);
 /** help_command() - the full help of one command, appended to @b */
 coffer_err help_command(struct fault *f, struct buf *b, const struct command *command);
 
+/** help_key_forms() - every form of a KEY with what it is, appended to @b */
+coffer_err help_key_forms(struct fault *f, struct buf *b);
+
 /** struct exit_code - one exit code and what it means; a table that ends with one that has no text */
 struct exit_code {
 	int code;

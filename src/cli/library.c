@@ -175,10 +175,10 @@ library_keys_to_open(struct fault *f, struct coffer_ctx *ctx, struct coffer_keyr
 		return COFFER_OK;
 	TRY(library_fault(f, ctx, coffer_keyring_add_store(ctx, *keyring_out, NULL)));
 	if (coffer_keyring_size(*keyring_out) == 0)
-		TRY(fault_set(
-			f, COFFER_E_NOKEY,
-			"no key was given and the local keyring is empty; --kek file:KEY gives one, «coffer inspect» "
-			"says which keys a model wants"));
+		TRY(fault_set(f, COFFER_E_NOKEY,
+			      "no key was given and the local keyring is empty; --kek KEY gives one («coffer help "
+			      "keys»), «coffer inspect» "
+			      "says which keys a model wants"));
 out:
 	if (err)
 		coffer_keyring_free(keyring_out);

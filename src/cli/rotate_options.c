@@ -313,6 +313,22 @@ say_each(const struct coffer_rotation *rotation)
 	}
 }
 
+/* Why, where it is not plain, of the first: most are alike. */
+static void
+say_settled(const struct coffer_rotation *rotation)
+{
+	const struct coffer_rotated *why = NULL;
+
+	for (size_t i = 0; i < rotation->n && !why; i++)
+		if (rotation->models[i].err == COFFER_OK && !rotation->models[i].changed &&
+		    rotation->models[i].message[0])
+			why = &rotation->models[i];
+	if (why)
+		term_say("%zu had nothing to change; %s: %s", rotation->n_settled, why->path, why->message);
+	else
+		term_say("%zu had nothing to change", rotation->n_settled);
+}
+
 static void
 say_sum(const char *verb, const struct coffer_rotation *rotation)
 {
@@ -325,7 +341,7 @@ say_sum(const char *verb, const struct coffer_rotation *rotation)
 	term_say("%s %zu of %zu model%s in %s%s", verb, rotation->n_changed, rotation->n, rotation->n == 1 ? "" : "s",
 		 term_seconds(rotation->seconds, time), ways);
 	if (rotation->n_settled > 0)
-		term_say("%zu had nothing to change", rotation->n_settled);
+		say_settled(rotation);
 }
 
 static void

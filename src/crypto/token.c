@@ -22,8 +22,11 @@ struct token {
 	bool person_was_wrong;	  /* and is not asked again */
 };
 
-/* A login is of the whole process: whoever comes second finds that it is done, and no person is asked twice. */
-static pthread_mutex_t one_login = PTHREAD_MUTEX_INITIALIZER;
+/*
+ * A login is of the whole process: whoever comes second finds that it is done, and no person is asked twice.  And tokens are looked
+ * at by one thread at a time, for SoftHSM 2.6.1 tells of one with gmtime(3), which is not for several.
+ */
+static pthread_mutex_t one_at_a_time = PTHREAD_MUTEX_INITIALIZER;
 
 /* ---- made and freed ---- */
 
@@ -170,12 +173,15 @@ find_token(struct fault *f, struct token *t)
 	coffer_err err = COFFER_OK;
 
 	t->m = NULL;
+	(void)pthread_mutex_lock(&one_at_a_time);
 	for (size_t i = 0; t->modules.list[i] && err == COFFER_OK; i++)
 		err = find_in_module(f, t, t->modules.list[i], &n_found);
+	(void)pthread_mutex_unlock(&one_at_a_time);
 	if (err == COFFER_OK && n_found == 0)
-		err = fault_set(f, COFFER_E_UNAVAILABLE,
-				"no token is as the PKCS#11 URI says; is it there, and is that its name? «pkcs11-tool "
-				"--module … -L» lists what there is");
+		err = fault_set(
+			f, COFFER_E_UNAVAILABLE,
+			"no token is as the PKCS#11 URI says; is it there, and is that its name? COFFER_PKCS11_MODULE "
+			"or module-path= names its module, and «pkcs11-tool --module MODULE -L» lists what there is");
 	if (err == COFFER_OK && n_found > 1)
 		err = fault_set(f, COFFER_E_KEY,
 				"the PKCS#11 URI fits %zu tokens; add token=LABEL, serial=… or slot-id=…", n_found);
@@ -317,20 +323,28 @@ out:
 }
 
 static coffer_err
-need_login(struct fault *f, struct token *t, struct token_session *s)
+log_in_once(struct fault *f, struct token *t, const struct token_session *s)
 {
-	coffer_err err = COFFER_OK;
 	CK_RV rv = t->m->C_GetTokenInfo(t->slot, &t->info); /* its flags are of now */
 
 	if (rv != CKR_OK)
 		return fault_of(f, t->label, "be asked", rv);
-	if (!(t->info.flags & CKF_LOGIN_REQUIRED))
+	if (!(t->info.flags & CKF_LOGIN_REQUIRED) || is_logged_in(s->m, s->handle))
 		return COFFER_OK;
-	(void)pthread_mutex_lock(&one_login);
-	if (!is_logged_in(s->m, s->handle))
-		err = log_in(f, t);
-	(void)pthread_mutex_unlock(&one_login);
-	s->logged_in = err == COFFER_OK;
+	return log_in(f, t);
+}
+
+static coffer_err
+need_login(struct fault *f, struct token *t, struct token_session *s)
+{
+	coffer_err err;
+
+	if (s->logged_in)
+		return COFFER_OK;
+	(void)pthread_mutex_lock(&one_at_a_time);
+	err = log_in_once(f, t, s);
+	(void)pthread_mutex_unlock(&one_at_a_time);
+	s->logged_in = err == COFFER_OK && is_logged_in(s->m, s->handle);
 	return err;
 }
 

@@ -5,15 +5,15 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/limits.h"
 #include "base/num.h"
 #include "crypto/rand.h"
 #include "crypto/token.h"
 #include "crypto/token_wrap.h"
 
-#define ID_MAX 256	 /* bytes of a CKA_ID or label */
-#define NEW_ID_LEN 16	 /* of a key that is made here */
-#define MODULUS_MIN 256	 /* bytes: RSA of 2048 bits */
-#define MODULUS_MAX 2048 /* and of 16384 */
+#define ID_MAX 256	/* bytes of a CKA_ID or label */
+#define NEW_ID_LEN 16	/* of a key that is made here */
+#define MODULUS_MIN 256 /* bytes: RSA of 2048 bits */
 
 struct token_kek {
 	struct token *token;
@@ -191,7 +191,7 @@ find_unwrapping(struct fault *f, const struct token_kek *kek, const struct token
 static coffer_err
 check_modulus(struct fault *f, const struct token_session *s, const struct object *o)
 {
-	uint8_t modulus[MODULUS_MAX];
+	uint8_t modulus[LIMIT_WRAPPED];
 	size_t len;
 
 	if (o->key_type != CKK_RSA || !token_attribute(s, o->handle, CKA_MODULUS, modulus, sizeof(modulus), &len) ||

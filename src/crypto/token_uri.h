@@ -18,6 +18,7 @@
 #include "base/fault.h"
 
 #define TOKEN_URI_MECHANISM "coffer-mech"
+#define TOKEN_LABEL_LEN 33 /* characters, with a NUL */
 
 /** token_uri_parse() - read @text; COFFER_E_USAGE, without repeating it, for one that is malformed or has what is not known.  p11_kit_uri_free(). */
 coffer_err token_uri_parse(struct fault *f, const char *text, P11KitUri **out);
@@ -35,7 +36,6 @@ coffer_err token_uri_add(struct fault *f, const CK_TOKEN_INFO *token, struct vie
 bool token_uri_agree(P11KitUri *a, P11KitUri *b);
 
 /** token_uri_label() - a token's label, which is padded with spaces, as text */
-#define TOKEN_LABEL_LEN 33 /* with its NUL */
 void token_uri_label(const CK_TOKEN_INFO *token, char out[static TOKEN_LABEL_LEN]);
 
 #endif

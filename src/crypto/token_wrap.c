@@ -3,12 +3,12 @@
 
 #include <string.h>
 
+#include "base/limits.h"
 #include "crypto/rand.h"
 
 #define KEY_WRAP_KWP 0x210bUL /* CKM_AES_KEY_WRAP_KWP of PKCS#11 3.0 */
 #define IV_LEN 12
 #define TAG_LEN 16
-#define WRAPPED_MAX 2048 /* bytes: RSA of 16384 bits */
 
 static const struct token_mechanism mechanisms[] = {
 	{.alg = "CKM_AES_GCM", .choice = "aes-gcm", .type = CKM_AES_GCM, .key_type = CKK_AES},
@@ -153,13 +153,13 @@ wrap_some_way(const struct token_session *s, const struct token_mechanism *mecha
 	enum way way = way_of(s, mechanism, key, true);
 	CK_RV rv;
 
-	*len = WRAPPED_MAX;
+	*len = LIMIT_WRAPPED;
 	rv = way == AS_KEY ? wrap_as_key(s, p, key, plain, out, len) : encrypt(s, p, key, plain, out, len);
 	if (mechanism->type != CKM_AES_GCM || !is_about_parameters(rv))
 		return rv;
 	/* one that makes its own IV wants room for it, and nothing in there */
 	memset(p->iv, 0, IV_LEN);
-	*len = WRAPPED_MAX;
+	*len = LIMIT_WRAPPED;
 	return way == AS_KEY ? wrap_as_key(s, p, key, plain, out, len) : encrypt(s, p, key, plain, out, len);
 }
 
@@ -183,7 +183,7 @@ coffer_err
 token_wrap(struct fault *f, const struct token_session *s, const struct token_mechanism *mechanism,
 	   CK_OBJECT_HANDLE key, struct view plain, struct view aad, struct buf *out)
 {
-	uint8_t wrapped[WRAPPED_MAX];
+	uint8_t wrapped[LIMIT_WRAPPED];
 	struct prepared p;
 	CK_ULONG len;
 	coffer_err err;
@@ -267,7 +267,7 @@ token_unwrap(struct fault *f, const struct token_session *s, const struct token_
 
 	memset(plain_out, 0, plain_len);
 	/* some want as much room as there is to unwrap, or as the modulus has */
-	TRY(secret_new(f, &room, WRAPPED_MAX));
+	TRY(secret_new(f, &room, LIMIT_WRAPPED));
 	len = room.len;
 	prepare(mechanism, aad, &p);
 	if (mechanism->type == CKM_AES_GCM && !view_copy(&wrapped, p.iv, IV_LEN))

@@ -7,7 +7,7 @@
  *	alg			wrapped
  *	CKM_AES_GCM		IV (12) ‖ ciphertext ‖ tag (16), with associated data
  *	CKM_AES_KEY_WRAP_KWP	RFC 5649, PKCS#11 3.0
- *	CKM_AES_KEY_WRAP_PAD	the same by its older name, though some tokens take it for another padding
+ *	CKM_AES_KEY_WRAP_PAD	the same by its older name; or, as that of NSS reads it, PKCS #7 padding and RFC 3394
  *	CKM_AES_KEY_WRAP	RFC 3394
  *	CKM_RSA_PKCS_OAEP/SHA256	RFC 8017 section 7.1, MGF1 with the same hash, no label
  *	CKM_RSA_PKCS_OAEP/SHA1		the same; for tokens that know no other
@@ -16,8 +16,6 @@
 #define CRYPTO_TOKEN_WRAP_H
 
 #include "crypto/token.h"
-
-#define TOKEN_WRAP_PLAIN_MAX 128 /* bytes */
 
 struct token_mechanism {
 	const char *alg;    /* as a recipient has it */

@@ -9,7 +9,20 @@
 #include "data/source.h"
 
 /* POSIX.1-2017, pax, «ustar Interchange Format» */
-enum { NAME = 0, MODE = 100, SIZE = 124, MTIME = 136, CHECKSUM = 148, TYPE = 156, MAGIC = 257, PREFIX = 345 };
+enum {
+	NAME = 0,
+	MODE = 100,
+	UID = 108,
+	GID = 116,
+	SIZE = 124,
+	MTIME = 136,
+	CHECKSUM = 148,
+	TYPE = 156,
+	MAGIC = 257,
+	DEV_MAJOR = 329,
+	DEV_MINOR = 337,
+	PREFIX = 345,
+};
 
 #define NAME_LEN 100u
 #define PREFIX_LEN 155u
@@ -84,12 +97,14 @@ make_block(const struct tar_member *m, char type, const char *path, uint64_t siz
 	if (at > 0)
 		memcpy(block + PREFIX, path, (size_t)at);
 	put_number(block, MODE, 7, m->mode & 0777);
-	put_number(block, 108, 7, 0); /* owner and group: whoever unpacks it */
-	put_number(block, 116, 7, 0);
+	put_number(block, UID, 7, 0); /* owner and group: whoever unpacks it */
+	put_number(block, GID, 7, 0);
 	put_number(block, SIZE, NUMBER_LEN - 1, size);
 	put_number(block, MTIME, NUMBER_LEN - 1, num_min(m->mtime < 0 ? 0 : (uint64_t)m->mtime, NUMBER_MAX));
 	block[TYPE] = (uint8_t)type;
 	memcpy(block + MAGIC, magic, sizeof(magic));
+	put_number(block, DEV_MAJOR, 7, 0);
+	put_number(block, DEV_MINOR, 7, 0);
 	put_number(block, CHECKSUM, 6, sum_of(block));
 	block[CHECKSUM + 7] = ' ';
 }
@@ -100,17 +115,17 @@ make_block(const struct tar_member *m, char type, const char *path, uint64_t siz
 static coffer_err
 add_record(struct fault *f, struct buf *out, const char *key, const char *value)
 {
-	size_t rest = strlen(key) + strlen(value) + 3, len = rest + 1;
+	size_t rest = strlen(key) + strlen(value) + 3, n_digits = 1;
 	char digits[24];
+	coffer_err err;
 
-	for (;;) {
-		int n = snprintf(digits, sizeof(digits), "%zu", len);
-
-		if (rest + (size_t)n == len)
-			break;
-		len = rest + (size_t)n;
-	}
-	return buf_printf(f, out, "%s %s=%s\n", digits, key, value);
+	while ((size_t)snprintf(digits, sizeof(digits), "%zu", rest + n_digits) != n_digits)
+		n_digits++;
+	TRY(buf_printf(f, out, "%s %s=", digits, key));
+	TRY(buf_str(f, out, value));
+	TRY(buf_str(f, out, "\n"));
+out:
+	return err;
 }
 
 static coffer_err

@@ -61,7 +61,9 @@ struct creation {
 	uint64_t bytes_read, bytes_stored, n_private;
 
 	pthread_mutex_t lock;
-	struct fault changed; /* under lock: the first file that changed under our hands */
+	/* under lock */
+	struct fault changed;  /* the first file that changed under our hands */
+	bool relies_on_others; /* on objects that another run has put: their names may not be durable yet */
 };
 
 /* ---- options ---- */
@@ -269,6 +271,17 @@ note_failed(struct creation *c, const struct fault *why, const char *path)
 	return COFFER_OK;
 }
 
+/* Of what the last snapshot names, all was durable before that was written. */
+static void
+note_there(struct creation *c, const uint8_t *id)
+{
+	if (!objects_find(&c->there, id))
+		return;
+	pthread_mutex_lock(&c->lock);
+	c->relies_on_others = true;
+	pthread_mutex_unlock(&c->lock);
+}
+
 static coffer_err
 job_end(void *arg, struct fault *f, size_t i, const uint8_t *id)
 {
@@ -278,6 +291,7 @@ job_end(void *arg, struct fault *f, size_t i, const uint8_t *id)
 
 	if (id) {
 		memcpy(j->file->parts[j->part], id, SHA256_LEN);
+		note_there(c, id);
 		return COFFER_OK;
 	}
 	j->failed = true;
@@ -632,7 +646,8 @@ write_snapshot(struct fault *f, struct creation *c, struct view key, char name[s
 	snapshot_name(&c->made, name);
 	store_snapshot_name(name, full);
 	TRY(ctx_check_cancelled(f, c->ctx));
-	TRY(c->store.verbs->sync(c->store.self, f, STORE_OBJECTS));
+	if (c->relies_on_others)
+		TRY(c->store.verbs->sync(c->store.self, f, STORE_OBJECTS));
 	TRY(c->store.verbs->write(c->store.self, f, full, buf_view(&text)));
 	remember(c, name);
 out:

@@ -520,6 +520,7 @@ get_end(void *arg, struct fault *f, size_t i, const struct hash_place *place, co
 	const uint8_t *id = g->b->id(g->b->arg, i);
 
 	(void)place;
+	/* [B-4] */
 	if (digest && memcmp(digest, id, SHA256_LEN) == 0) /* lint: memcmp, both are public */
 		return g->b->end(g->b->arg, f, i, id);
 	if (digest)
@@ -603,7 +604,7 @@ enter(struct fault *f, const struct folder *s, const char *name, int *fd_out)
 	return *fd_out < 0 ? fault_errno(f, errno, "cannot open the folder %s/%s", s->shown, name) : COFFER_OK;
 }
 
-/* Only what a store is made of, and what a new file system has: so that no folder in use becomes one by a slip. */
+/* [B-2]: only what a store is made of, and what a new file system has: so that no folder in use becomes one by a slip. */
 static coffer_err
 check_empty(struct fault *f, const struct folder *s)
 {

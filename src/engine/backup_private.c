@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "audit/log.h"
 #include "base/file.h"
 #include "base/home.h"
 #include "base/num.h"
@@ -191,18 +192,20 @@ gather_keyring(struct fault *f, struct pack *p)
 	return err;
 }
 
+/* It is written to meanwhile, at its end: that we back it up, too. */
 static coffer_err
 gather_audit(struct fault *f, struct pack *p)
 {
 	struct gathering g = {.pack = p, .name = PRIVATE_AUDIT, .but = "lock", .grows = true};
-	char *dir = NULL;
-	coffer_err err;
+	struct audit_where where = {.folder = NULL};
+	coffer_err err = audit_where_parse(f, NULL, &where);
 
-	if (home_path(NULL, HOME_STATE, "audit", &dir) != COFFER_OK)
-		return COFFER_OK;
-	g.dir = dir;
-	err = gather(f, &g);
-	free(dir);
+	g.dir = where.folder;
+	if (err == COFFER_E_NOTFOUND || !g.dir)
+		err = err == COFFER_E_NOTFOUND ? COFFER_OK : err;
+	else
+		err = gather(f, &g);
+	audit_where_free(&where);
 	return err;
 }
 
@@ -582,7 +585,7 @@ private_read(struct fault *f, const struct private_part *p, uint64_t off, void *
 	return source_read(f, &p->archive, off, buf, len);
 }
 
-/* The first file is the key of the MAC over the snapshot, which names this private part. */
+/* [B-11]: the first file is the key of the MAC over the snapshot, which names this private part. */
 static coffer_err
 check_snapshot(struct fault *f, const struct private_part *p, const struct snapshot *s)
 {

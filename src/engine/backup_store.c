@@ -64,10 +64,12 @@ open_verbs(struct fault *f, const char *where, bool make, struct backup_store *o
 {
 	*out = (struct backup_store)BACKUP_STORE_INIT;
 	if (*where == '\0')
-		return fault_set(f, COFFER_E_USAGE, "a backup store has a name: a folder");
+		return fault_set(f, COFFER_E_USAGE, "a backup store has a name: a folder, or s3://BUCKET/PREFIX");
 	out->shown = strdup(where);
 	if (!out->shown)
 		return fault_nomem(f);
+	if (strncmp(where, STORE_S3, strlen(STORE_S3)) == 0)
+		return store_bucket_open(f, where, make, out);
 	return store_folder_open(f, where, make, out);
 }
 
@@ -146,6 +148,7 @@ store_close(struct backup_store *s)
 
 /* ---- objects ---- */
 
+/* [B-3] */
 void
 store_object_name(const uint8_t id[static SHA256_LEN], char out[static 80])
 {

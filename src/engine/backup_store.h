@@ -152,6 +152,11 @@ coffer_err store_description_decode(struct fault *f, struct view text, struct ba
 /** store_description_encode() - the same, written */
 coffer_err store_description_encode(struct fault *f, const struct backup_store *s, struct buf *out);
 
+#define STORE_S3 "s3://"
+
+/** store_bucket_open() - the verbs of a bucket, which @where names with STORE_S3 in front; with @make nothing else may be there */
+coffer_err store_bucket_open(struct fault *f, const char *where, bool make, struct backup_store *out);
+
 /** store_folder_open() - the verbs of a folder; with @make it is made ready when it is new or empty */
 coffer_err store_folder_open(struct fault *f, const char *path, bool make, struct backup_store *out);
 

@@ -6,6 +6,7 @@
 
 #include <string.h>
 
+#include "crypto/token_survey.h"
 #include "engine/ctx.h"
 #include "engine/key_use.h"
 #include "key/keyfile.h"
@@ -45,6 +46,12 @@ coffer_err
 coffer_keyring_add_store(struct coffer_ctx *ctx, struct coffer_keyring *keyring, const char *dir)
 {
 	return keyring_add_store(ctx_begin(ctx), keyring, dir);
+}
+
+coffer_err
+coffer_keyring_cache(struct coffer_ctx *ctx, struct coffer_keyring *keyring, unsigned int lifetime_s, unsigned int uses)
+{
+	return keyring_set_cache(ctx_begin(ctx), keyring, lifetime_s, uses);
 }
 
 size_t
@@ -98,6 +105,23 @@ coffer_key_make(struct coffer_ctx *ctx, const char *uri, char id_out[COFFER_SERV
 out:
 	if (id_out)
 		memcpy(id_out, id, sizeof(id));
+	return err;
+}
+
+coffer_err
+coffer_tokens(struct coffer_ctx *ctx, char **text_out, bool *well_out)
+{
+	struct buf text = BUF_INIT(65536);
+	struct fault *f = ctx_begin(ctx);
+	coffer_err err;
+
+	*text_out = NULL;
+	TRY(token_survey(f, &text, well_out));
+	TRY(buf_add(f, &text, "", 1));
+	*text_out = (char *)text.p;
+	text.p = NULL;
+out:
+	buf_free(&text);
 	return err;
 }
 

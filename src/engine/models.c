@@ -42,9 +42,11 @@ coffer_models_free(struct coffer_models **models)
 	*models = NULL;
 	if (!m)
 		return;
-	for (size_t i = 0; i < m->n; i++)
-		free(m->paths[i]);
-	free(m->paths);
+	for (size_t i = 0; i < m->n; i++) {
+		free(m->places[i].path);
+		free(m->places[i].why);
+	}
+	free(m->places);
 	tdestroy(m->seen, free);
 	free(m);
 }
@@ -58,7 +60,16 @@ coffer_models_size(const struct coffer_models *models)
 const char *
 coffer_models_path(const struct coffer_models *models, size_t index)
 {
-	return models->paths[index];
+	return models->places[index].path;
+}
+
+coffer_err
+coffer_models_error(const struct coffer_models *models, size_t index, const char **message_out)
+{
+	const struct fault *why = models->places[index].why;
+
+	*message_out = why ? why->text : "";
+	return why ? why->err : COFFER_OK;
 }
 
 /* ---- adding ---- */
@@ -97,8 +108,8 @@ see(struct fault *f, struct coffer_models *m, const char *path, bool *seen_out)
 static coffer_err
 add(struct fault *f, struct coffer_models *m, const char *path)
 {
+	struct model_place *grown;
 	bool seen;
-	char **grown;
 	coffer_err err;
 
 	TRY(see(f, m, path, &seen));
@@ -107,13 +118,13 @@ add(struct fault *f, struct coffer_models *m, const char *path)
 	if (m->n == LIMIT_MODELS)
 		return fault_set(f, COFFER_E_USAGE, "more than %u models at once", LIMIT_MODELS);
 	if ((m->n & (m->n - 1)) == 0) { /* at each power of two there is room up to the next */
-		grown = reallocarray(m->paths, m->n ? 2 * m->n : 1, sizeof(*grown));
+		grown = reallocarray(m->places, m->n ? 2 * m->n : 1, sizeof(*grown));
 		if (!grown)
 			return fault_nomem(f);
-		m->paths = grown;
+		m->places = grown;
 	}
-	m->paths[m->n] = strdup(path);
-	if (!m->paths[m->n])
+	m->places[m->n] = (struct model_place){.path = strdup(path)};
+	if (!m->places[m->n].path)
 		return fault_nomem(f);
 	m->n++;
 out:
@@ -145,7 +156,8 @@ full_path(const struct search *s, const char *path)
 
 	while (len > 1 && s->dir[len - 1] == '/')
 		len--;
-	if (asprintf(&full, "%.*s%s%s", (int)len, s->dir, len == 1 && s->dir[0] == '/' ? "" : "/", path) < 0)
+	if (asprintf(&full, "%.*s%s%s", (int)len, s->dir, !*path || (len == 1 && s->dir[0] == '/') ? "" : "/", path) <
+	    0)
 		return NULL;
 	return full;
 }
@@ -175,20 +187,31 @@ is_scratch(const char *name)
 	return name[0] == '.' && (ends_with(name, ".coffer-new") || ends_with(name, ".coffer-tmp"));
 }
 
+/* That it cannot be told is no no: whoever works on it says why, and nothing is passed over in silence. */
+static bool
+is_no(int errnum)
+{
+	return errnum == ENOENT || errnum == ENOTDIR || errnum == ELOOP;
+}
+
 static bool
 is_sealed_folder(int dirfd, const char *path)
 {
 	char *block = NULL;
+	struct stat st;
 	bool is;
 
-	if (asprintf(&block, "%s/%s", path, KEYBLOCK_NAME) < 0)
-		return false;
-	is = model_has_entry(dirfd, block);
+	/* through a link to a folder one would leave the tree */
+	if (fstatat(dirfd, path, &st, AT_SYMLINK_NOFOLLOW) != 0)
+		return !is_no(errno);
+	if (!S_ISDIR(st.st_mode) || asprintf(&block, "%s/%s", path, KEYBLOCK_NAME) < 0)
+		return S_ISDIR(st.st_mode);
+	is = fstatat(dirfd, block, &st, AT_SYMLINK_NOFOLLOW) == 0 || !is_no(errno);
 	free(block);
 	return is;
 }
 
-/* Whether the file is a model of its own; a head that is damaged is one, for it must not be passed over in silence. */
+/* Whether the file is a model of its own; a head that is damaged is one. */
 static bool
 is_sealed_file(int fd)
 {
@@ -196,7 +219,9 @@ is_sealed_file(int fd)
 	struct head head;
 	ssize_t n = pread(fd, a, sizeof(a), 0);
 
-	if (n < 0 || !head_is_sealed(a, (size_t)n))
+	if (n < 0)
+		return true;
+	if (!head_is_sealed(a, (size_t)n))
 		return false;
 	return n < HEAD_A_LEN || head_decode(NULL, a, &head) != COFFER_OK || head.embedded;
 }
@@ -206,7 +231,7 @@ static bool
 is_sealed_entry(const struct tree_entry *e)
 {
 	int fd = openat(e->dirfd, e->name, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK | O_NOFOLLOW);
-	bool is = fd >= 0 ? is_sealed_file(fd) : errno == EACCES && ends_with(e->name, SUFFIX);
+	bool is = fd >= 0 ? is_sealed_file(fd) : errno == EACCES ? ends_with(e->name, SUFFIX) : !is_no(errno);
 
 	file_close(&fd);
 	return is;
@@ -239,15 +264,29 @@ static coffer_err
 note_trouble(void *arg, struct fault *f, const char *path, const struct fault *why)
 {
 	struct search *s = arg;
+	size_t n = s->models->n;
+	coffer_err err;
 
 	/* it went away meanwhile, with all that was in it */
-	return why->err == COFFER_E_NOTFOUND ? COFFER_OK : found(f, s, path);
+	if (why->err == COFFER_E_NOTFOUND)
+		return COFFER_OK;
+	TRY(found(f, s, path));
+	if (s->models->n == n) /* it is in the list, and in trouble, already */
+		return COFFER_OK;
+	s->models->places[n].why = malloc(sizeof(*why));
+	if (!s->models->places[n].why)
+		return fault_nomem(f);
+	*s->models->places[n].why = *why;
+out:
+	return err;
 }
 
 static int
 by_path(const void *a, const void *b)
 {
-	return strcmp(*(char *const *)a, *(char *const *)b);
+	const struct model_place *x = a, *y = b;
+
+	return strcmp(x->path, y->path);
 }
 
 static coffer_err
@@ -260,7 +299,7 @@ search_folder(struct fault *f, struct search *s)
 	TRY(tree_walk(f, s->fd, s->dir, &visitor));
 	TRY(s->err);
 	if (s->models->n > begin)
-		qsort(s->models->paths + begin, s->models->n - begin, sizeof(*s->models->paths), by_path);
+		qsort(s->models->places + begin, s->models->n - begin, sizeof(*s->models->places), by_path);
 out:
 	return err;
 }

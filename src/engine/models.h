@@ -7,8 +7,15 @@
 
 #include <stddef.h>
 
+#include "base/fault.h"
+
+struct model_place {
+	char *path;
+	struct fault *why; /* nobody could look what is there; NULL: somebody can */
+};
+
 struct coffer_models {
-	char **paths;
+	struct model_place *places;
 	size_t n;
 	void *seen; /* of tsearch(3): device and inode of each */
 };

@@ -16,6 +16,7 @@
 #include "engine/key_use.h"
 
 #define NOWHERE SIZE_MAX
+#define UNVERSIONED "its wrap does not say which version of the key it hangs on; a date renews it by its age"
 
 /* struct task - one wrap that has to be made */
 struct task {
@@ -81,13 +82,20 @@ is_older(const struct rewrap *r, const struct recipient *recipient)
 	return recipient->created < r->opt->before;
 }
 
-/* Whether @recipient hangs on the newest version of a key, as far as anybody knows. */
+/* Whether @recipient hangs on the newest version of a key, as far as anybody knows: some services do not say what they wrap with. */
 static bool
 is_newest(struct versions *v, size_t key, const struct recipient *recipient)
 {
 	const char *newest = v ? versions_newest(v, key) : NULL;
 
-	return !newest || strcmp(newest, recipient->version) == 0;
+	return !newest || !recipient->version[0] || strcmp(newest, recipient->version) == 0;
+}
+
+/* A wrap of a service that has no version: by that alone nobody can say that it is an old one, only by its age. */
+static bool
+is_unversioned(const struct recipient *recipient)
+{
+	return recipient->is_service && recipient->version[0] == '\0';
 }
 
 static void
@@ -155,6 +163,10 @@ is_due(const struct rewrap *r, size_t key, const struct recipient *recipient)
 		return true;
 	if (r->opt->before != 0)
 		return is_older(r, recipient);
+	if (!r->opt->settled)
+		return true;
+	if (is_unversioned(recipient))
+		return false;
 	newest = r->job->of_keys ? versions_newest(r->job->of_keys, key) : NULL;
 	return !newest || strcmp(newest, recipient->version) != 0;
 }
@@ -527,14 +539,25 @@ out:
 	return err;
 }
 
-/* Whether there is nothing to do.  What an earlier run began is brought to its end, for which it takes no key. */
+static bool
+has_unversioned(const struct rewrap *r)
+{
+	const struct keyblock *k = &r->m->keys;
+	bool has = false;
+
+	for (size_t i = 0; i < k->n_recipients; i++)
+		has |= is_unversioned(&k->recipients[i]);
+	return has && r->opt->renew && r->opt->before == 0;
+}
+
+/* There is nothing to do.  What an earlier run began is brought to its end, for which it takes no key. */
 static coffer_err
 settle(struct fault *f, struct rewrap *r, int locked, struct rewrapped *out)
 {
 	bool by_key = r->opt->renew || r->opt->before != 0;
 	coffer_err err = COFFER_OK;
 
-	out->why = by_key && !r->is_concerned ? "it is sealed for other keys" : "";
+	out->why = by_key && !r->is_concerned ? "it is sealed for other keys" : has_unversioned(r) ? UNVERSIONED : "";
 	if (r->m->torn && locked >= 0) {
 		TRY(changing_mend(f, locked, r->m));
 		out->why = "an interrupted change was brought to its end";

@@ -49,7 +49,17 @@ coffer_rotation_free(struct coffer_rotation **rotation)
 	free(r);
 }
 
-/* None of them begun. */
+/* A result, of any thread; where there is no memory for a sentence there is none. */
+static void
+record(struct rotation *r, size_t index, coffer_err err, const char *message)
+{
+	r->models[index].err = err;
+	r->messages[index] = *message ? strdup(message) : NULL;
+	if (r->messages[index])
+		r->models[index].message = r->messages[index];
+}
+
+/* None of them begun, but for those that nobody could look at. */
 static coffer_err
 new_rotation(struct fault *f, const struct coffer_models *models, struct rotation **out)
 {
@@ -67,22 +77,16 @@ new_rotation(struct fault *f, const struct coffer_models *models, struct rotatio
 	r->out.models = r->models;
 	r->out.n = models->n;
 	for (size_t i = 0; i < models->n; i++) {
+		const struct model_place *place = &models->places[i];
+
 		r->models[i] = (struct coffer_rotated){
-			.err = COFFER_E_INTERRUPTED, .message = "", .path = strdup(models->paths[i])};
+			.err = COFFER_E_INTERRUPTED, .message = "", .path = strdup(place->path)};
+		if (place->why)
+			record(r, i, place->why->err, place->why->text);
 		if (!r->models[i].path)
 			return fault_nomem(f);
 	}
 	return COFFER_OK;
-}
-
-/* A result, of any thread; where there is no memory for a sentence there is none. */
-static void
-record(struct rotation *r, size_t index, coffer_err err, const char *message)
-{
-	r->models[index].err = err;
-	r->messages[index] = *message ? strdup(message) : NULL;
-	if (r->messages[index])
-		r->models[index].message = r->messages[index];
 }
 
 static coffer_err
@@ -105,9 +109,12 @@ sum_up(struct fault *f, struct rotation *r)
 	if (n_left > 0)
 		return fault_set(f, COFFER_E_INTERRUPTED, "interrupted: %zu of %zu models are as they were", n_left,
 				 out->n);
-	if (first && out->n > 1)
-		return fault_set(f, first->err, "%zu of %zu models failed; the first: %s", out->n_failed, out->n,
-				 first->message);
+	if (first && out->n > 1) {
+		bool named = strstr(first->message, first->path) != NULL;
+
+		return fault_set(f, first->err, "%zu of %zu models failed; the first: %s%s%s", out->n_failed, out->n,
+				 named ? "" : first->path, named ? "" : ": ", first->message);
+	}
 	return first ? fault_set(f, first->err, "%s", first->message) : COFFER_OK;
 }
 
@@ -131,7 +138,7 @@ side_item(void *arg, uint64_t item, struct pool_worker *w)
 	size_t index = s->chosen ? s->chosen[item] : (size_t)item;
 
 	fault_clear(&w->fault);
-	if (!atomic_load(&s->ctx->cancelled))
+	if (s->rotation->models[index].err == COFFER_E_INTERRUPTED && !atomic_load(&s->ctx->cancelled))
 		s->model(s->arg, s->rotation, index, w);
 	return COFFER_OK;
 }

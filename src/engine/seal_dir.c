@@ -324,9 +324,10 @@ out:
 }
 
 /*
- * Anybody can wrap for a public key, so a mark that opens with the key of a pair alone may have been put there by
- * somebody who knows its DEK, and would then read all that is sealed with it.  In place that somebody has the plain
- * files anyway.
+ * Anybody can wrap for a public key, and many a one may have a service wrap who may not unwrap, or knows the public half
+ * of its key.  So a mark that opens with such a recipient alone may have been put there by somebody who knows its DEK, and
+ * would then read all that is sealed with it.  What only a holder of the key can make is kept.  In place that somebody
+ * has the plain files anyway.
  */
 static bool
 drop_public_wraps(struct keyblock *k)
@@ -334,10 +335,12 @@ drop_public_wraps(struct keyblock *k)
 	size_t kept = 0, n = k->n_recipients;
 
 	for (size_t i = 0; i < n; i++) {
-		if (strcmp(k->recipients[i].kind, "x25519") == 0)
-			recipient_clear(&k->recipients[i]);
-		else
+		const char *kind = k->recipients[i].kind;
+
+		if (strcmp(kind, "aes") == 0 || strcmp(kind, "passphrase") == 0)
 			k->recipients[kept++] = k->recipients[i];
+		else
+			recipient_clear(&k->recipients[i]);
 	}
 	k->n_recipients = kept;
 	return kept < n;
@@ -383,10 +386,10 @@ out:
 static coffer_err
 open_output(struct fault *f, struct seal_run *r)
 {
-	bool empty;
+	bool made = mkdir(r->out, 0777) == 0, empty;
 	coffer_err err;
 
-	if (mkdir(r->out, 0777) != 0 && errno != EEXIST)
+	if (!made && errno != EEXIST)
 		return fault_errno(f, errno, "cannot create the folder %s", r->out);
 	r->out_fd = open(r->out, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (r->out_fd < 0)
@@ -394,6 +397,7 @@ open_output(struct fault *f, struct seal_run *r)
 			       ? fault_set(f, COFFER_E_EXISTS, "%s is a file; a directory seals to a directory", r->out)
 			       : fault_errno(f, errno, "cannot open the folder %s", r->out);
 	TRY(model_lock_folder(f, r->out_fd, r->out));
+	r->made_out = made;
 	TRY(file_sync_parent(f, r->out));
 	if (is_interrupted(r->out_fd, r->out)) {
 		TRY(take_over(f, r));
@@ -552,6 +556,9 @@ fill_directory(struct fault *f, struct seal_run *r)
 	TRY(err);
 	TRY(finish_directory(f, r));
 out:
+	/* when nothing came of it, as where no key service answered, it is gone again; what holds anything stays */
+	if (err && r->made_out)
+		(void)rmdir(r->out);
 	return err;
 }
 

@@ -21,6 +21,7 @@ struct seal_run {
 	const char *in, *out;
 	const char *model; /* what the sealed model is called when all is done; NULL for a sink */
 	int in_fd, out_fd; /* of directories; the same one in place */
+	bool made_out;	   /* the folder was not there before */
 	struct walk walk;
 	struct keyblock kb;
 	struct secret dek;

@@ -390,7 +390,7 @@ keyblock_encode_services(struct fault *f, struct keyblock *k, struct buf *out)
 		TRY(fault_nomem(f));
 	TRY(doc_canonical(f, d, &text));
 	if (k->edition == 0 || !has_services(k) || text.len != k->mac_text.len ||
-	    memcmp(text.p, k->mac_text.p, text.len) != 0)
+	    !mem_equal(text.p, k->mac_text.p, text.len))
 		TRY(fault_set(f, COFFER_E_INTERNAL, "more of a key block was changed than its services' recipients"));
 	if (++k->edition > DOC_NUMBER_MAX)
 		TRY(fault_set(

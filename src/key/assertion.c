@@ -79,6 +79,9 @@ assertion_make(struct fault *f, const struct assertion *a, const struct privkey 
 
 	json_out_init(&header, f);
 	json_out_init(&claims, f);
+	if (privkey_kind(key) != PKEY_RSA)
+		TRY(fault_set(f, COFFER_E_KEY, "%s proves itself by an RSA key, and this is a %s one", a->issuer,
+			      pkey_kind_name(privkey_kind(key))));
 	TRY(write_header(&header, a));
 	TRY(write_claims(f, &claims, a));
 	/* without the line ends */

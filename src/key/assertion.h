@@ -27,7 +27,7 @@ struct assertion {
 	uint64_t lifetime_s;
 };
 
-/** assertion_make() - @a, valid from now on, signed by @key; @out is SECRET_INIT or freed */
+/** assertion_make() - @a, valid from now on, signed by @key; @out is SECRET_INIT or freed; COFFER_E_KEY unless it is an RSA key */
 coffer_err assertion_make(struct fault *f, const struct assertion *a, const struct privkey *key, struct secret *out);
 
 #endif

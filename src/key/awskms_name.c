@@ -81,7 +81,7 @@ awskms_name_parse(const char *text, struct awskms_name *out)
 {
 	struct view v = view_str(text);
 
-	*out = (struct awskms_name){.is_alias = false};
+	*out = (struct awskms_name){.partition = view_str(""), .region = view_str(""), .account = view_str("")};
 	return begins(v, "arn:") ? parse_arn(v, out) : parse_resource(v, out);
 }
 

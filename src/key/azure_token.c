@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "key/azure_token.h"
 
+#include <arpa/inet.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -378,11 +379,31 @@ is_app_service(void)
 	return home_setting("IDENTITY_ENDPOINT") && home_setting("IDENTITY_HEADER");
 }
 
-/* The identity service of a machine is on the machine, or on its own link: whoever sets the variable cannot send the header away. */
+/* 169.254.0.0/16 (RFC 3927), written as an address: a name that begins so may be anybody's. */
+static bool
+is_link_local(const char *url)
+{
+	static const char scheme[] = "http://";
+	const char *host = url + strlen(scheme);
+	char text[INET_ADDRSTRLEN];
+	struct in_addr address;
+	size_t len;
+
+	if (strncmp(url, scheme, strlen(scheme)) != 0)
+		return false;
+	len = strcspn(host, ":/?#");
+	if (len >= sizeof(text))
+		return false;
+	memcpy(text, host, len);
+	text[len] = '\0';
+	return inet_pton(AF_INET, text, &address) == 1 && ntohl(address.s_addr) >> 16 == 0xa9fe;
+}
+
+/* The identity service of a machine is on the machine, or on its own link: farther away the header goes by TLS alone. */
 static bool
 is_near(const char *url)
 {
-	return strncmp(url, "http://169.254.", 15) == 0 || http_check_url(NULL, url, false) == COFFER_OK;
+	return is_link_local(url) || http_check_url(NULL, url, false) == COFFER_OK;
 }
 
 static coffer_err
@@ -429,6 +450,10 @@ take_metadata(struct fault *f, const struct wanted *w, struct bearer_token *out)
 			"there is no credential of Azure: set AZURE_CLIENT_ID, AZURE_TENANT_ID and one of "
 			"AZURE_CLIENT_SECRET, AZURE_CLIENT_CERTIFICATE_PATH and AZURE_FEDERATED_TOKEN_FILE; and "
 			"no metadata service, as machines in Azure have one, answers");
+	else if (err == COFFER_E_REFUSED && !host)
+		(void)fault_prefix(
+			f, "AZURE_CLIENT_ID, AZURE_TENANT_ID and a secret, certificate or token are not set, so "
+			   "the machine's own identity was asked for");
 out:
 	free(base);
 	return err;

@@ -581,8 +581,8 @@ azurekms_new(struct fault *f, const struct key_env *env, const char *rest, void 
 	if (!parse(rest, a))
 		TRY(fault_set(f, COFFER_E_USAGE,
 			      "«azurekms://%.200s» names no key: azurekms://VAULT/KEY, and /VERSION behind it for one "
-			      "version",
-			      rest));
+			      "version; a KEY has letters, digits and -, at most %d",
+			      rest, NAME_MAX_LEN));
 	TRY(azure_token_get(f, a->host, &a->bearer));
 	*self_out = a;
 	a = NULL;

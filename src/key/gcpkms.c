@@ -18,6 +18,7 @@
 #define SERVICE "Google Cloud KMS"
 #define HOST_URL "https://cloudkms.googleapis.com"
 #define PART_MAX 128
+#define ID_MAX 63      /* of a key ring or a key */
 #define VERSION_MAX 20 /* digits */
 #define BODY_MAX (ENC_B64_LEN(LIMIT_BINDING) + ENC_B64_LEN(LIMIT_WRAPPED) + 512)
 #define DAMAGED_MAX 3  /* answers that did not come through whole */
@@ -32,15 +33,14 @@ struct gcpkms {
 
 /* ---- the name ---- */
 
-/* Projects may have a domain in front: «example.com:p». */
 static bool
-is_part(struct view v)
+is_part(struct view v, const char *others, size_t max)
 {
-	bool sound = v.len > 0 && v.len <= PART_MAX && v.p[0] != '.';
+	bool sound = v.len > 0 && v.len <= max && v.p[0] != '.';
 
 	for (size_t i = 0; i < v.len && sound; i++)
 		sound = (v.p[i] >= 'a' && v.p[i] <= 'z') || (v.p[i] >= 'A' && v.p[i] <= 'Z') ||
-			(v.p[i] >= '0' && v.p[i] <= '9') || strchr("-_.:", v.p[i]);
+			(v.p[i] >= '0' && v.p[i] <= '9') || (v.p[i] != '\0' && strchr(others, v.p[i]));
 	return sound;
 }
 
@@ -68,17 +68,25 @@ take_part(struct view *v)
 static bool
 parse(const char *rest, struct gcpkms *g)
 {
-	static const char *const collections[] = {"projects", "locations", "keyRings", "cryptoKeys"};
+	/* projects may have a domain in front, «example.com:p»; the last two as CreateKeyRing and CreateCryptoKey have it */
+	static const struct {
+		const char *name, *others;
+		size_t max;
+	} collections[] = {{"projects", "-.:", PART_MAX},
+			   {"locations", "-", PART_MAX},
+			   {"keyRings", "-_", ID_MAX},
+			   {"cryptoKeys", "-_", ID_MAX}};
 	struct view v = view_str(rest), label, part;
 	size_t used = 0;
 
 	for (size_t i = 0; i < sizeof(collections) / sizeof(collections[0]); i++) {
 		label = take_part(&v);
 		part = take_part(&v);
-		if (!view_is(label, collections[i]) || !is_part(part) || used + PART_MAX >= sizeof(g->name) - 16)
+		if (!view_is(label, collections[i].name) || !is_part(part, collections[i].others, collections[i].max) ||
+		    used + PART_MAX >= sizeof(g->name) - 16)
 			return false;
 		used += (size_t)snprintf(g->name + used, sizeof(g->name) - used, "%s%s/%.*s", i > 0 ? "/" : "",
-					 collections[i], (int)part.len, (const char *)part.p);
+					 collections[i].name, (int)part.len, (const char *)part.p);
 	}
 	if (v.len == 0)
 		return rest[strlen(rest) - 1] != '/';
@@ -520,8 +528,9 @@ gcpkms_new(struct fault *f, const struct key_env *env, const char *rest, void **
 		TRY(fault_set(
 			f, COFFER_E_USAGE,
 			"«gcpkms://%.200s» names no key: gcpkms://projects/P/locations/L/keyRings/R/cryptoKeys/K, and "
-			"/cryptoKeyVersions/V behind it for one version",
-			rest));
+			"/cryptoKeyVersions/V behind it for one version; R and K have letters, digits, _ and -, at "
+			"most %d",
+			rest, ID_MAX));
 	if (remote_endpoint(endpoints, NULL) || !remote_endpoint(emulators, NULL))
 		TRY(gcp_token_get(f, &g->bearer));
 	*self_out = g;

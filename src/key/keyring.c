@@ -388,8 +388,9 @@ struct search {
 	size_t n;
 	const struct binding *binding;
 	bool tried_passphrase;
-	coffer_err first;  /* of the services that failed */
-	struct fault only; /* the first reason, whole; it is shown where there is no other one */
+	bool is_down[LIMIT_KEYS]; /* services that are asked no more */
+	coffer_err first;	  /* of the services that failed */
+	struct fault only;	  /* the first reason, whole; it is shown where there is no other one */
 	size_t n_reasons;
 	char reasons[480]; /* of each as much as leaves room for others */
 	size_t reasons_len;
@@ -432,6 +433,8 @@ try_one(struct fault *f, struct search *s, const struct entry *e, const struct r
 		return err;
 	if (!ends_search(e, err)) {
 		note_reason(s, &why, err);
+		/* it would take its whole time again for each recipient, and who wrote the model says how many there are */
+		s->is_down[e - s->keyring->entries] = err == COFFER_E_UNAVAILABLE || err == COFFER_E_RATE;
 		return COFFER_E_NOKEY;
 	}
 	if (err == COFFER_E_AUTH)
@@ -449,7 +452,7 @@ try_pass(struct fault *f, struct search *s, enum pass pass, uint8_t dek_out[DEK_
 			const struct entry *e = &s->keyring->entries[k];
 			coffer_err err;
 
-			if (pass_of(e) != pass || !can_unwrap(e) || !may_be_for(e, &s->recipients[i]))
+			if (pass_of(e) != pass || s->is_down[k] || !can_unwrap(e) || !may_be_for(e, &s->recipients[i]))
 				continue;
 			s->tried_passphrase |= pass == PASSPHRASES;
 			*which_out = i;

@@ -4,11 +4,18 @@
  */
 #include "key/policy.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/limits.h"
 #include "key/template.h"
 #include "key/uri.h"
+#include "key/vault_uri.h"
+#include "net/aws_endpoint.h"
+
+#define GCP_OPERATORS 12 /* logical ones in a condition (IAM, Quotas and limits) */
+#define GCP_BINDINGS 20	 /* of one role to one member with different conditions (likewise) */
+#define GCP_MODELS ((GCP_OPERATORS + 1) / 2)
 
 static const char *const role_names[] = {
 	[COFFER_ROLE_PUBLISHER] = "publisher",
@@ -85,22 +92,37 @@ out:
 	return err;
 }
 
-/* By Vault's rules the longer path wins over the shorter, so what is allowed above stays allowed. */
+/*
+ * By Vault's rules the longer path wins over the shorter, so what is allowed above stays allowed, and what another policy of the same
+ * token allows for all keys of the mount does not.  A path with «+» loses against one without, hence all in full.
+ */
 static coffer_err
 vault_deny_others(struct fault *f, struct buf *out, const char *mount)
 {
-	static const char *const operations[] = {"encrypt", "decrypt", "rewrap", "datakey", "keys",
-						 "export",  "backup",  "hmac",	 "sign"};
+	static const char *const operations[] = {
+		"encrypt",
+		"decrypt",
+		"rewrap",
+		"datakey/plaintext",
+		"datakey/wrapped",
+		"keys",
+		"export/encryption-key",
+		"export/signing-key",
+		"export/hmac-key",
+		"export/public-key",
+		"backup",
+		"restore",
+		"hmac",
+		"cmac",
+		"sign",
+	};
 	coffer_err err;
 
 	TRY(buf_str(f, out, "# All other models, those of other environments among them.\n"));
 	for (size_t i = 0; i < sizeof(operations) / sizeof(operations[0]); i++) {
 		const struct vault_grant g = {.operation = operations[i]};
-		const char *between = strcmp(operations[i], "datakey") == 0 || strcmp(operations[i], "export") == 0
-					      ? "+/model-*"
-					      : "model-*";
 
-		TRY(vault_path(f, out, mount, &g, between, "deny"));
+		TRY(vault_path(f, out, mount, &g, "model-*", "deny"));
 	}
 out:
 	return err;
@@ -114,8 +136,9 @@ vault_text(struct fault *f, const struct coffer_policy_options *o, struct buf *o
 
 	TRY(buf_printf(f, out,
 		       "# coffer: %s of %s, Transit at %s/.  Keys are called model-%s-NAME:\n"
-		       "#   --kek 'hashivault://model-{environment}-{name}'\n",
-		       policy_role_name(o->role), o->environment, mount, o->environment));
+		       "#   --kek 'hashivault://model-{environment}-{name}%s%s'\n",
+		       policy_role_name(o->role), o->environment, mount, o->environment, o->scope ? "?mount=" : "",
+		       o->scope ? o->scope : ""));
 	for (size_t i = 0; i < sizeof(vault_grants) / sizeof(vault_grants[0]); i++)
 		if (vault_grants[i].role == o->role)
 			TRY(vault_grant(f, out, o, mount, &vault_grants[i]));
@@ -139,22 +162,24 @@ static const char *const aws_actions[] = {
 
 /* what uses no key, and so has no context */
 static const char *const aws_views[] = {
-	[COFFER_ROLE_PUBLISHER] = "\"kms:DescribeKey\"",
+	[COFFER_ROLE_PUBLISHER] = NULL,
 	[COFFER_ROLE_LOADER] = NULL,
-	[COFFER_ROLE_ROTATOR] = "\"kms:DescribeKey\", \"kms:RotateKeyOnDemand\", \"kms:GetKeyRotationStatus\", "
-				"\"kms:ListKeyRotations\"",
-	[COFFER_ROLE_AUDITOR] = "\"kms:DescribeKey\", \"kms:GetKeyRotationStatus\", \"kms:ListKeyRotations\"",
+	[COFFER_ROLE_ROTATOR] = "\"kms:DescribeKey\", \"kms:ListKeyRotations\", \"kms:RotateKeyOnDemand\"",
+	[COFFER_ROLE_AUDITOR] = "\"kms:DescribeKey\", \"kms:ListKeyRotations\"",
 };
 
 static coffer_err
 aws_resource(struct fault *f, struct buf *out, const struct coffer_policy_options *o)
 {
 	const char *slash = o->scope ? strchr(o->scope, '/') : NULL;
+	char region[AWS_REGION_MAX + 1] = "*";
 
-	if (!o->scope)
-		return buf_str(f, out, "      \"Resource\": \"arn:aws:kms:*:*:key/*\",\n");
-	return buf_printf(f, out, "      \"Resource\": \"arn:aws:kms:%.*s:%s:key/*\",\n",
-			  slash ? (int)(slash - o->scope) : 1, slash ? o->scope : "*", slash ? slash + 1 : o->scope);
+	if (slash)
+		(void)snprintf(region, sizeof(region), "%.*s", (int)(slash - o->scope), o->scope);
+	return buf_printf(f, out, "      \"Resource\": \"arn:%s:kms:%s:%s:key/*\",\n", aws_partition(region), region,
+			  slash	     ? slash + 1
+			  : o->scope ? o->scope
+				     : "*");
 }
 
 static coffer_err
@@ -200,48 +225,79 @@ aws_text(struct fault *f, const struct coffer_policy_options *o, struct buf *out
 		TRY(aws_allow(f, out, o, "UseKeys", aws_actions[o->role], true));
 	if (aws_views[o->role])
 		TRY(aws_allow(f, out, o, "SeeKeys", aws_views[o->role], false));
-	/* StringNotEquals holds, too, where the request has no such context */
-	TRY(buf_printf(
-		f, out,
-		"    {\n      \"Sid\": \"DenyOtherEnvironments\",\n      \"Effect\": \"Deny\",\n"
-		"      \"Action\": [\"kms:Encrypt\", \"kms:Decrypt\", \"kms:ReEncrypt*\", "
-		"\"kms:GenerateDataKey*\"],\n"
-		"      \"Resource\": \"*\",\n"
-		"      \"Condition\": { \"StringNotEquals\": { \"kms:EncryptionContext:environment\": \"%s\" } }\n"
-		"    }\n  ]\n}\n",
-		o->environment));
+	/*
+	 * What is denied is what coffer would ask, by its context, of which each has a «model_id»: a role that reads buckets
+	 * encrypted with KMS, too, still does.  StringNotEquals holds where there is no environment at all.
+	 */
+	TRY(buf_printf(f, out,
+		       "    {\n      \"Sid\": \"DenyOtherEnvironments\",\n      \"Effect\": \"Deny\",\n"
+		       "      \"Action\": [\"kms:Encrypt\", \"kms:Decrypt\", \"kms:ReEncrypt*\", "
+		       "\"kms:GenerateDataKey*\"],\n"
+		       "      \"Resource\": \"*\",\n      \"Condition\": {\n"
+		       "        \"ForAnyValue:StringEquals\": { \"kms:EncryptionContextKeys\": \"model_id\" },\n"
+		       "        \"StringNotEquals\": { \"kms:EncryptionContext:environment\": \"%s\" }\n"
+		       "      }\n    }\n  ]\n}\n",
+		       o->environment));
 out:
 	return err;
 }
 
 /* ---- Google Cloud KMS: a role of the project's own, and a policy that binds it under a condition ---- */
 
-/* Google has no rewrapping inside the service: it takes both. */
+/*
+ * Google has no rewrapping inside the service: it takes both.  A new version is looked at until it is made (an HSM takes a while), and
+ * then made the primary one, which is an update of the key.
+ */
 static const char *const gcp_permissions[] = {
-	[COFFER_ROLE_PUBLISHER] = "\"cloudkms.cryptoKeyVersions.useToEncrypt\", \"cloudkms.cryptoKeys.get\"",
+	[COFFER_ROLE_PUBLISHER] = "\"cloudkms.cryptoKeyVersions.useToEncrypt\"",
 	[COFFER_ROLE_LOADER] = "\"cloudkms.cryptoKeyVersions.useToDecrypt\"",
 	[COFFER_ROLE_ROTATOR] = "\"cloudkms.cryptoKeyVersions.useToEncrypt\", "
 				"\"cloudkms.cryptoKeyVersions.useToDecrypt\", \"cloudkms.cryptoKeys.get\", "
-				"\"cloudkms.cryptoKeys.update\", \"cloudkms.cryptoKeyVersions.create\"",
-	[COFFER_ROLE_AUDITOR] = "\"cloudkms.cryptoKeys.get\", \"cloudkms.cryptoKeys.list\", "
-				"\"cloudkms.cryptoKeyVersions.get\", \"cloudkms.cryptoKeyVersions.list\"",
+				"\"cloudkms.cryptoKeys.update\", \"cloudkms.cryptoKeyVersions.create\", "
+				"\"cloudkms.cryptoKeyVersions.get\"",
+	[COFFER_ROLE_AUDITOR] = "\"cloudkms.cryptoKeys.get\", \"cloudkms.cryptoKeyVersions.get\"",
 };
 
 /* A whole name is that of the key or what is below it; the beginning of names ends with a hyphen. */
 static coffer_err
-gcp_condition(struct fault *f, struct buf *out, const struct coffer_policy_options *o)
+gcp_condition(struct fault *f, struct buf *out, const struct coffer_policy_options *o, size_t first)
 {
 	coffer_err err = COFFER_OK;
 
 	if (o->n_models == 0)
 		return buf_printf(f, out, "resource.name.startsWith(\\\"%s/cryptoKeys/model-%s-\\\")", o->scope,
 				  o->environment);
-	for (size_t i = 0; i < o->n_models; i++)
+	for (size_t i = first; i < o->n_models && i < first + GCP_MODELS; i++)
 		TRY(buf_printf(f, out,
 			       "%sresource.name == \\\"%s/cryptoKeys/model-%s-%s\\\" || "
 			       "resource.name.startsWith(\\\"%s/cryptoKeys/model-%s-%s/\\\")",
-			       i > 0 ? " || " : "", o->scope, o->environment, o->models[i], o->scope, o->environment,
-			       o->models[i]));
+			       i > first ? " || " : "", o->scope, o->environment, o->models[i], o->scope,
+			       o->environment, o->models[i]));
+out:
+	return err;
+}
+
+static int
+gcp_project(const struct coffer_policy_options *o)
+{
+	return (int)(strlen("projects/") + strcspn(o->scope + strlen("projects/"), "/"));
+}
+
+/* Of as many models from @first on as a condition can name; titles need not differ. */
+static coffer_err
+gcp_binding(struct fault *f, struct buf *out, const struct coffer_policy_options *o, size_t first)
+{
+	const char *role = policy_role_name(o->role);
+	coffer_err err;
+
+	TRY(buf_printf(f, out,
+		       "%s\n      {\n        \"role\": \"%.*s/roles/coffer_%s\",\n        \"members\": [\"%s\"],\n"
+		       "        \"condition\": {\n          \"title\": \"coffer-%s-%s\",\n          \"expression\": \"",
+		       comma(first), gcp_project(o), o->scope, role,
+		       o->member ? o->member : "serviceAccount:NAME@PROJECT.iam.gserviceaccount.com", o->environment,
+		       role));
+	TRY(gcp_condition(f, out, o, first));
+	TRY(buf_str(f, out, "\"\n        }\n      }"));
 out:
 	return err;
 }
@@ -250,24 +306,23 @@ static coffer_err
 gcp_text(struct fault *f, const struct coffer_policy_options *o, struct buf *out)
 {
 	const char *role = policy_role_name(o->role);
-	size_t project = strlen("projects/") + strcspn(o->scope + strlen("projects/"), "/");
 	coffer_err err;
 
+	if (o->n_models > GCP_BINDINGS * GCP_MODELS)
+		return fault_set(
+			f, COFFER_E_USAGE,
+			"Google's conditions have room for %d models; name fewer, or none for all of the environment",
+			GCP_BINDINGS * GCP_MODELS);
 	TRY(buf_printf(
 		f, out,
 		"{\n  \"customRole\": {\n    \"name\": \"%.*s/roles/coffer_%s\",\n    \"title\": \"coffer %s\",\n"
 		"    \"includedPermissions\": [%s],\n    \"stage\": \"GA\"\n  },\n",
-		(int)project, o->scope, role, role, gcp_permissions[o->role]));
+		gcp_project(o), o->scope, role, role, gcp_permissions[o->role]));
 	/* conditions need version 3 of a policy */
-	TRY(buf_printf(f, out,
-		       "  \"policy\": {\n    \"version\": 3,\n    \"bindings\": [\n      {\n"
-		       "        \"role\": \"%.*s/roles/coffer_%s\",\n        \"members\": [\"%s\"],\n"
-		       "        \"condition\": {\n          \"title\": \"coffer-%s-%s\",\n          \"expression\": \"",
-		       (int)project, o->scope, role,
-		       o->member ? o->member : "serviceAccount:NAME@PROJECT.iam.gserviceaccount.com", o->environment,
-		       role));
-	TRY(gcp_condition(f, out, o));
-	TRY(buf_str(f, out, "\"\n        }\n      }\n    ]\n  }\n}\n"));
+	TRY(buf_str(f, out, "  \"policy\": {\n    \"version\": 3,\n    \"bindings\": ["));
+	for (size_t i = 0; i == 0 || i < o->n_models; i += GCP_MODELS)
+		TRY(gcp_binding(f, out, o, i));
+	TRY(buf_str(f, out, "\n    ]\n  }\n}\n"));
 out:
 	return err;
 }
@@ -276,10 +331,10 @@ out:
 
 #define AZURE "Microsoft.KeyVault/vaults/keys/"
 
-/* Azure has no rewrapping inside the service: it takes both. */
+/* Azure has no rewrapping inside the service: it takes both.  Neither wrapping nor unwrapping reads the key. */
 static const char *const azure_actions[] = {
-	[COFFER_ROLE_PUBLISHER] = "\"" AZURE "read\", \"" AZURE "wrap/action\"",
-	[COFFER_ROLE_LOADER] = "\"" AZURE "read\", \"" AZURE "unwrap/action\"",
+	[COFFER_ROLE_PUBLISHER] = "\"" AZURE "wrap/action\"",
+	[COFFER_ROLE_LOADER] = "\"" AZURE "unwrap/action\"",
 	[COFFER_ROLE_ROTATOR] =
 		"\"" AZURE "read\", \"" AZURE "wrap/action\", \"" AZURE "unwrap/action\", \"" AZURE "rotate/action\"",
 	[COFFER_ROLE_AUDITOR] = "\"" AZURE "read\"",
@@ -302,6 +357,7 @@ out:
 	return err;
 }
 
+/* A role can be made for a resource group and no less; it is assigned to the vault or its keys all the same. */
 static coffer_err
 azure_text(struct fault *f, const struct coffer_policy_options *o, struct buf *out)
 {
@@ -312,9 +368,10 @@ azure_text(struct fault *f, const struct coffer_policy_options *o, struct buf *o
 		f, out,
 		"{\n  \"roleDefinition\": {\n    \"Name\": \"coffer %s %s\",\n"
 		"    \"Description\": \"%s of the models of %s\",\n    \"Actions\": [],\n    \"NotActions\": [],\n"
-		"    \"DataActions\": [%s],\n    \"NotDataActions\": [],\n    \"AssignableScopes\": [\"%s\"]\n  },\n"
+		"    \"DataActions\": [%s],\n    \"NotDataActions\": [],\n    \"AssignableScopes\": [\"%.*s\"]\n  },\n"
 		"  \"roleAssignments\": [",
-		o->environment, role, role, o->environment, azure_actions[o->role], o->scope));
+		o->environment, role, role, o->environment, azure_actions[o->role],
+		(int)(strstr(o->scope, "/providers/Microsoft.KeyVault/") - o->scope), o->scope));
 	TRY(azure_scopes(f, out, o));
 	TRY(buf_str(f, out, "\n  ]\n}\n"));
 out:
@@ -323,49 +380,143 @@ out:
 
 /* ---- any ---- */
 
-static const struct provider {
-	const char *name;
-	const char *model_letters; /* beside letters and digits, of the names of its keys */
-	const char *scope_letters; /* likewise */
-	const char *scope_begin;   /* of one that is needed; else NULL */
-	const char *scope_form;
-	coffer_err (*text)(struct fault *f, const struct coffer_policy_options *o, struct buf *out);
-} providers[] = {
-	{"hashivault", "._-", "/._-", NULL, "", vault_text},
-	{"awskms", "_-", "/-", NULL, "", aws_text},
-	{"gcpkms", "_-", "/._:-", "projects/", "projects/P/locations/L/keyRings/R", gcp_text},
-	{"azurekms", "-", "/._-", "/subscriptions/",
-	 "/subscriptions/S/resourceGroups/G/providers/Microsoft.KeyVault/vaults/V", azure_text},
+/* what a place has to look like: its parts between slashes, where NULL is any of these letters */
+struct form {
+	const char *letters, *sentence;
+	size_t n_parts;
+	const char *parts[9];
 };
 
+static const struct form gcp_form = {
+	"._:-", "projects/P/locations/L/keyRings/R", 6, {"projects", NULL, "locations", NULL, "keyRings", NULL}};
+static const struct form azure_form = {
+	"._()-",
+	"/subscriptions/S/resourceGroups/G/providers/Microsoft.KeyVault/vaults/V",
+	9,
+	{"", "subscriptions", NULL, "resourceGroups", NULL, "providers", "Microsoft.KeyVault", "vaults", NULL}};
+
 static bool
-has_only(const char *text, const char *more)
+is_of(struct view v, const char *more, size_t max)
 {
-	for (; *text; text++)
-		if (!(*text >= 'a' && *text <= 'z') && !(*text >= 'A' && *text <= 'Z') &&
-		    !(*text >= '0' && *text <= '9') && !strchr(more, *text))
+	for (size_t i = 0; i < v.len; i++)
+		if (!(v.p[i] >= 'a' && v.p[i] <= 'z') && !(v.p[i] >= 'A' && v.p[i] <= 'Z') &&
+		    !(v.p[i] >= '0' && v.p[i] <= '9') && (v.p[i] == '\0' || !strchr(more, v.p[i])))
 			return false;
-	return true;
+	return v.len > 0 && v.len <= max;
+}
+
+static bool
+has_form(const char *scope, const struct form *form)
+{
+	for (size_t i = 0; i < form->n_parts; i++) {
+		struct view part = view_of(scope, strcspn(scope, "/"));
+
+		if (form->parts[i] ? !view_is(part, form->parts[i]) : !is_of(part, form->letters, LIMIT_TEXT))
+			return false;
+		scope += part.len;
+		if ((*scope == '/') != (i + 1 < form->n_parts))
+			return false;
+		scope += *scope == '/';
+	}
+	return *scope == '\0';
+}
+
+static coffer_err
+check_form(struct fault *f, const struct coffer_policy_options *o, const struct form *form)
+{
+	if (!o->scope || strlen(o->scope) > LIMIT_TEXT || !has_form(o->scope, form))
+		return fault_set(f, COFFER_E_USAGE, "%s needs to know where the keys are: give --scope %s", o->provider,
+				 form->sentence);
+	return COFFER_OK;
+}
+
+static coffer_err
+gcp_scope(struct fault *f, const struct coffer_policy_options *o)
+{
+	return check_form(f, o, &gcp_form);
+}
+
+static coffer_err
+azure_scope(struct fault *f, const struct coffer_policy_options *o)
+{
+	return check_form(f, o, &azure_form);
+}
+
+static coffer_err
+vault_scope(struct fault *f, const struct coffer_policy_options *o)
+{
+	size_t len = o->scope ? strlen(o->scope) : 0;
+
+	if (o->scope && (!is_of(view_str(o->scope), "/._-", VAULT_NAME_MAX) || o->scope[0] == '/' ||
+			 o->scope[len - 1] == '/' || strstr(o->scope, "//")))
+		return fault_set(
+			f, COFFER_E_USAGE,
+			"the scope of hashivault is the mount of the transit engine: letters, digits and / . _ -, "
+			"no slash at its ends");
+	return COFFER_OK;
+}
+
+static coffer_err
+aws_scope(struct fault *f, const struct coffer_policy_options *o)
+{
+	const char *slash = o->scope ? strchr(o->scope, '/') : NULL, *account = slash ? slash + 1 : o->scope;
+	char region[AWS_REGION_MAX + 1];
+	bool sound = true;
+
+	if (slash) {
+		sound = slash - o->scope <= AWS_REGION_MAX;
+		(void)snprintf(region, sizeof(region), "%.*s", (int)(slash - o->scope), o->scope);
+		sound = sound && aws_region_valid(region);
+	}
+	if (account)
+		sound = sound && strlen(account) == 12 && strspn(account, "0123456789") == 12;
+	if (!sound)
+		return fault_set(f, COFFER_E_USAGE,
+				 "the scope of awskms is ACCOUNT or REGION/ACCOUNT, where ACCOUNT has 12 digits");
+	return COFFER_OK;
+}
+
+static const struct provider {
+	const char *name;
+	const char *letters;  /* beside letters and digits, of the names of its keys */
+	const char *not_last; /* of these, those that no name ends with */
+	size_t key_max;	      /* characters of a name */
+	coffer_err (*check_scope)(struct fault *f, const struct coffer_policy_options *o);
+	coffer_err (*text)(struct fault *f, const struct coffer_policy_options *o, struct buf *out);
+} providers[] = {
+	{"hashivault", "._-", ".-", VAULT_NAME_MAX, vault_scope, vault_text},
+	{"awskms", "_-", "", 250, aws_scope, aws_text},
+	{"gcpkms", "_-", "", 63, gcp_scope, gcp_text},
+	{"azurekms", "-", "", 127, azure_scope, azure_text},
+};
+
+static coffer_err
+check_model(struct fault *f, const struct provider *p, const struct coffer_policy_options *o, const char *model)
+{
+	size_t len = strlen(model), most = p->key_max - strlen("model--") - strlen(o->environment);
+
+	if (!is_of(view_str(model), p->letters, most) || strchr(p->not_last, model[len - 1]))
+		return fault_set(
+			f, COFFER_E_USAGE,
+			"%s can have no key for the model %.100s: of its name, a key of %s takes 1 to %zu letters, "
+			"digits and «%s»%s%s%s",
+			p->name, model, o->environment, most, p->letters, *p->not_last ? ", none of «" : "",
+			p->not_last, *p->not_last ? "» at the end" : "");
+	return COFFER_OK;
 }
 
 static coffer_err
 check_values(struct fault *f, const struct provider *p, const struct coffer_policy_options *o)
 {
-	if (p->scope_begin && (!o->scope || strncmp(o->scope, p->scope_begin, strlen(p->scope_begin)) != 0))
-		return fault_set(f, COFFER_E_USAGE, "%s needs to know where the keys are: give --scope %s", p->name,
-				 p->scope_form);
-	if (o->scope && (!*o->scope || strlen(o->scope) > LIMIT_TEXT || !has_only(o->scope, p->scope_letters)))
-		return fault_set(f, COFFER_E_USAGE, "the scope has letters, digits and %s alone", p->scope_letters);
+	coffer_err err;
+
+	TRY(p->check_scope(f, o));
 	for (size_t i = 0; i < o->n_models; i++)
-		if (!has_only(o->models[i], p->model_letters))
-			return fault_set(
-				f, COFFER_E_USAGE,
-				"%s takes letters, digits and «%s» alone in the name of a key, and so in that of its "
-				"model",
-				p->name, p->model_letters);
-	if (o->member && (strlen(o->member) > LIMIT_TEXT || !has_only(o->member, ":/@._-")))
-		return fault_set(f, COFFER_E_USAGE, "a member has letters, digits and :/@._- alone");
-	return COFFER_OK;
+		TRY(check_model(f, p, o, o->models[i]));
+	if (o->member && !is_of(view_str(o->member), ":/@._-", LIMIT_TEXT))
+		TRY(fault_set(f, COFFER_E_USAGE, "a member has letters, digits and :/@._- alone"));
+out:
+	return err;
 }
 
 static coffer_err

@@ -61,6 +61,16 @@ static const struct {
 			"check that its address is the right one"},
 };
 
+/* Our sentence goes on behind the service's. */
+static void
+trim_stop(char *text)
+{
+	size_t len = strlen(text);
+
+	while (len > 0 && (text[len - 1] == '.' || text[len - 1] == ' '))
+		text[--len] = '\0';
+}
+
 static coffer_err
 explain(struct fault *f, const struct call *c, enum remote_said said, const char *words)
 {
@@ -69,6 +79,7 @@ explain(struct fault *f, const struct call *c, enum remote_said said, const char
 
 	if (words)
 		http_quote(&c->sent, view_str(words), quoted);
+	trim_stop(quoted);
 	if (said == REMOTE_BUSY && reply->retry_after_s > 0)
 		(void)snprintf(when, sizeof(when), " in %u s", reply->retry_after_s);
 	else if (said == REMOTE_BUSY)
@@ -177,8 +188,7 @@ unreachable(struct fault *f, struct call *c, const struct fault *why)
 	c->next = ANOTHER_LATER;
 	if (c->retry.tries > 1)
 		(void)snprintf(times, sizeof(times), " (asked %u times)", c->retry.tries);
-	return fault_set(f, COFFER_E_UNAVAILABLE, "%s did not answer%s: %s; check its address, and that it is up",
-			 c->remote->name, times, why->text);
+	return fault_set(f, COFFER_E_UNAVAILABLE, "%s did not answer%s: %s", c->remote->name, times, why->text);
 }
 
 static coffer_err

@@ -3,6 +3,7 @@
 
 #include <limits.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/limits.h"
 #include "base/num.h"
@@ -114,9 +115,35 @@ static const struct {
 	{"recipient:", parse_recipient},
 };
 
+/* Keys of services, whose URIs key_service_find() knows, as they are written. */
+static const struct {
+	const char *name, *form;
+} services[] = {
+	{"awskms", "awskms:///alias/NAME"},
+	{"azurekms", "azurekms://VAULT/KEY"},
+	{"gcpkms", "gcpkms://projects/P/locations/L/keyRings/R/cryptoKeys/K"},
+	{"hashivault", "hashivault://KEY"},
+	{"pkcs11", "pkcs11:token=LABEL;object=LABEL"},
+	{"vaultkv", "vaultkv://MOUNT/PATH"},
+};
+
+/* One that is meant and not written so: in capitals, without its slashes. */
+static const char *
+form_meant_by(const char *text)
+{
+	size_t len = strcspn(text, ":");
+
+	for (size_t i = 0; i < sizeof(services) / sizeof(services[0]); i++)
+		if (strlen(services[i].name) == len && strncasecmp(text, services[i].name, len) == 0)
+			return services[i].form;
+	return NULL;
+}
+
 coffer_err
 key_uri_parse(struct fault *f, const char *text, struct key_uri *out)
 {
+	const char *form;
+
 	*out = (struct key_uri){.fd = -1};
 	if (strnlen(text, LIMIT_KEY_URI + 1) > LIMIT_KEY_URI)
 		return fault_set(f, COFFER_E_USAGE, "a key URI is longer than %u bytes", LIMIT_KEY_URI);
@@ -126,8 +153,14 @@ key_uri_parse(struct fault *f, const char *text, struct key_uri *out)
 		if (rest)
 			return schemes[i].parse(f, rest, out);
 	}
+	form = form_meant_by(text);
+	if (form)
+		return fault_set(f, COFFER_E_USAGE,
+				 "a key URI of that kind is written as %s, slashes and all, in small letters", form);
 	return fault_set(
 		f, COFFER_E_USAGE,
-		"a key is named as file:PATH, keyring:NAME, passphrase:, passphrase:file=PATH, passphrase:fd=N or "
-		"recipient:coffer1…; one that was given is none of these");
+		"a key is named as file:PATH, keyring:NAME, passphrase:, passphrase:file=PATH, passphrase:fd=N, "
+		"recipient:coffer1…, awskms:///…, azurekms://…, gcpkms://…, hashivault://…, pkcs11:… or vaultkv://…; "
+		"one that "
+		"was given is none of these («coffer help keys» has an example of each)");
 }

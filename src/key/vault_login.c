@@ -5,6 +5,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/home.h"
 #include "base/limits.h"
 #include "key/body.h"
 #include "key/vault_wire.h"
@@ -127,8 +128,15 @@ read_token(struct fault *f, const struct vault_settings *settings, struct vault_
 	if (value) {
 		TRY(secret_copy(f, &out->text, value, strlen(value)));
 	} else {
-		err = settings->file ? secret_from_plain_file(f, "the token", settings->file, LIMIT_TOKEN, &out->text)
-				     : COFFER_E_NOTFOUND;
+		err = settings->file
+			      ? secret_from_plain_file(f, "the token of Vault", settings->file, LIMIT_TOKEN, &out->text)
+			      : COFFER_E_NOTFOUND;
+		if (err == COFFER_E_NOTFOUND && home_setting("COFFER_VAULT_TOKEN_FILE"))
+			return fault_set(
+				f, COFFER_E_REFUSED,
+				"there is no file %s, where COFFER_VAULT_TOKEN_FILE says that the token of Vault "
+				"is; put it there, or unset the variable",
+				settings->file);
 		if (err == COFFER_E_NOTFOUND)
 			return fault_set(
 				f, COFFER_E_REFUSED,

@@ -85,7 +85,12 @@ read_host(struct fault *f, struct vault_settings *s)
 	const char *start = strstr(s->address, "://"), *at;
 	size_t len;
 
-	start = start ? start + 3 : s->address;
+	if (!start)
+		return fault_set(
+			f, COFFER_E_USAGE,
+			"the address of Vault (VAULT_ADDR, BAO_ADDR or COFFER_VAULT_ENDPOINT) is no URL; write it as "
+			"https://HOST:8200");
+	start += 3;
 	len = strcspn(start, "/?#");
 	at = memrchr(start, '@', len);
 	if (at) {

@@ -85,8 +85,10 @@ transit_uri_parse(struct fault *f, const char *rest, struct transit_uri *out)
 	*out = (struct transit_uri){.bind = VAULT_BIND_CONTEXT};
 	return fault_set(
 		f, COFFER_E_USAGE,
-		"a key of Vault's transit engine is hashivault://KEY, with ?mount=MOUNT, namespace=NAMESPACE and "
-		"bind=context or aad behind it where they differ; one that was given is not");
+		"a key of Vault's transit engine is hashivault://KEY (letters, digits and _, within it . and -, too), "
+		"with "
+		"?mount=MOUNT, namespace=NAMESPACE and bind=context or aad behind it where they differ; one that was "
+		"given is not");
 }
 
 /* ---- KV ---- */

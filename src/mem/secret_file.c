@@ -40,15 +40,18 @@ secret_file_is_source(const char *path)
 
 /* as much as @room has space for, or until the end */
 static coffer_err
-read_all(struct fault *f, int fd, const char *path, struct secret *room, size_t *len_out)
+read_all(struct fault *f, int fd, const char *what, const char *path, struct secret *room, size_t *len_out)
 {
 	while (*len_out < room->len) {
 		ssize_t n = read(fd, room->p + *len_out, room->len - *len_out);
 
 		if (n < 0 && errno == EINTR)
 			continue;
+		if (n < 0 && errno == EISDIR)
+			return fault_set(f, COFFER_E_KEY, "%s is a folder, and %s is read from a file: name that", path,
+					 what);
 		if (n < 0)
-			return fault_errno(f, errno, "cannot read %s", path);
+			return fault_errno(f, errno, "cannot read %s, where %s should be", path, what);
 		if (n == 0)
 			break;
 		*len_out += (size_t)n;
@@ -67,9 +70,9 @@ secret_from_plain_file(struct fault *f, const char *what, const char *path, size
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
 
 	if (fd < 0)
-		return fault_errno(f, errno, "cannot open %s", path);
+		return fault_errno(f, errno, "cannot open %s, where %s should be", path, what);
 	TRY(secret_new(f, &room, max + 1));
-	TRY(read_all(f, fd, path, &room, &len));
+	TRY(read_all(f, fd, what, path, &room, &len));
 	text = view_trim(view_of(room.p, len));
 	if (len > max || text.len == 0)
 		TRY(fault_set(f, COFFER_E_KEY, "%s in %s is %s", what, path, len > max ? "too long" : "empty"));

@@ -2,6 +2,7 @@
 #include "net/http.h"
 
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,11 +15,16 @@
 #include "base/num.h"
 #include "base/utf8.h"
 #include "data/doc.h"
+#include "net/handle.h"
 #include "net/libcurl.h"
 
 #define TIMEOUT_MS 30000
 #define CONNECT_MS 15000
 #define REDIRECTS 5
+#define IDLE_S 60	  /* a connection that was idle for longer is not used again */
+#define IDLE_AT_ONCE_S 3  /* the same, for a request that must not be made twice */
+#define CONNECTION_S 300L /* then the server shows its certificate anew */
+#define STALL_BYTES 1024
 #define CREDENTIAL_MIN 20 /* bytes of a header's value that could be one */
 
 /* ---- where to ---- */
@@ -107,13 +113,16 @@ struct call {
 	struct http_reply *reply;
 	struct fault *fault;
 	struct target target;
-	CURL *easy;
+	struct handle handle;
+	CURL *easy; /* of @handle */
 	struct curl_slist *headers;
 	char reason[CURL_ERROR_SIZE];
 	size_t header_bytes;
 	bool head_ended; /* by an empty line; libcurl takes the end of the connection for one */
 	bool too_long;	 /* the answer, or its headers */
 	bool refused;	 /* an option that this libcurl does not take */
+	bool begun;	 /* the request was sent, all of it or not */
+	bool lost;	 /* with a connection that ended before the answer */
 	uint64_t sent;	 /* of a file */
 	coffer_err err;	 /* of what is called back; its sentence is in @fault */
 };
@@ -234,6 +243,15 @@ out:
 	return err;
 }
 
+static bool
+names_its_type(const struct http_request *r)
+{
+	for (size_t i = 0; i < r->n_headers; i++)
+		if (strncasecmp(r->headers[i], "Content-Type:", 13) == 0)
+			return true;
+	return false;
+}
+
 static coffer_err
 set_headers(struct fault *f, struct call *c)
 {
@@ -245,6 +263,9 @@ set_headers(struct fault *f, struct call *c)
 		TRY(add_header(f, c, c->request->headers[i]));
 	/* a body is sent at once, not after a server said that it would take it */
 	TRY(add_header(f, c, "Expect:"));
+	/* libcurl would call any body a form, and who believes that does not find it */
+	if (!names_its_type(c->request))
+		TRY(add_header(f, c, "Content-Type:"));
 	set_pointer(c, CURLOPT_HTTPHEADER, c->headers);
 out:
 	return err;
@@ -306,15 +327,24 @@ set_redirects(struct call *c)
 	set_pointer(c, CURLOPT_REDIR_PROTOCOLS_STR, "https");
 }
 
+/* NULL: the system's */
+static const char *
+ca_file_of(const struct http_request *r)
+{
+	const char *path = r->ca_file ? r->ca_file : secure_getenv("SSL_CERT_FILE");
+
+	return path && *path ? path : NULL;
+}
+
 static void
 set_tls(struct call *c)
 {
-	const char *ca_file = c->request->ca_file ? c->request->ca_file : secure_getenv("SSL_CERT_FILE");
+	const char *ca_file = ca_file_of(c->request);
 
 	set_number(c, CURLOPT_SSLVERSION, CURL_SSLVERSION_TLSv1_2);
 	set_number(c, CURLOPT_SSL_VERIFYPEER, 1);
 	set_number(c, CURLOPT_SSL_VERIFYHOST, 2);
-	if (ca_file && *ca_file) {
+	if (ca_file) {
 		/* in place of the system's, not beside them */
 		set_pointer(c, CURLOPT_CAINFO, ca_file);
 		set_pointer(c, CURLOPT_CAPATH, NULL);
@@ -327,6 +357,48 @@ set_tls(struct call *c)
 	}
 	/* not every maker of TLS can */
 	(void)curl.easy_setopt(c->easy, CURLOPT_SSL_CTX_FUNCTION, libcurl_cleanse);
+}
+
+/* a connection of ours is nothing for the programs that this one starts */
+static int
+close_on_exec(void *arg, curl_socket_t fd, curlsocktype purpose)
+{
+	(void)arg;
+	(void)purpose;
+	return fcntl(fd, F_SETFD, FD_CLOEXEC) == 0 ? CURL_SOCKOPT_OK : CURL_SOCKOPT_ERROR;
+}
+
+static bool
+is_repeatable(const struct http_request *r)
+{
+	return strcmp(r->method, "GET") == 0 || strcmp(r->method, "HEAD") == 0;
+}
+
+/* Libcurl sends a request again when a kept connection ends without an answer; by then the server may have obeyed it (RFC 9110 9.2.2). */
+static int
+send_once(void *arg, char *to, char *from, int to_port, int from_port)
+{
+	struct call *c = arg;
+
+	(void)to;
+	(void)from;
+	(void)to_port;
+	(void)from_port;
+	c->lost = c->begun && !is_repeatable(c->request);
+	c->begun = true;
+	return c->lost ? CURL_PREREQFUNC_ABORT : CURL_PREREQFUNC_OK;
+}
+
+static void
+set_connection(struct call *c)
+{
+	c->refused |= curl.easy_setopt(c->easy, CURLOPT_SOCKOPTFUNCTION, close_on_exec) != CURLE_OK;
+	c->refused |= curl.easy_setopt(c->easy, CURLOPT_PREREQFUNCTION, send_once) != CURLE_OK;
+	set_pointer(c, CURLOPT_PREREQDATA, c);
+	set_number(c, CURLOPT_MAXAGE_CONN, is_repeatable(c->request) ? IDLE_S : IDLE_AT_ONCE_S);
+	set_number(c, CURLOPT_MAXLIFETIME_CONN, CONNECTION_S);
+	/* what was agreed with one server under one set of roots is not taken up under another */
+	set_number(c, CURLOPT_SSL_SESSIONID_CACHE, 0);
 }
 
 static long
@@ -352,6 +424,10 @@ set_transfer(struct call *c)
 	set_number(c, CURLOPT_NOSIGNAL, 1);
 	set_number(c, CURLOPT_TIMEOUT_MS, timeout_of(c->request));
 	set_number(c, CURLOPT_CONNECTTIMEOUT_MS, connect_timeout_of(c->request));
+	if (c->request->stall_s > 0) {
+		set_number(c, CURLOPT_LOW_SPEED_LIMIT, STALL_BYTES);
+		set_number(c, CURLOPT_LOW_SPEED_TIME, (long)c->request->stall_s);
+	}
 	set_pointer(c, CURLOPT_ERRORBUFFER, c->reason);
 	c->refused |= curl.easy_setopt(c->easy, CURLOPT_WRITEFUNCTION, take_body) != CURLE_OK;
 	set_pointer(c, CURLOPT_WRITEDATA, c);
@@ -366,10 +442,10 @@ prepare(struct fault *f, struct call *c)
 {
 	coffer_err err;
 
-	c->easy = curl.easy_init();
-	if (!c->easy)
-		return fault_nomem(f);
+	TRY(handle_take(f, ca_file_of(c->request), c->request->client_cert != NULL, &c->handle));
+	c->easy = c->handle.easy;
 	set_transfer(c);
+	set_connection(c);
 	set_method(c);
 	set_redirects(c);
 	set_tls(c);
@@ -392,6 +468,16 @@ is_connected(const struct call *c)
 	return curl.easy_getinfo(c->easy, CURLINFO_PRETRANSFER_TIME_T, &after_us) == CURLE_OK && after_us > 0;
 }
 
+/* libcurl has one code for both ends, the time and the speed */
+static bool
+has_stalled(const struct call *c)
+{
+	curl_off_t took_us = 0;
+
+	return c->request->stall_s > 0 && curl.easy_getinfo(c->easy, CURLINFO_TOTAL_TIME_T, &took_us) == CURLE_OK &&
+	       took_us / 1000 < timeout_of(c->request);
+}
+
 static coffer_err
 explain(struct fault *f, const struct call *c, CURLcode rc)
 {
@@ -407,6 +493,9 @@ explain(struct fault *f, const struct call *c, CURLcode rc)
 	if (rc == CURLE_OPERATION_TIMEDOUT && !is_connected(c))
 		return fault_set(f, COFFER_E_NET, "no connection to %s within %ld ms: is that the right address?", host,
 				 connect_timeout_of(c->request));
+	if (rc == CURLE_OPERATION_TIMEDOUT && has_stalled(c))
+		return fault_set(f, COFFER_E_NET, "the connection to %s stood still for %u s", host,
+				 c->request->stall_s);
 	if (rc == CURLE_OPERATION_TIMEDOUT)
 		return fault_set(f, COFFER_E_NET, "%s gave no whole answer within %ld ms: try again later", host,
 				 timeout_of(c->request));
@@ -422,9 +511,12 @@ explain(struct fault *f, const struct call *c, CURLcode rc)
 				 "the client certificate %s, or its key, cannot be used for %s: %s; both are PEM, the "
 				 "key without passphrase",
 				 c->request->client_cert, host, reason);
+	if (c->lost || rc == CURLE_SEND_FAIL_REWIND)
+		return fault_set(f, COFFER_E_NET, "no answer of %s: it ended the connection", host);
 	if (rc == CURLE_UNSUPPORTED_PROTOCOL)
 		return fault_set(f, COFFER_E_NET, "%s leads elsewhere than to https, which is not followed", host);
-	return fault_set(f, COFFER_E_NET, "no whole answer of %s: %s", host, reason);
+	return fault_set(f, COFFER_E_NET, "no whole answer of %s: %s; check its address, and that it is up", host,
+			 reason);
 }
 
 static void
@@ -442,13 +534,13 @@ note_answer(const struct call *c)
 }
 
 static void
-free_call(struct call *c)
+free_call(struct call *c, bool good)
 {
 	if (!libcurl_is_ready())
 		return;
 	for (const struct curl_slist *h = c->headers; h; h = h->next)
 		mem_wipe(h->data, strlen(h->data));
-	curl.easy_cleanup(c->easy);
+	handle_give(&c->handle, good);
 	curl.slist_free_all(c->headers);
 	free_target(&c->target);
 }
@@ -473,7 +565,7 @@ http_call(struct fault *f, const struct http_request *request, struct http_reply
 		TRY(fault_set(f, COFFER_E_NET, "no whole answer of %s: its headers are cut off", c.target.host));
 	note_answer(&c);
 out:
-	free_call(&c);
+	free_call(&c, err == COFFER_OK);
 	return err;
 }
 

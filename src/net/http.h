@@ -6,6 +6,9 @@
  * and time bounded; no cookies, no netrc, no signals.  Proxies by the usual environment (HTTPS_PROXY, NO_PROXY …), except
  * to this machine.  Headers that hold a credential are wiped.
  *
+ * Connections are kept for the next request to the same place (handle.h), but for one with a client's certificate, which has its own.  A
+ * request other than GET and HEAD is sent once: when its connection ends before the answer, that is COFFER_E_NET.
+ *
  * libcurl is loaded when the first request is made, so that whoever stays offline needs none.  Any thread.
  *
  * What libcurl and its TLS had in memory is wiped when it is freed (libcurl.h), and so is the answer; one that is a credential
@@ -46,11 +49,12 @@ struct http_request {
 
 	const char *client_cert, *client_key; /* PEM files, the key without passphrase, for mutual TLS; NULL = none */
 	unsigned int connect_ms;	      /* 0 = 15 s, or the time for all of it where that is less */
-	bool allow_http;		      /* plain http to other hosts than this machine, too */
-	bool follow;			      /* of a GET without @bearer: up to 5 redirects, to https */
-	bool direct;			      /* around every proxy: for services of the machine's own network */
-	bool secret_reply;   /* the answer holds a credential: its buffer is @max_body from the start, never moved */
-	const char *ca_file; /* PEM roots; NULL = what SSL_CERT_FILE names, else the system's */
+	unsigned int stall_s; /* it ends when less than 1 KiB/s has moved for so long; 0 = no such end */
+	bool allow_http;      /* plain http to other hosts than this machine, too */
+	bool follow;	      /* of a GET without @bearer: up to 5 redirects, to https */
+	bool direct;	      /* around every proxy: for services of the machine's own network */
+	bool secret_reply;    /* the answer holds a credential: its buffer is @max_body from the start, never moved */
+	const char *ca_file;  /* PEM roots; NULL = what SSL_CERT_FILE names, else the system's */
 	unsigned int timeout_ms; /* for all of it; 0 = 30 s */
 	size_t max_body;	 /* of reply.body; a longer one is COFFER_E_NET */
 };

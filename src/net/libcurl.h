@@ -14,7 +14,7 @@
 #include "base/fault.h"
 
 #define LIBCURL_FUNCTIONS(with)                                                                                        \
-	with(global_init_mem) with(easy_init) with(easy_cleanup) with(easy_setopt) with(easy_perform)                  \
+	with(global_init_mem) with(easy_init) with(easy_cleanup) with(easy_reset) with(easy_setopt) with(easy_perform) \
 		with(easy_getinfo) with(easy_strerror) with(slist_append) with(slist_free_all) with(url) with(url_set) \
 			with(url_get) with(url_cleanup) with(free)
 

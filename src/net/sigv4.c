@@ -10,6 +10,7 @@
 #include "base/enc.h"
 #include "base/limits.h"
 #include "crypto/hash.h"
+#include "net/url.h"
 
 #define ALGORITHM "AWS4-HMAC-SHA256"
 #define HASH_TEXT (2 * SHA256_LEN + 1)
@@ -56,13 +57,6 @@ split(const char *url)
 
 /* ---- escapes ---- */
 
-static bool
-is_unreserved(uint8_t c)
-{
-	return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '.' ||
-	       c == '_' || c == '~';
-}
-
 static int
 digit(uint8_t c)
 {
@@ -83,22 +77,17 @@ unescaped(struct view text, size_t *len_out)
 	return (uint8_t)(digit(text.p[1]) << 4 | digit(text.p[2]));
 }
 
-enum escape { ESCAPE_AGAIN, ESCAPE_ALIKE };
-
-/* ESCAPE_ALIKE: what is escaped stays so, in the one way that counts; ESCAPE_AGAIN: it is escaped once more. */
+/* What is escaped stays so, in the one way that counts. */
 static coffer_err
-add_escaped(struct fault *f, struct buf *out, struct view text, enum escape how, char but)
+add_alike(struct fault *f, struct buf *out, struct view text, const char *but)
 {
 	coffer_err err = COFFER_OK;
-	size_t len = 1;
+	size_t len;
 
 	for (; text.len > 0; text.p += len, text.len -= len) {
-		uint8_t c = how == ESCAPE_ALIKE ? unescaped(text, &len) : text.p[0];
+		uint8_t c = unescaped(text, &len);
 
-		if (is_unreserved(c) || (but && c == but))
-			TRY(buf_add(f, out, &c, 1));
-		else
-			TRY(buf_printf(f, out, "%%%02X", c));
+		TRY(url_escape(f, out, view_of(&c, 1), but));
 	}
 out:
 	return err;
@@ -131,7 +120,7 @@ add_normal_path(struct fault *f, struct buf *out, struct view path)
 	}
 	for (size_t i = 0; i < n; i++) {
 		TRY(buf_str(f, out, "/"));
-		TRY(add_escaped(f, out, segments[i], ESCAPE_AGAIN, '\0'));
+		TRY(url_escape(f, out, segments[i], ""));
 	}
 	TRY(buf_str(f, out, n == 0 || is_folder ? "/" : ""));
 out:
@@ -143,7 +132,7 @@ add_path(struct fault *f, struct buf *out, const struct sigv4 *sigv4, struct vie
 {
 	if (strcmp(sigv4->service, "s3") != 0)
 		return add_normal_path(f, out, path);
-	return path.len == 0 ? buf_str(f, out, "/") : add_escaped(f, out, path, ESCAPE_ALIKE, '/');
+	return path.len == 0 ? buf_str(f, out, "/") : add_alike(f, out, path, "/");
 }
 
 struct param {
@@ -180,10 +169,10 @@ take_param(struct fault *f, struct view *query, struct buf *text, struct param *
 
 	if (equals)
 		name.len = (size_t)(equals - one.p);
-	TRY(add_escaped(f, text, name, ESCAPE_ALIKE, '\0'));
+	TRY(add_alike(f, text, name, ""));
 	middle = text->len;
 	if (equals)
-		TRY(add_escaped(f, text, view_of(equals + 1, one.len - name.len - 1), ESCAPE_ALIKE, '\0'));
+		TRY(add_alike(f, text, view_of(equals + 1, one.len - name.len - 1), ""));
 	*out = (struct param){view_of(text->p + from, middle - from), view_of(text->p + middle, text->len - middle)};
 	query->p += one.len + (end ? 1 : 0);
 	query->len -= one.len + (end ? 1 : 0);

@@ -31,11 +31,21 @@ form_free(struct form *form)
 	form->len = 0;
 }
 
-static bool
-is_plain(uint8_t c)
+coffer_err
+url_escape(struct fault *f, struct buf *out, struct view text, const char *but)
 {
-	return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '.' ||
-	       c == '_' || c == '~';
+	coffer_err err = COFFER_OK;
+
+	for (size_t i = 0; i < text.len; i++) {
+		uint8_t c = text.p[i];
+
+		if (url_is_plain(c) || (c != '\0' && strchr(but, c)))
+			TRY(buf_add(f, out, &c, 1));
+		else
+			TRY(buf_printf(f, out, "%%%02X", c));
+	}
+out:
+	return err;
 }
 
 static bool
@@ -56,7 +66,7 @@ put_escaped(struct form *form, struct view v)
 	for (size_t i = 0; i < v.len && fits; i++) {
 		uint8_t c = v.p[i];
 
-		if (is_plain(c))
+		if (url_is_plain(c))
 			fits = put(form, c);
 		else
 			fits = put(form, '%') && put(form, (uint8_t)digits[c >> 4]) &&

@@ -10,12 +10,24 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "base/buf.h"
 #include "base/fault.h"
 #include "base/view.h"
 #include "mem/secret.h"
 
 /** url_join() - make the URL of @path below @base, with one slash between them; free it with free() */
 coffer_err url_join(struct fault *f, const char *base, const char *path, char **out);
+
+/** url_is_plain() - whether @c stands for itself anywhere in a URL: letters, digits and -._~ (RFC 3986 2.3) */
+static inline bool
+url_is_plain(uint8_t c)
+{
+	return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '.' ||
+	       c == '_' || c == '~';
+}
+
+/** url_escape() - append @text, all but plain characters and those of @but escaped */
+coffer_err url_escape(struct fault *f, struct buf *out, struct view text, const char *but);
 
 /** struct form - names and values that are being written: «a=b&c=d»; all bytes but letters, digits and -._~ are escaped */
 struct form {

@@ -497,6 +497,64 @@ def audit(place, page, args):
             remove(path if os.path.lexists(path) else None)
 
 
+def rotation_of_many(place, page, args):
+    """New recipients for 1,000 models, files and folders, on the disk."""
+    many = 100 if args.quick else 1000
+    tree, plain, other = place.off('models'), place.off('plain'), place.off('other.key')
+    with open(plain, 'wb') as file:
+        file.write(os.urandom(1000))
+    with open(other, 'wb') as file:
+        file.write(os.urandom(32))
+    os.chmod(other, 0o600)
+    os.makedirs(os.path.join(place.disk, 'one'))
+    shutil.copy(plain, os.path.join(place.disk, 'one', 'weights.bin'))
+    for source, out in ((plain, 'one.coffer'), (os.path.join(place.disk, 'one'), 'one.sealed')):
+        subprocess.run([place.coffer, 'seal', '-q', source, '-o', place.off(out), *place.kek], check=True)
+    os.mkdir(tree)
+    for i in range(many // 2):
+        shutil.copy(place.off('one.coffer'), os.path.join(tree, f'{i}.coffer'))
+        shutil.copytree(place.off('one.sealed'), os.path.join(tree, f'{i}.sealed'))
+    os.sync()
+    kek = 'file:' + other
+    there = [place.coffer, 'rewrap', '-q', '--all', tree, *place.kek, '--add', kek, '--remove', place.kek[1]]
+    back = [place.coffer, 'rewrap', '-q', '--all', tree, '--kek', kek, '--add', place.kek[1], '--remove', kek]
+    seconds = []
+    for _ in range(max(args.rounds, 3)):
+        seconds += [Run('there', there).measure(place)[0], Run('back', back).measure(place)[0]]
+    settled = [Run('again', back).measure(place)[0] for _ in range(args.rounds)]
+    remove(tree)
+    page.row(f'rewrap --all of {many} models, half files and half folders', '', seconds, 2 * many / 1000, at_most=True, unit=' s')
+    page.figure(f'coffer rewrap --all, {many} models, on disk ({many / statistics.median(seconds):.0f} models a second)', seconds)
+    page.figure(f'the same again, nothing to change ({many / statistics.median(settled):.0f} models a second)', settled)
+
+
+def backups(place, page, args):
+    """Eight sealed shards into a store, on the tmpfs: the first time, and again when nothing has changed."""
+    plain, model, store, copy = (place.on(name) for name in ('shards', 'shards.sealed', 'store', 'copy'))
+    os.environ['XDG_STATE_HOME'] = place.disk
+    os.mkdir(plain)
+    for i in range(8):
+        noise(os.path.join(plain, f'{i}.bin'), place.size // 8)
+    coffer_run(place, ['seal', plain, '-o', model])
+    remove(plain)
+    create = [place.coffer, 'backup', 'create', model, '-q', '--store', store, '--models-only', *place.kek]
+    first, beside = compete(place, args.rounds, [Run('coffer backup create', [*create, '--init'], store),
+                                                 Run('cp -r', ['cp', '-r', model, copy], copy)])
+    Run('coffer backup create', [*create, '--init'], store).measure(place)
+    again, = compete(place, args.rounds, [Run('coffer backup create', create)])
+    verify, hashed = compete(place, args.rounds, [
+        Run('coffer backup verify', [place.coffer, 'backup', 'verify', '-q', 'latest', '--store', store]),
+        Run('sha256sum', ['sh', '-c', 'exec sha256sum "$0"/*', model])])
+    for path in (model, store):
+        remove(path)
+    page.row('first backup of 8 shards, tmpfs to tmpfs, all cores', 'cp -r of the same, which hashes nothing', ratios(beside, first))
+    page.row('backup of 8 shards that did not change', 'the first one', ratios(first, again), 20)
+    page.row('verify a backup of 8 shards', 'sha256sum, on one core', ratios(hashed, verify), 2.5)
+    page.figure('coffer backup create, 8 shards, the first time', first, place.size)
+    page.figure('coffer backup create, nothing changed', again)
+    page.figure('coffer backup verify', verify, place.size)
+
+
 def big(place, page, args):
     """Memory at any size, and one tensor of a big file."""
     sizes = [64 * MIB, place.size] if args.quick else [64 * MIB, GIB, 8 * GIB]
@@ -556,6 +614,8 @@ SECTIONS = [
     ('sign', signatures),
     ('rewrap', rotation),
     ('audit', audit),
+    ('rotation', rotation_of_many),
+    ('backup', backups),
     ('big', big),
 ]
 

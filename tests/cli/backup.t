@@ -204,6 +204,14 @@ mkdir elsewhere && cp models/one.coffer elsewhere
 expect_err USAGE coffer backup create models/one.coffer elsewhere/one.coffer --kek "$recipient"
 says 'one name'
 
+# ---- names do not speak to the terminal ----
+csi=$(printf 'csi-\302\233')
+ok coffer seal plain/weights.bin -o "models/${csi}2J.coffer"
+ok coffer backup create models --kek "$recipient"
+ok coffer backup list latest
+prints 'csi-?2J.coffer'
+rm "models/${csi}2J.coffer"
+
 # ---- prune ----
 ok coffer backup create models --kek "$recipient"
 expect_err USAGE coffer backup prune

@@ -30,6 +30,7 @@ offers 'coffer re' rewrap
 offers 'coffer seal --ke' --kek
 offers 'coffer seal ' in.bin
 offers 'coffer seal in.bin --kek ' file:
+offers 'coffer seal in.bin --kek ' hashivault:
 offers 'coffer seal in.bin --kek file:in' in.bin
 offers 'coffer seal in.bin -k keyring:t' team
 offers 'coffer keygen --kind ' x25519

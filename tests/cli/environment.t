@@ -55,3 +55,29 @@ says 'generation 1'
 expect_err ROLLBACK coffer open old -o out --kek file:a --min-generation 2
 expect_err ROLLBACK coffer rewrap old --kek file:a --add file:b --min-generation 2
 absent out
+
+# one file is sealed for an environment, too
+ok coffer seal model/config.json -o one.coffer --kek file:b --environment staging
+ok coffer check one.coffer --kek file:b --environment staging
+expect_err POLICY coffer open one.coffer -o one.json --kek file:b --environment production
+absent one.json
+
+# it is part of the path of a key, which is asked for nowhere before it is known
+VAULT_ADDR=http://127.0.0.1:1 VAULT_TOKEN=none COFFER_KEY_RETRIES=0
+export VAULT_ADDR VAULT_TOKEN COFFER_KEY_RETRIES
+path='vaultkv://secret/model/{environment}/{name}'
+expect_err USAGE coffer seal model -o k --kek "$path"
+says 'the key URI wants {environment}, and model has none; seal it with --environment'
+expect_err USAGE coffer seal model -o k --kek "$path" --context environment=Eu/1
+says 'has one that cannot be part of it'
+expect_err USAGE coffer seal model -o k --kek "$path" --environment production --name ../other
+says '«../other» cannot be part of it'
+expect_err USAGE coffer seal model -o k --kek 'vaultkv://secret/{Environment}/x' --environment production
+says 'neither {environment} nor {name}'
+expect_err UNAVAILABLE coffer seal model -o k --kek "$path" --environment production
+says '127.0.0.1'
+expect_err UNAVAILABLE env COFFER_ENVIRONMENT=production coffer seal model -o k --kek "$path"
+# a model without one is opened by no such URI, and nor is one of another scheme's key
+expect_err USAGE coffer seal model -o k --kek 'hashivault://model-{environment}-{name}' --environment production --name m.
+says 'letters, digits'
+absent k/coffer.json

@@ -8,7 +8,7 @@ for call in --help -h help; do
     ok coffer $call
     same "$OUT" overview
 done
-for command in keygen seal open check inspect sign verify key rewrap rekey hash digest trust audit sign+encrypt decrypt+verify encrypt+sign verify+decrypt encrypt decrypt doctor completion version help; do
+for command in keygen seal open check inspect sign verify key rewrap rekey secret audit backup convert hash digest trust sign+encrypt decrypt+verify encrypt+sign verify+decrypt encrypt decrypt doctor completion version help; do
     grep -q "^  $command " overview || fail "$command is not in the overview"
     ok coffer help $command
     prints "Usage: coffer $command"
@@ -23,6 +23,11 @@ ok coffer help seal
 for word in --kek --context --record-size COFFER_KEYS passphrase: keyring: recipient:; do
     prints "$word"
 done
+ok coffer help keys
+for form in file:PATH keyring:NAME passphrase: recipient: awskms:// azurekms:// gcpkms:// hashivault:// vaultkv:// pkcs11:; do
+    prints "  $form"
+done
+awk 'length > 80' "$OUT" | grep . && fail "help keys: a line is too wide"
 expect_err USAGE coffer help sael
 says 'did you mean coffer help seal?'
 ok coffer version

@@ -64,7 +64,7 @@ exit_of() {
     PERM) echo 4 ;;
     AUTH | FORMAT | UNSUPPORTED | PLAIN | FILESET) echo 5 ;;
     SIGNATURE | POLICY) echo 6 ;;
-    KEY | NOKEY) echo 7 ;;
+    KEY | NOKEY | REFUSED | UNAVAILABLE) echo 7 ;;
     NET) echo 8 ;;
     ATTEST) echo 9 ;;
     EXISTS | SEALED | CHANGED | BUSY | ROLLBACK) echo 10 ;;

@@ -261,7 +261,7 @@ def rotated_together(coffer, name, start, wants, argv, again):
         only(tree, start, state)
         return state
 
-    return rig.Case(name, argv, start, judge, again)
+    return rig.Case(name, argv, start, judge, again, most=60)
 
 
 def rotations_of_many(coffer):
@@ -319,8 +319,9 @@ def open_in_place_folder(coffer):
 
 def all_cases(coffer):
     import audit_cases
+    import backup_cases
     import signing_cases
-    return [*own_cases(coffer), *audit_cases.all_cases(coffer), *signing_cases.all_cases(coffer)]
+    return [*own_cases(coffer), *audit_cases.all_cases(coffer), *signing_cases.all_cases(coffer), *backup_cases.all_cases(coffer)]
 
 
 def own_cases(coffer):

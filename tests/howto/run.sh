@@ -3,8 +3,9 @@
 #
 # Do what a page of docs/howto says, as a reader would: in a folder that holds a small model, with a home of its own, and
 # coffer in the path.  Blocks «```sh» are run one after the other in one shell, blocks «```c NAME» become the file NAME.
-# A line «<!-- needs: PROGRAM... -->» skips the page where one is not installed; «<!-- world: sigstore -->» puts the files of a
-# Sigstore of our own (tests/peers/sigstore) into the folder sigstore, for as long as the page runs.
+# A line «<!-- needs: PROGRAM... -->» skips the page where one is not installed; «<!-- world: NAME -->» runs services of our own for as
+# long as the page runs, and puts their files into the folder NAME: sigstore is that of tests/peers/sigstore, every other one is
+# tests/services/NAME.py, whose file «env» is read before the page begins.
 # usage: tests/howto/run.sh PAGE BUILD
 set -eu
 root=$(realpath "$(dirname "$0")/../..")
@@ -49,8 +50,10 @@ begin_world() {
         echo 'python3-cryptography is not installed'
         exit 77
     }
+    program=$root/tests/services/$1.py
+    [ "$1" != sigstore ] || program=$root/tests/peers/sigstore/world.py
     mkfifo "$work/until"
-    python3 "$root/tests/peers/sigstore/world.py" "$work/here/sigstore" <"$work/until" >"$work/ready" 2>"$work/world.log" &
+    python3 "$program" "$work/here/$1" <"$work/until" >"$work/ready" 2>"$work/world.log" &
     world=$!
     exec 9>"$work/until"
     for _ in $(seq 100); do
@@ -60,9 +63,14 @@ begin_world() {
     cat "$work/world.log"
     exit 1
 }
-! grep -qx '<!-- world: sigstore -->' "$page" || begin_world
+name=$(sed -n 's/^<!-- world: \([a-z]*\) -->$/\1/p' "$page")
+[ -z "$name" ] || begin_world "$name"
 
 HOME=$work/home PATH=$build:$PATH PKG_CONFIG_PATH=$work/pkgconfig LD_LIBRARY_PATH=$build
 export HOME PATH PKG_CONFIG_PATH LD_LIBRARY_PATH
 unset XDG_CONFIG_HOME XDG_STATE_HOME COFFER_KEYS COFFER_AUDIT
+if [ -n "$name" ] && [ -e "$work/here/$name/env" ]; then
+    # shellcheck disable=SC1090 # its name is known when it is there
+    . "$work/here/$name/env"
+fi
 sh -eux "$work/script"

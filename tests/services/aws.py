@@ -10,13 +10,15 @@ it by aws_sdk.py.
 
 In a test: Aws(), what it holds, then Server().  From a shell, for a page of docs/howto:
 
-    python3 tests/services/aws.py FOLDER      serves until its standard input ends; FOLDER/env is to be sourced
+    python3 tests/services/aws.py FOLDER      serves until its standard input ends; FOLDER/env is to be sourced, and
+                                              FOLDER/loader.env by who opens
 """
 import base64
 import binascii
 import hashlib
 import json
 import os
+import re
 import secrets
 import sys
 import threading
@@ -593,17 +595,28 @@ class Server(rig.Server):
         self.aws.skew = seconds
 
 
+def policy_of_page():
+    """The policy that docs/howto/aws-kms.md gives a loader: what the page says is what is tried."""
+    page = os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', '..', 'docs', 'howto', 'aws-kms.md')
+    with open(page, encoding='utf-8') as file:
+        return json.loads(re.search(r'^```json\n(.*?)^```$', file.read(), re.DOTALL | re.MULTILINE)[1])
+
+
+def write_environment(path, settings):
+    with open(path, 'w', encoding='utf-8') as file:
+        file.writelines(f'export {name}={value}\n' for name, value in settings.items())
+
+
 def main(folder):
-    """Two environments, each with a key, its alias and somebody who may use it; the page of docs/howto tells the same."""
+    """Two environments with a key each, one to rotate to, an administrator, and a loader."""
     aws = Aws()
-    aws.add_key('alias/model/production/llama')
-    aws.add_key('alias/model/production/next')
-    aws.add_key('alias/model/development/llama')
+    for alias in ('production/llama', 'production/next', 'development/llama'):
+        aws.add_key('alias/model/' + alias)
     with Server(aws) as server:
         os.makedirs(folder, exist_ok=True)
-        settings = {'AWS_ENDPOINT_URL': server.url, 'AWS_REGION': REGION, 'AWS_EC2_METADATA_DISABLED': 'true', **aws.admin.environment()}
-        with open(os.path.join(folder, 'env'), 'w', encoding='utf-8') as file:
-            file.writelines(f'export {name}={value}\n' for name, value in settings.items())
+        place = {'AWS_ENDPOINT_URL': server.url, 'AWS_REGION': REGION, 'AWS_EC2_METADATA_DISABLED': 'true'}
+        write_environment(os.path.join(folder, 'env'), {**place, **aws.admin.environment()})
+        write_environment(os.path.join(folder, 'loader.env'), aws.add_user('loader', [policy_of_page()]).environment())
         print('ready', flush=True)
         sys.stdin.read()
 

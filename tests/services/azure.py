@@ -47,6 +47,7 @@ ROLES = {
     'Key Vault Crypto Service Encryption User': {'read', 'wrap/action', 'unwrap/action'},
     'Key Vault Reader': {'read'},
 }
+KEYS = 'Microsoft.KeyVault/vaults/keys/'
 ACTIONS = {'wrapkey': 'wrap/action', 'unwrapkey': 'unwrap/action', 'encrypt': 'encrypt/action', 'decrypt': 'decrypt/action'}
 OPERATIONS = {'wrapkey': 'wrapKey', 'unwrapkey': 'unwrapKey', 'encrypt': 'encrypt', 'decrypt': 'decrypt'}
 OAEP = {'RSA-OAEP-256': hashes.SHA256, 'RSA-OAEP': hashes.SHA1}
@@ -147,6 +148,32 @@ class Assignment:
     scope: str = ''  # of the vault; or «/keys/NAME»
 
 
+class BadPolicy(ValueError):
+    """Something that Azure would not take."""
+
+
+RESOURCE_GROUP = '/subscriptions/11111111-2222-3333-4444-555555555555/resourceGroups/models'
+ASSIGNABLE = re.compile(r'/subscriptions/[0-9a-f-]+(/resourceGroups/[\w.()-]+)?|/providers/Microsoft\.Management/managementGroups/[\w.()-]+')
+
+
+def role_of(doc):
+    """(name, data actions, assignable scopes) of a custom role, as «az role definition create» takes it (RBAC, Azure custom roles)."""
+    if set(doc) - {'Name', 'Description', 'Actions', 'NotActions', 'DataActions', 'NotDataActions', 'AssignableScopes'}:
+        raise BadPolicy(f'this is no role definition: {doc}')
+    if not 1 <= len(doc['Name']) <= 128 or not doc['Description'] or doc['NotDataActions'] or doc['Actions'] or doc['NotActions']:
+        raise BadPolicy('this Azure knows roles of data actions alone')
+    known = {KEYS + action for action in set().union(*ROLES.values())}
+    for action in doc['DataActions']:
+        if action not in known:
+            raise BadPolicy(f'{action} does not match any of the actions supported by the providers')
+    if not doc['AssignableScopes']:
+        raise BadPolicy('a role is assignable somewhere')
+    for scope in doc['AssignableScopes']:
+        if not ASSIGNABLE.fullmatch(scope):
+            raise BadPolicy(f'{scope} is not a management group, a subscription or a resource group')
+    return doc['Name'], {action.removeprefix(KEYS) for action in doc['DataActions']}, doc['AssignableScopes']
+
+
 @dataclass
 class App:
     """A service principal."""
@@ -191,6 +218,8 @@ class Azure:
         self.resource = 'https://' + (host.split('.', 1)[1] if '.' in host else host.split(':')[0])
         self.keys, self.deleted, self.tokens, self.apps = {}, set(), {}, {}
         self.roles = {name: set(actions) for name, actions in ROLES.items()}
+        self.assignable = {}  # of custom roles
+        self.id = f'{RESOURCE_GROUP}/providers/Microsoft.KeyVault/vaults/{host.split(".")[0]}'
         self.assignments = []
         self.identity = None  # the managed identity of the machine
         self.identity_header = secrets.token_hex(16)  # of App Service
@@ -224,6 +253,21 @@ class Azure:
 
     def assign(self, principal, role, scope=''):
         self.assignments.append(Assignment(principal, role, scope))
+
+    def add_role(self, doc):
+        """A custom role."""
+        name, actions, scopes = role_of(doc)
+        self.roles[name], self.assignable[name] = actions, scopes
+        return name
+
+    def assign_at(self, principal, role, resource):
+        """By the id of a resource: the vault, or a key of it."""
+        if not any((resource + '/').startswith(scope + '/') for scope in self.assignable[role]):
+            raise BadPolicy(f'the role {role} is not assignable to {resource}')
+        below = resource.removeprefix(self.id)
+        if below == resource or not re.fullmatch('(/keys/[0-9a-zA-Z-]+)?', below):
+            raise BadPolicy(f'{resource} is neither this vault nor a key of it')
+        self.assign(principal, role, below)
 
     def revoke(self, principal):
         self.assignments = [a for a in self.assignments if a.principal != principal]
@@ -476,21 +520,25 @@ ROUTES = [
 
 
 def main(folder):
-    """For a reader of docs/howto: two keys, and a publisher and a loader of one of them, each with a secret in a file."""
-    azure = Azure()
-    for name in ('llama', 'other'):
+    """For a reader of docs/howto: the vault «models-production» with a key; a publisher, a loader and a rotator, each with a secret."""
+    os.makedirs(folder, exist_ok=True)
+    azure = Azure('models-production.vault.azure.net')
+    for name in ('model-production-llama', 'model-production-other'):
         azure.add_key(name)
-    with azure.serve() as server, open(os.path.join(folder, 'env'), 'w', encoding='utf-8') as out:
-        variables = {'COFFER_AZUREKMS_ENDPOINT': server.url, 'AZURE_AUTHORITY_HOST': server.url, 'AZURE_TENANT_ID': TENANT}
-        for who, role in (('publisher', 'Key Vault Crypto Officer'), ('loader', 'Key Vault Crypto Service Encryption User')):
+    roles = {'publisher': 'Key Vault Crypto Service Encryption User', 'loader': 'Key Vault Crypto Service Encryption User',
+             'rotator': 'Key Vault Crypto Officer'}
+    with azure.serve() as server:
+        for who, role in roles.items():
             app = azure.add_app(who)
-            azure.assign(app.client_id, role, '/keys/llama')
-            with open(os.path.join(folder, f'{who}.secret'), 'w', encoding='utf-8') as secret:
-                print(app.secrets[0], file=secret)
-            variables[who.upper()] = app.client_id
-        for name, value in variables.items():
-            print(f'{name}={value}; export {name}', file=out)
-        out.flush()
+            azure.assign(app.client_id, role, '' if who == 'publisher' else '/keys/model-production-llama')
+            with open(os.path.join(folder, f'{who}.secret'), 'w', encoding='utf-8') as out:
+                print(app.secrets[0], file=out)
+            with open(os.path.join(folder, f'{who}.env'), 'w', encoding='utf-8') as out:
+                print(f'export AZURE_TENANT_ID={TENANT} AZURE_CLIENT_ID={app.client_id}', file=out)
+                print(f'export COFFER_AZURE_CLIENT_SECRET_FILE={os.path.abspath(folder)}/{who}.secret', file=out)
+        with open(os.path.join(folder, 'env'), 'w', encoding='utf-8') as out:
+            print(f'export COFFER_AZUREKMS_ENDPOINT={server.url} AZURE_AUTHORITY_HOST={server.url}', file=out)
+            print(f'. {os.path.abspath(folder)}/publisher.env', file=out)
         print('ready', flush=True)
         sys.stdin.read()
 

@@ -230,7 +230,52 @@ def malformed(w):
         w.coffer.expect(2, ['names no key', '[USAGE]'], 'seal', 'model', '-o', 'x', '--kek', uri)
 
 
-CASES = [wrap, open_, rewrap, wrong_context, damaged_wrap, expired, throttled, unreachable, wrong_key, revoked, versions, disabled, several, malformed]
+def environments(w):
+    """The policies that coffer prints, as the service takes them: who may load one environment can neither open another one nor seal."""
+    for environment in ('development', 'production'):
+        w.add_key(f'model-{environment}-llama')
+        for role in ('publisher', 'loader', 'rotator', 'auditor'):
+            policy = w.coffer.ok('key', 'policy', '--provider', w.kind, '--environment', environment, '--role', role, *w.place(environment, role))
+            w.install(environment, role, json.loads(policy.out))
+    model(w)
+    for environment in ('development', 'production'):
+        w.coffer.ok('seal', 'model', '-o', environment, '--name', 'llama', '--environment', environment, '--kek', w.template,
+                    env=w.credential(environment, 'publisher'))
+    ours, theirs = w.credential('development', 'loader'), w.credential('production', 'loader')
+    w.coffer.ok('open', 'development', '-o', 'opened', '--kek', w.template, env=ours)
+    is_plain(w)
+    for kek in (w.template, w.template.replace('{environment}', 'production').replace('{name}', 'llama')):
+        w.coffer.expect(7, [w.name, '[REFUSED]'], 'open', 'production', '-o', 'refused', '--kek', kek, env=ours)
+    w.coffer.ok('check', 'production', '--kek', w.template, env=theirs)
+    for role in ('loader', 'auditor'):
+        w.coffer.expect(7, [w.name, '[REFUSED]'], 'seal', 'model', '-o', 'x', '--name', 'llama', '--environment', 'development', '--kek', w.template,
+                        env=w.credential('development', role))
+    for role in ('publisher', 'auditor'):
+        w.coffer.expect(7, [w.name, '[REFUSED]'], 'check', 'development', '--kek', w.template, env=w.credential('development', role))
+    # a production model that says that it is one of development, and then that a key of development wrapped it
+    block = keyblock(w, 'production')
+    block['context']['environment'] = 'development'
+    put_keyblock(w, block, 'production')
+    w.coffer.expect(7, '[NOKEY]', 'open', 'production', '-o', 'refused', '--kek', w.template, env=ours)
+    block['services']['recipients'][0].update({k: recipient(w, 'development')[k] for k in ('id', 'version')})
+    put_keyblock(w, block, 'production')
+    w.coffer.expect(5, [w.name, '[AUTH]'], 'open', 'production', '-o', 'refused', '--kek', w.template, env=ours)
+    rotation(w)
+
+
+def rotation(w):
+    rotator, auditor = w.credential('development', 'rotator'), w.credential('development', 'auditor')
+    kek = w.template.replace('{environment}', 'development').replace('{name}', 'llama')
+    w.coffer.expect(7, [w.name, '[REFUSED]'], 'key', 'rotate', kek, env=auditor)
+    w.coffer.ok('key', 'rotate', kek, env=rotator)
+    w.coffer.expect(0, ['due'], 'key', 'status', 'development', '--kek', kek, env=auditor)
+    w.coffer.ok('rewrap', 'development', '--kek', kek, env=rotator)
+    equal(recipient(w, 'development')['version'], w.newest('model-development-llama'))
+    w.coffer.ok('check', 'development', '--kek', w.template, env=w.credential('development', 'loader'))
+
+
+CASES = [wrap, open_, rewrap, wrong_context, damaged_wrap, expired, throttled, unreachable, wrong_key, revoked, versions, disabled, several, malformed,
+         environments]
 
 
 def run(argv, worlds):

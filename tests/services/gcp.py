@@ -3,7 +3,7 @@
 """A Google Cloud of our own: as much of Cloud KMS (REST, v1) and of Google's identities as coffer speaks with, for tests.
 
 Key rings and keys (ENCRYPT_DECRYPT, real AES-256-GCM) with versions, their states and a primary one; the CRC-32C fields; IAM with
-bindings of roles and members, and conditions of the form resource.name.startsWith("…"); access tokens for service accounts (JWT
+bindings of roles and members, and conditions (gcp_iam.py); access tokens for service accounts (JWT
 bearer, and self-signed JWTs), refresh tokens, token exchange of a federated identity, impersonation; a metadata server.  Answers, statuses
 and error texts are those of google.rpc.Status (AIP-193) and of the documentation.  google-cloud-kms and google-auth are driven against
 it by gcp_sdk.py.
@@ -27,6 +27,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 import cloud_jwt
+import gcp_iam
 import rig
 from rig import Answer
 
@@ -34,20 +35,6 @@ CLOUDKMS = 'https://www.googleapis.com/auth/cloudkms'
 ALL_SCOPES = 'https://www.googleapis.com/auth/cloud-platform'
 IAM = 'https://www.googleapis.com/auth/iam'
 TOKEN_URI = 'https://oauth2.googleapis.com/token'  # which google-auth names as audience, wherever it asks
-
-# cloud.google.com/kms/docs/reference/permissions-and-roles: what of them this knows
-ROLES = {
-    'roles/cloudkms.viewer': {'cloudkms.cryptoKeys.get', 'cloudkms.cryptoKeys.list', 'cloudkms.cryptoKeyVersions.get',
-                              'cloudkms.cryptoKeyVersions.list', 'cloudkms.keyRings.get'},
-    'roles/cloudkms.cryptoKeyEncrypter': {'cloudkms.cryptoKeyVersions.useToEncrypt'},
-    'roles/cloudkms.cryptoKeyDecrypter': {'cloudkms.cryptoKeyVersions.useToDecrypt'},
-    'roles/cloudkms.cryptoKeyEncrypterDecrypter': {'cloudkms.cryptoKeyVersions.useToEncrypt', 'cloudkms.cryptoKeyVersions.useToDecrypt'},
-    'roles/cloudkms.admin': {'cloudkms.keyRings.create', 'cloudkms.keyRings.get', 'cloudkms.cryptoKeys.create', 'cloudkms.cryptoKeys.get',
-                             'cloudkms.cryptoKeys.list', 'cloudkms.cryptoKeys.update', 'cloudkms.cryptoKeys.setIamPolicy',
-                             'cloudkms.cryptoKeys.getIamPolicy', 'cloudkms.cryptoKeyVersions.create', 'cloudkms.cryptoKeyVersions.get',
-                             'cloudkms.cryptoKeyVersions.list', 'cloudkms.cryptoKeyVersions.update', 'cloudkms.cryptoKeyVersions.destroy',
-                             'cloudkms.cryptoKeyVersions.restore'},
-}
 
 
 class Refused(Exception):
@@ -165,25 +152,11 @@ def check_crc(body, name, data):
 
 # ---- who may do what ----
 
-@dataclass
-class Binding:
-    role: str
-    members: list
-    prefix: str = ''  # of resource.name; '' = no condition
-
-    def doc(self):
-        doc = {'role': self.role, 'members': self.members}
-        if self.prefix:
-            doc['condition'] = {'title': 'prefix', 'expression': f'resource.name.startsWith("{self.prefix}")'}
-        return doc
-
-
-def binding_of(doc):
-    expression = doc.get('condition', {}).get('expression', '')
-    match = re.fullmatch(r'resource\.name\.startsWith\("([^"]*)"\)', expression)
-    if expression and not match:
-        raise Refused(400, 'INVALID_ARGUMENT', f'this IAM does not know the condition {expression}')
-    return Binding(doc['role'], doc['members'], match.group(1) if match else '')
+def bindings_of(policy):
+    try:
+        return gcp_iam.bindings_of(policy)
+    except gcp_iam.BadPolicy as bad:
+        raise Refused(400, 'INVALID_ARGUMENT', str(bad)) from None
 
 
 class Call:
@@ -216,7 +189,7 @@ class Gcp:
         self.lock = threading.RLock()
         self.url = ''  # set by serve()
         self.rings, self.keys, self.policies = set(), {}, {}  # by name; of policies by resource, '' = the organisation
-        self.roles = {name: set(permissions) for name, permissions in ROLES.items()}
+        self.roles = {name: set(permissions) for name, permissions in gcp_iam.ROLES.items()}
         self.accounts, self.users, self.providers, self.tokens = {}, {}, {}, {}
         self.attached = None  # the service account of the machine, for the metadata server
         self.flavor = 'Google'
@@ -234,7 +207,17 @@ class Gcp:
         return key
 
     def grant(self, role, member, resource='', prefix=''):
-        self.policies.setdefault(resource, []).append(Binding(role, [member], prefix))
+        expression = f'resource.name.startsWith("{prefix}")' if prefix else ''
+        self.policies.setdefault(resource, []).append(gcp_iam.Binding(role, [member], expression))
+
+    def add_role(self, doc):
+        """A custom role, as projects.roles.create has it."""
+        name, permissions = gcp_iam.role_of(doc)
+        self.roles[name] = permissions
+
+    def add_bindings(self, resource, policy):
+        """What «add-iam-policy-binding» does for each binding: those that are there stay."""
+        self.policies.setdefault(resource, []).extend(gcp_iam.bindings_of(policy))
 
     def revoke(self, member):
         for bindings in self.policies.values():
@@ -307,7 +290,7 @@ class Gcp:
     def may(self, member, permission, resource):
         """Bindings of the resource and of all above it."""
         above = [r for r in self.policies if r == '' or resource == r or resource.startswith(r + '/')]
-        return any(permission in self.roles.get(b.role, ()) and member in b.members and resource.startswith(b.prefix)
+        return any(permission in self.roles.get(b.role, ()) and member in b.members and b.holds(resource)
                    for r in above for b in self.policies[r])
 
     def need(self, call, permission, resource):
@@ -350,7 +333,7 @@ class Gcp:
         return self.keys[name]
 
     def encrypt(self, call, name, number):
-        key = self.key(call, 'cloudkms.cryptoKeyVersions.useToEncrypt', name)
+        key = self.key(call, 'cloudkms.cryptoKeyVersions.useToEncrypt', name, f'{name}/cryptoKeyVersions/{number}' if number else name)
         version = key.version(number) if number else key.primary
         plaintext, aad = unbase64(call.json, 'plaintext'), unbase64(call.json, 'additionalAuthenticatedData')
         if not plaintext or len(plaintext) > 65536 or len(aad) > 65536:
@@ -411,7 +394,7 @@ class Gcp:
         return Answer(200, key.add_version().doc())
 
     def get_version(self, call, name, number):
-        version = self.key(call, 'cloudkms.cryptoKeyVersions.get', name).version(number)
+        version = self.key(call, 'cloudkms.cryptoKeyVersions.get', name, f'{name}/cryptoKeyVersions/{number}').version(number)
         version.looks -= 1
         if version.state == 'PENDING_GENERATION' and version.looks <= 0:
             version.state = 'ENABLED'
@@ -446,13 +429,23 @@ class Gcp:
         version.state = 'DISABLED'
         return Answer(200, version.doc())
 
+    def need_resource(self, call, verb, name):
+        if '/cryptoKeys/' in name:
+            self.key(call, f'cloudkms.cryptoKeys.{verb}', name)
+        else:
+            self.need(call, f'cloudkms.keyRings.{verb}', name)
+
     def set_policy(self, call, name):
-        self.key(call, 'cloudkms.cryptoKeys.setIamPolicy', name)
-        self.policies[name] = [binding_of(b) for b in call.json.get('policy', {}).get('bindings', [])]
-        return self.get_policy(call, name)
+        """Of a key or a key ring; all that was there before is gone."""
+        self.need_resource(call, 'setIamPolicy', name)
+        self.policies[name] = bindings_of(call.json.get('policy', {}))
+        return self.policy_answer(name)
 
     def get_policy(self, call, name):
-        self.key(call, 'cloudkms.cryptoKeys.getIamPolicy', name)
+        self.need_resource(call, 'getIamPolicy', name)
+        return self.policy_answer(name)
+
+    def policy_answer(self, name):
         return Answer(200, {'version': 3, 'etag': 'BwYZ', 'bindings': [b.doc() for b in self.policies.get(name, [])]})
 
     # ---- token endpoints ----
@@ -550,6 +543,8 @@ ROUTES = [
     ('POST', KEY + ':updatePrimaryVersion', Gcp.update_primary),
     ('POST', KEY + ':setIamPolicy', Gcp.set_policy),
     ('GET', KEY + ':getIamPolicy', Gcp.get_policy),
+    ('POST', RING + ':setIamPolicy', Gcp.set_policy),
+    ('GET', RING + ':getIamPolicy', Gcp.get_policy),
     ('POST', KEY + '/cryptoKeyVersions', Gcp.create_version),
     ('GET', KEY + '/cryptoKeyVersions', Gcp.list_versions),
     ('GET', VERSION, Gcp.get_version),
@@ -565,20 +560,22 @@ RING_NAME = 'projects/prj/locations/europe-west1/keyRings/models'
 
 
 def main(folder):
-    """For a reader of docs/howto: two keys, and a publisher and a loader of one of them, each with a credential's file."""
+    """For a reader of docs/howto: a ring with a key for each of two environments; a publisher, and a loader and a rotator of production."""
+    os.makedirs(folder, exist_ok=True)
     gcp = Gcp()
-    for name in ('llama', 'other'):
-        gcp.add_key(f'{RING_NAME}/cryptoKeys/{name}')
+    for environment in ('development', 'production'):
+        gcp.add_key(f'{RING_NAME}/cryptoKeys/model-{environment}-llama')
     with gcp.serve() as server:
-        for who, roles in (('publisher', ('cryptoKeyEncrypterDecrypter', 'admin')), ('loader', ('cryptoKeyDecrypter', 'viewer'))):
+        for who, roles, prefix in (('publisher', ['cryptoKeyEncrypterDecrypter'], ''), ('loader', ['cryptoKeyDecrypter'], 'production'),
+                                   ('rotator', ['cryptoKeyEncrypterDecrypter', 'admin'], 'production')):
             email = f'{who}@prj.iam.gserviceaccount.com'
             member = gcp.add_account(email)
             for role in roles:
-                gcp.grant(f'roles/cloudkms.{role}', member, f'{RING_NAME}/cryptoKeys/llama')
+                gcp.grant(f'roles/cloudkms.{role}', member, prefix=f'{RING_NAME}/cryptoKeys/model-{prefix}')
             with open(os.path.join(folder, f'{who}.json'), 'w', encoding='utf-8') as out:
                 json.dump(gcp.account_file(email), out)
         with open(os.path.join(folder, 'env'), 'w', encoding='utf-8') as out:
-            print(f'COFFER_GCPKMS_ENDPOINT={server.url}; export COFFER_GCPKMS_ENDPOINT', file=out)
+            print(f'export COFFER_GCPKMS_ENDPOINT={server.url} GOOGLE_APPLICATION_CREDENTIALS={os.path.abspath(folder)}/publisher.json', file=out)
         print('ready', flush=True)
         sys.stdin.read()
 

@@ -166,6 +166,28 @@ def rights(w):
     equal(c.decrypt(request={'name': KEY, 'ciphertext': sealed, 'additional_authenticated_data': b'llama'}).plaintext, b'dek')
 
 
+def conditions(w):
+    """On a key ring: a whole name, and what is below it; and what is no policy."""
+    other = fake.RING_NAME + '/cryptoKeys/llama-2'
+    for name in (KEY, other):
+        w.gcp.add_key(name)
+    w.gcp.grant('roles/cloudkms.admin', w.member)
+    c = w.client()
+    own = {'role': 'roles/cloudkms.cryptoKeyEncrypter', 'members': [w.member],
+           'condition': {'title': 'one', 'expression': f'resource.name == "{KEY}" || resource.name.startsWith("{KEY}/")'}}
+    policy = c.set_iam_policy(request={'resource': fake.RING_NAME, 'policy': {'version': 3, 'bindings': [own]}})
+    equal((policy.version, policy.bindings[0].condition.expression), (3, own['condition']['expression']))
+    equal(list(c.get_iam_policy(request={'resource': fake.RING_NAME}).bindings), list(policy.bindings))
+    encrypt(c)
+    encrypt(c, name=KEY + '/cryptoKeyVersions/1')
+    refused(errors.Forbidden, encrypt, c, name=other, words='useToEncrypt')
+    long = {**own, 'condition': {'title': 'long', 'expression': ' || '.join([f'resource.name == "{KEY}"'] * 14)}}
+    odd = {**own, 'condition': {'title': 'odd', 'expression': 'resource.name.endsWith("llama")'}}
+    for bad, words in (([long], '12 logical operators'), ([odd], 'does not know'), ([own] * 21, '20 bindings')):
+        refused(errors.BadRequest, c.set_iam_policy, request={'resource': fake.RING_NAME, 'policy': {'version': 3, 'bindings': bad}}, words=words)
+    refused(errors.BadRequest, c.set_iam_policy, request={'resource': fake.RING_NAME, 'policy': {'version': 1, 'bindings': [own]}}, words='version 3')
+
+
 def service_accounts(w):
     token = w.credentials()
     token.refresh(Request())
@@ -245,7 +267,7 @@ def in_world(case):
             case(w)
 
 
-CASES = [keys_and_versions, slow_versions, round_trip, states, rights, service_accounts, tokens_end, users, federation, metadata]
+CASES = [keys_and_versions, slow_versions, round_trip, states, rights, conditions, service_accounts, tokens_end, users, federation, metadata]
 
 if __name__ == '__main__':
     report = rig.Report(sys.argv[1:])

@@ -289,7 +289,10 @@ def nobody():
 # ---- certificates ----
 
 class Authority:
-    """A certificate authority for this run: ca (its own certificate), and in the same folder whatever it issues, as PEM files."""
+    """A certificate authority for this run: ca (its own certificate), and in the same folder whatever it issues, as PEM files.
+
+    hosts: what servers are called.
+    """
 
     def __init__(self, folder, name='ca'):
         try:
@@ -299,7 +302,7 @@ class Authority:
         except ImportError:
             skip_all('there is no Python package cryptography')
         self.x509, self.hashes, self.serialization, self.ec = x509, hashes, serialization, ec
-        self.folder, self.name = folder, name
+        self.folder, self.name, self.hosts = folder, name, ('localhost', '127.0.0.1')
         self.key = ec.generate_private_key(ec.SECP256R1())
         self.ca = self._write(name, self._certificate(name, self.key, [(x509.BasicConstraints(ca=True, path_length=0), True)]))[0]
 
@@ -336,7 +339,7 @@ class Authority:
 
     def server_context(self, client_ca=None):
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(*self.issue('server', ('localhost', '127.0.0.1')))
+        context.load_cert_chain(*self.issue('server', self.hosts))
         if client_ca:
             context.load_verify_locations(client_ca.ca)
             context.verify_mode = ssl.CERT_REQUIRED

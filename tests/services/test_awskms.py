@@ -180,6 +180,49 @@ def revoked_permission(w):
     w.open(7, ('has no such key that can be used', 'is not found'))
 
 
+# ---- rotation ----
+
+def reencrypt(w):
+    """A rotator that may not decrypt: the DEK never leaves KMS, and the material's id is known from then on."""
+    w.seal(more=('--environment', 'production'))
+    rotator = w.user(allow('ReEncryptFrom', 'ReEncryptTo', 'DescribeKey', 'ListKeyRotations', StringEqualsIfExists={
+        'kms:EncryptionContext:environment': 'production'}))
+    w.open(7, 'not authorized to perform: kms:Decrypt', env=rotator)
+    w.run(0, (), 'rewrap', 's', '--kek', KEK, env=rotator)
+    rig.equal([e['eventName'] for e in w.aws.log if 'errorCode' not in e], ['Encrypt', 'ReEncrypt'])
+    rig.equal(w.services()[0]['version'], w.key.materials[-1].id)
+    w.open()
+    w.aws.add_key('alias/next')
+    w.run(0, (), 'rewrap', 's', '--kek', KEK, '--add', 'awskms:///alias/next', '--remove', KEK, env=rotator)
+    rig.equal(w.services()[0]['id'], w.aws.kms().find('alias/next').arn)
+    w.open(kek='awskms:///alias/next')
+    rig.equal({e['userIdentity']['arn'] for e in w.aws.events('Decrypt') if 'errorCode' not in e}, {w.aws.admin.principal.arn})
+
+
+def reencrypt_refused(w):
+    w.seal()
+    w.run(7, 'not authorized to perform: kms:ReEncryptFrom', 'rewrap', 's', '--kek', KEK, env=w.user(allow('Decrypt', 'Encrypt')))
+    w.run(7, 'not authorized to perform: kms:ReEncryptTo', 'rewrap', 's', '--kek', KEK, env=w.user(allow('ReEncryptFrom')))
+    w.open()
+
+
+def rotate(w):
+    w.seal()
+    first = w.key.materials[-1].id
+    w.run(0, (), 'rewrap', 's', '--kek', KEK)
+    w.run(0, (), 'key', 'rotate', KEK)
+    rig.equal(len(w.key.materials), 2)
+    rig.equal(w.services()[0]['version'], first)
+    w.open()  # older material opens as before
+    due = w.run(0, w.key.materials[-1].id[:8], 'key', 'status', 's', '--kek', KEK).out
+    w.run(0, (), 'rewrap', 's', '--kek', KEK)
+    rig.equal(w.services()[0]['version'], w.key.materials[-1].id)
+    if w.run(0, (), 'key', 'status', 's', '--kek', KEK).out == due:
+        raise rig.Bad('the status is what it was before: ' + due)
+    w.open()
+    w.run(7, 'not authorized to perform: kms:RotateKeyOnDemand', 'key', 'rotate', KEK, env=w.user(allow('DescribeKey')))
+
+
 # ---- policies ----
 
 def environments_are_apart(w):
@@ -347,6 +390,11 @@ def container(w):
     w.open(env=env)
     rig.equal(principal_of(w), 'arn:aws:sts::111122223333:assumed-role/task/task')
     w.open(env={**env, 'AWS_CONTAINER_AUTHORIZATION_TOKEN': None, 'AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE': w.coffer.write('t', 'Bearer x y\n')})
+    rig.equal(principal_of(w), 'arn:aws:sts::111122223333:assumed-role/task/task')
+    role = w.aws.add_role('from-task', aws.EVERYTHING, trusts=['arn:aws:sts::111122223333:assumed-role/task/task'])
+    write_profile(w, 'config', f'[profile task]\nrole_arn = {role.arn}\ncredential_source = EcsContainer\n')
+    w.open(env={**env, 'AWS_PROFILE': 'task'})
+    rig.equal(principal_of(w), 'arn:aws:sts::111122223333:assumed-role/from-task/coffer')
     w.open(7, 'answered 401; does the task or pod have a role?', env={**env, 'AWS_CONTAINER_AUTHORIZATION_TOKEN': 'no'})
     asked = len(w.aws.asked)
     for uri in ('http://203.0.113.1/c', 'http://169.254.169.254/latest/', 'http://169.254.170.2.example/', 'http://u@127.0.0.1/'):
@@ -425,7 +473,7 @@ def uris(w):
 
 
 CASES = [wrap, unwrap, rewrap, wrong_context, damaged_wrap, expired_credential, throttled, unreachable, wrong_key, revoked_permission,
-         environments_are_apart, aliases_are_apart, templates, an_alias_that_moved, a_service_that_uses_another_key, answers_that_are_none,
+         reencrypt, reencrypt_refused, rotate, environments_are_apart, aliases_are_apart, templates, an_alias_that_moved, a_service_that_uses_another_key, answers_that_are_none,
          multi_region, several_recipients, no_credentials, shared_file, credential_process, assumed_role, web_identity, container, instance,
          a_credential_that_ends_on_the_way, clocks, grant_tokens, endpoints, uris]
 

@@ -85,6 +85,32 @@ class World:
     def revoke(self):
         self.azure.revoke(self.app.client_id)
 
+    # ---- environments ----
+
+    template = 'azurekms://models/model-{environment}-{name}'
+    scope = '/subscriptions/S/resourceGroups/G/providers/Microsoft.KeyVault/vaults/models'
+
+    def add_key(self, name):
+        self.azure.add_key(name)
+
+    def place(self, *_):
+        return '--scope', self.scope, '--model', 'llama'
+
+    def install(self, environment, role, doc):
+        app = self.azure.add_app(f'{environment}-{role}')
+        name = doc['roleDefinition']['Name']
+        self.azure.roles[name] = {a.removeprefix('Microsoft.KeyVault/vaults/keys/') for a in doc['roleDefinition']['DataActions']}
+        for assignment in doc['roleAssignments']:
+            self.azure.assign(app.client_id, name, assignment['scope'].removeprefix(self.scope))
+
+    def credential(self, environment, role):
+        app = [a for a in self.azure.apps.values() if a.name == f'{environment}-{role}'][0]
+        self.private += app.secrets
+        return {'AZURE_CLIENT_ID': app.client_id, 'COFFER_AZURE_CLIENT_SECRET_FILE': self.coffer.write(f'{environment}-{role}', app.secrets[0])}
+
+    def newest(self, name):
+        return self.azure.keys[name][-1].name
+
 
 class Hsm(World):
     """A Managed HSM with symmetric keys."""

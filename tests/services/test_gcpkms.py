@@ -79,6 +79,28 @@ class World:
     def revoke(self):
         self.gcp.revoke(self.member)
 
+    # ---- environments ----
+
+    template = f'gcpkms://{gcp.RING_NAME}/cryptoKeys/model-{{environment}}-{{name}}'
+
+    def add_key(self, name):
+        return self.gcp.add_key(f'{gcp.RING_NAME}/cryptoKeys/{name}', slow=2)
+
+    def place(self, environment, role):
+        return '--scope', gcp.RING_NAME, '--member', f'serviceAccount:{environment}-{role}@prj.iam.gserviceaccount.com'
+
+    def install(self, environment, role, doc):
+        self.gcp.add_account(f'{environment}-{role}@prj.iam.gserviceaccount.com')
+        self.gcp.add_role(doc['customRole'])
+        self.gcp.add_bindings(gcp.RING_NAME, doc['policy'])
+
+    def credential(self, environment, role):
+        doc = self.gcp.account_file(f'{environment}-{role}@prj.iam.gserviceaccount.com')
+        return {'GOOGLE_APPLICATION_CREDENTIALS': self.coffer.write(f'{environment}-{role}.json', json.dumps(doc))}
+
+    def newest(self, name):
+        return str(self.gcp.keys[f'{gcp.RING_NAME}/cryptoKeys/{name}'].primary.number)
+
 
 def asked(w):
     """The last request that used the key, as JSON."""
@@ -180,16 +202,6 @@ def cosign_uri(w):
     """«versions» is what cosign writes."""
     seal(w, w.uri + '/versions/1')
     open_all(w)
-
-
-def environments(w):
-    """A credential of which a condition allows only some keys opens no others."""
-    w.revoke()
-    for role in ('cryptoKeyEncrypterDecrypter',):
-        w.gcp.grant(f'roles/cloudkms.{role}', w.member, prefix=w.id)
-    seal(w)
-    open_all(w)
-    w.coffer.expect(7, ['useToEncrypt', '[REFUSED]'], 'seal', 'model', '-o', 'x', '--kek', w.other_uri)
 
 
 # ---- credentials ----
@@ -302,7 +314,23 @@ def emulator(w):
     open_all(w)
 
 
-CASES = [binding_is_sent, checksums, request_damaged, states, cosign_uri, environments, user_file, well_known_file, metadata, federated,
+def policy_of_one_model(w):
+    """The condition names the key, and what is below it, and no other whose name begins like it."""
+    for name in ('model-production-llama', 'model-production-llama2'):
+        w.add_key(name)
+    for role in ('publisher', 'loader'):
+        out = w.coffer.ok('key', 'policy', '--provider', 'gcpkms', '--environment', 'production', '--role', role, '--model', 'llama',
+                          *w.place('production', role)).out
+        w.install('production', role, json.loads(out))
+    model(w)
+    publisher, loader = w.credential('production', 'publisher'), w.credential('production', 'loader')
+    w.coffer.ok('seal', 'model', '-o', 'x', '--name', 'llama', '--environment', 'production', '--kek', w.template, env=publisher)
+    w.coffer.ok('check', 'x', '--kek', w.template, env=loader)
+    w.coffer.expect(7, ['useToEncrypt', '[REFUSED]'], 'seal', 'model', '-o', 'y', '--name', 'llama2', '--environment', 'production', '--kek',
+                    w.template, env=publisher)
+
+
+CASES = [binding_is_sent, checksums, request_damaged, states, cosign_uri, policy_of_one_model, user_file, well_known_file, metadata, federated,
          bad_credentials, emulator]
 
 if __name__ == '__main__':

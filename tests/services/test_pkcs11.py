@@ -349,6 +349,19 @@ def hostile(w):
     w.opens(path, w.uri('aes'))
 
 
+def doctor(w):
+    """It says which tokens are there and what is wrong with them, and tries no PIN."""
+    env = {'COFFER_PKCS11_MODULE': w.soft.module}
+    w.run(0, ('ok    tokens', '«models» by', 'was not tried'), 'doctor', env=env)
+    w.run(7, ('bad   tokens', 'cannot be loaded'), 'doctor', env={'COFFER_PKCS11_MODULE': '/nowhere/module.so'})
+    rig.equal('tokens' in w.ok('doctor').out, False)
+    if os.path.exists(w.shim):
+        env = {'COFFER_PKCS11_MODULE': w.shim, 'TOKEN_SHIM_MODULE': w.soft.module, 'TOKEN_SHIM_TRIES': w.coffer.write('doctor', '0')}
+        w.run(0, ('note  tokens', '«models» (locked'), 'doctor', env=env)
+        w.coffer.write('doctor', '1')
+        w.run(0, ('note  tokens', '«models» (one more wrong PIN locks it)'), 'doctor', env=env)
+
+
 def keeps_the_pin(w):
     """In no file that coffer wrote, the audit log included."""
     for path in glob.glob(w.coffer.at('**'), recursive=True) + glob.glob(w.coffer.at('.*/**'), recursive=True):
@@ -402,6 +415,7 @@ def main():
         report.check('two keys of one label', twins, w)
         report.check('one of several is dead', one_is_dead, w)
         report.check('hostile recipients', hostile, w)
+        report.check('doctor', doctor, w)
         report.check('the PIN stays where it is', keeps_the_pin, w)
     return report.end()
 

@@ -9,7 +9,7 @@ that people use with Vault, is driven against it by vault_sdk.py.
 
 In a test: Vault(), what it holds by admin(), then serve(), which is a rig.Server.  From a shell, for a page of docs/howto:
 
-    python3 tests/services/vault.py FOLDER      says its address, and serves until its standard input ends; FOLDER gets ca.crt and root-token
+    python3 tests/services/vault.py FOLDER      says «ready», and serves until its standard input ends; FOLDER/env is for a shell to read
 """
 import base64
 import binascii
@@ -776,8 +776,8 @@ class Sys:
         if not text:
             raise Refused(400, "'policy' parameter not supplied or empty")
         try:
-            if text.endswith('=') and '{' not in text:
-                text = base64.b64decode(text).decode()
+            if re.fullmatch('[A-Za-z0-9+/]+=*', text):  # base64 is taken too
+                text = base64.b64decode(text, validate=True).decode()
             vault_acl.parse(text)
         except (vault_acl.BadPolicy, ValueError) as error:
             raise Refused(400, str(error)) from None
@@ -1008,17 +1008,27 @@ class Vault:
         return rig.Server(self.answer, tls, client_ca)
 
 
+ENV = '''VAULT_ADDR={url}
+VAULT_CACERT={ca}
+PATH={folder}/bin:$PATH
+export VAULT_ADDR VAULT_CACERT PATH
+cp {folder}/root-token "$HOME/.vault-token"
+'''
+
+
 def main():
-    """As `vault server -dev` has it, a KV store is at secret/; and transit is at transit/."""
-    folder = sys.argv[1]
-    os.makedirs(folder, exist_ok=True)
+    """As `vault server -dev` has it, a KV store is at secret/; its `vault login` has been done."""
+    folder = os.path.realpath(sys.argv[1])
+    os.makedirs(os.path.join(folder, 'bin'))
+    os.symlink(os.path.join(os.path.dirname(os.path.abspath(__file__)), 'vault_cli.py'), os.path.join(folder, 'bin', 'vault'))
     vault = Vault()
     vault.admin('POST', 'sys/mounts/secret', {'type': 'kv', 'options': {'version': '2'}})
     authority = rig.Authority(folder)
     with vault.serve(tls=authority) as server:
-        with open(os.path.join(folder, 'root-token'), 'w', encoding='ascii') as file:
-            file.write(vault.root_token + '\n')
-        print(server.url, flush=True)
+        for name, text in (('root-token', vault.root_token + '\n'), ('env', ENV.format(url=server.url, ca=authority.ca, folder=folder))):
+            with open(os.path.join(folder, name), 'w', encoding='ascii') as file:
+                file.write(text)
+        print('ready', flush=True)
         sys.stdin.read()
 
 

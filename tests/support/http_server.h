@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A child that speaks HTTP on 127.0.0.1, one connection after the other, as a test tells it to.
+ *
+ * It ends a connection after one answer and, like any server that means well, says so: http_server_say() puts that into a head.
+ * One that keeps them is in kept_server.h.
  */
 #ifndef TESTS_SUPPORT_HTTP_SERVER_H
 #define TESTS_SUPPORT_HTTP_SERVER_H
@@ -39,6 +42,13 @@ http_server_send(int fd, const char *text, size_t len)
 static inline void
 http_server_say(int fd, const char *text)
 {
+	const char *rest = strncmp(text, "HTTP/1.1 ", 9) == 0 ? strstr(text, "\r\n") : NULL;
+
+	if (rest) {
+		http_server_send(fd, text, (size_t)(rest - text));
+		http_server_send(fd, "\r\nConnection: close", 19);
+		text = rest;
+	}
 	http_server_send(fd, text, strlen(text));
 }
 

@@ -33,6 +33,8 @@ script_answer(int fd, const char *request, size_t len)
 
 	if (n < SCRIPT_MAX && len < sizeof(script->asked[n]))
 		memcpy(script->asked[n], request, len + 1);
+	if (script->n_answers == 0)
+		return;
 	(void)snprintf(
 		head, sizeof(head),
 		"HTTP/1.1 %u X\r\nContent-Type: application/json\r\nConnection: close\r\nContent-Length: %zu\r\n\r\n",

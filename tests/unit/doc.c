@@ -576,18 +576,37 @@ test_built_wiped(void **state)
 	buf_free(&out);
 }
 
+/* What others wrote goes into a document of our own, and each owns it. */
+static void
+test_shared(void **state)
+{
+	static const char others[] = "{\"data\":{\"a\":\"one\\ntwo\",\"n\":1.5}}";
+	struct doc *d, *ours = NULL;
+	struct buf out = BUF_INIT(256);
+
+	(void)state;
+	assert_int_equal(doc_parse_foreign(NULL, "it", view_str(others), &d), COFFER_OK);
+	ours = doc_set(doc_object(), "kept", doc_share(doc_get(doc_get(d, "data"), "a")));
+	ours = doc_set(ours, "new", doc_new_string(view_str("\"\n\xc3\xa9")));
+	doc_free(&d);
+	assert_int_equal(doc_python(NULL, ours, &out), COFFER_OK);
+	assert_true(view_is(buf_view(&out), "{\"kept\": \"one\\ntwo\", \"new\": \"\\\"\\n\\u00e9\"}"));
+	assert_null(doc_new_string(view_str("\xff")));
+	assert_null(doc_share(NULL));
+	doc_free(&ours);
+	buf_free(&out);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_texts),	 cmocka_unit_test(test_nul),
-		cmocka_unit_test(test_reading),	 cmocka_unit_test(test_each),
-		cmocka_unit_test(test_building), cmocka_unit_test(test_ceiling),
-		cmocka_unit_test(test_foreign),	 cmocka_unit_test(test_n_values),
-		cmocka_unit_test(test_numbers),	 cmocka_unit_test(test_exact),
-		cmocka_unit_test(test_floor),	 cmocka_unit_test(test_other_values),
-		cmocka_unit_test(test_b64_buf),	 cmocka_unit_test(test_olpc),
-		cmocka_unit_test(test_wiped),	 cmocka_unit_test(test_built_wiped),
+		cmocka_unit_test(test_texts),	cmocka_unit_test(test_nul),	    cmocka_unit_test(test_reading),
+		cmocka_unit_test(test_each),	cmocka_unit_test(test_building),    cmocka_unit_test(test_ceiling),
+		cmocka_unit_test(test_foreign), cmocka_unit_test(test_n_values),    cmocka_unit_test(test_numbers),
+		cmocka_unit_test(test_exact),	cmocka_unit_test(test_floor),	    cmocka_unit_test(test_other_values),
+		cmocka_unit_test(test_b64_buf), cmocka_unit_test(test_olpc),	    cmocka_unit_test(test_shared),
+		cmocka_unit_test(test_wiped),	cmocka_unit_test(test_built_wiped),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -8,8 +8,11 @@
 
 #include <cmocka.h>
 
+#include <coffer/key.h>
+
 #include "base/enc.h"
 #include "key/envelope.h"
+#include "key/keyring.h"
 #include "support/emulator.h"
 #include "support/script.h"
 
@@ -277,6 +280,38 @@ unwraps_as_it_was_wrapped(void **state)
 	}
 }
 
+/* Two uses for one question, as was said, and then another question; without a cache each use asks. */
+static void
+a_keyring_with_a_cache_asks_less(void **state)
+{
+	struct coffer_ctx *ctx = NULL;
+	struct recipient r = wrapped("aes256-gcm96+context");
+	struct coffer_keyring *keys = NULL;
+	uint8_t out[DEK_LEN];
+	size_t which;
+
+	(void)state;
+	assert_int_equal(coffer_ctx_new(&ctx), COFFER_OK);
+	assert_int_equal(coffer_keyring_new(ctx, &keys), COFFER_OK);
+	assert_int_equal(coffer_keyring_add(ctx, keys, "hashivault://llama"), COFFER_OK);
+	assert_int_equal(coffer_keyring_cache(ctx, keys, 0, 2), COFFER_E_USAGE);
+	assert_int_equal(coffer_keyring_cache(ctx, keys, 60, 0), COFFER_E_USAGE);
+	for (size_t i = 0; i < 4; i++)
+		add_envelope("hashivault", ENVELOPE_LEN, ENVELOPE_LEN);
+	for (size_t i = 0; i < 2; i++)
+		assert_fault(keyring_unwrap(f, keys, &r, 1, &binding, out, &which), COFFER_OK, "");
+	assert_int_equal(script->n_asked, 2);
+	assert_int_equal(coffer_keyring_cache(ctx, keys, 60, 2), COFFER_OK);
+	for (size_t i = 0; i < 3; i++) {
+		memset(out, 0, sizeof(out));
+		assert_fault(keyring_unwrap(f, keys, &r, 1, &binding, out, &which), COFFER_OK, "");
+		assert_memory_equal(out, dek, DEK_LEN);
+		assert_int_equal(script->n_asked, i < 2 ? 3 : 4);
+	}
+	coffer_keyring_free(&keys);
+	coffer_ctx_free(&ctx);
+}
+
 static void
 envelopes_of_something_else(void **state)
 {
@@ -426,6 +461,7 @@ main(void)
 		cmocka_unit_test_setup(keys_that_are_not_fit, fresh),
 		cmocka_unit_test_setup(answers_that_are_no_ciphertext, fresh),
 		cmocka_unit_test_setup(unwraps_as_it_was_wrapped, fresh),
+		cmocka_unit_test_setup(a_keyring_with_a_cache_asks_less, fresh),
 		cmocka_unit_test_setup(envelopes_of_something_else, fresh),
 		cmocka_unit_test_setup(recipients_that_cannot_be, fresh),
 		cmocka_unit_test_setup(no_plaintext, fresh),

@@ -102,6 +102,32 @@ test_good(void **state)
 }
 
 static void
+test_nearly(void **state)
+{
+	static const struct {
+		const char *uri, *form;
+	} nearly[] = {
+		{"awskms:/alias/x", "written as awskms:///alias/NAME,"},
+		{"AWSKMS:///alias/x", "written as awskms:///alias/NAME,"},
+		{"azurekms:v/k", "written as azurekms://VAULT/KEY,"},
+		{"hashivault", "written as hashivault://KEY,"},
+		{"vaultkv:secret/x", "written as vaultkv://MOUNT/PATH,"},
+		{"hashivaul://x", "one that was given is none of these"},
+		{"awskmsx://x", "one that was given is none of these"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(nearly) / sizeof(nearly[0]); i++) {
+		struct fault f;
+		struct key_uri u;
+
+		print_message("%s\n", nearly[i].uri);
+		assert_int_equal(key_uri_parse(&f, nearly[i].uri, &u), COFFER_E_USAGE);
+		assert_non_null(strstr(f.text, nearly[i].form));
+	}
+}
+
+static void
 test_bad(void **state)
 {
 	(void)state;
@@ -155,10 +181,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_good),
-		cmocka_unit_test(test_bad),
-		cmocka_unit_test(test_long),
-		cmocka_unit_test(test_no_echo),
+		cmocka_unit_test(test_good), cmocka_unit_test(test_bad),     cmocka_unit_test(test_nearly),
+		cmocka_unit_test(test_long), cmocka_unit_test(test_no_echo),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -53,7 +53,9 @@ test_roles(void **state)
 		 {"decrypt/model-production-", "rewrap/model-production-", "/rotate"}},
 		{0,
 		 COFFER_ROLE_LOADER,
-		 {"\"transit/decrypt/model-production-*\" {\n  capabilities = [\"update\"]"},
+		 {"\"transit/decrypt/model-production-*\" {\n  capabilities = [\"update\"]",
+		  "\"transit/decrypt/model-*\" {\n  capabilities = [\"deny\"]",
+		  "\"transit/datakey/plaintext/model-*\" {\n  capabilities = [\"deny\"]"},
 		 {"encrypt/model-production-", "rewrap/model-production-", "keys/model-production-"}},
 		{0,
 		 COFFER_ROLE_ROTATOR,
@@ -63,7 +65,10 @@ test_roles(void **state)
 		 COFFER_ROLE_AUDITOR,
 		 {"\"transit/keys/model-production-*\" {\n  capabilities = [\"read\"]"},
 		 {"crypt/model-production-", "rewrap/model-production-"}},
-		{1, COFFER_ROLE_PUBLISHER, {"\"kms:Encrypt\"]", "alias/model/production/*"}, {"\"kms:Decrypt\"]"}},
+		{1,
+		 COFFER_ROLE_PUBLISHER,
+		 {"\"kms:Encrypt\"]", "alias/model/production/*"},
+		 {"\"kms:Decrypt\"]", "DescribeKey"}},
 		{1,
 		 COFFER_ROLE_LOADER,
 		 {"\"kms:Decrypt\"]", "\"StringEquals\": { \"kms:EncryptionContext:environment\": \"production\""},
@@ -74,21 +79,24 @@ test_roles(void **state)
 		 {"\"kms:Decrypt\"]"}},
 		{1,
 		 COFFER_ROLE_AUDITOR,
-		 {"\"kms:DescribeKey\", \"kms:GetKeyRotationStatus\""},
-		 {"\"kms:Encrypt\"]", "\"kms:Decrypt\"]"}},
-		{2, COFFER_ROLE_PUBLISHER, {"useToEncrypt", "coffer_publisher"}, {"useToDecrypt"}},
+		 {"\"Action\": [\"kms:DescribeKey\", \"kms:ListKeyRotations\"]"},
+		 {"\"kms:Encrypt\"]", "\"kms:Decrypt\"]", "RotateKeyOnDemand"}},
+		{2, COFFER_ROLE_PUBLISHER, {"useToEncrypt", "coffer_publisher"}, {"useToDecrypt", "keys.get"}},
 		{2,
 		 COFFER_ROLE_LOADER,
 		 {"useToDecrypt", "startsWith(\\\"" RING "/cryptoKeys/model-production-\\\")"},
 		 {"useToEncrypt"}},
 		{2,
 		 COFFER_ROLE_ROTATOR,
-		 {"cryptoKeyVersions.create", "cryptoKeys.update"},
+		 {"cryptoKeyVersions.create", "cryptoKeys.update", "cryptoKeyVersions.get"},
 		 {"destroy", "setIamPolicy"}},
-		{2, COFFER_ROLE_AUDITOR, {"cryptoKeys.list"}, {"useTo"}},
-		{3, COFFER_ROLE_PUBLISHER, {"keys/wrap/action", "\"scope\": \"" VAULT "\""}, {"unwrap"}},
-		{3, COFFER_ROLE_LOADER, {"keys/unwrap/action"}, {"keys/wrap/action"}},
-		{3, COFFER_ROLE_ROTATOR, {"keys/rotate/action"}, {"delete", "encrypt/action"}},
+		{2, COFFER_ROLE_AUDITOR, {"cryptoKeys.get", "cryptoKeyVersions.get"}, {"useTo", "list"}},
+		{3, COFFER_ROLE_PUBLISHER, {"keys/wrap/action", "\"scope\": \"" VAULT "\""}, {"unwrap", "keys/read"}},
+		{3, COFFER_ROLE_LOADER, {"keys/unwrap/action"}, {"keys/wrap/action", "keys/read"}},
+		{3,
+		 COFFER_ROLE_ROTATOR,
+		 {"keys/rotate/action", "keys/read", "\"AssignableScopes\": [\"/subscriptions/1-2/resourceGroups/g\"]"},
+		 {"delete", "encrypt/action"}},
 		{3, COFFER_ROLE_AUDITOR, {"keys/read"}, {"action\""}},
 	};
 	struct buf out = BUF_INIT(100000);
@@ -198,9 +206,68 @@ test_scopes(void **state)
 	assert_non_null(strstr(text_of(&o, &out), "\"arn:aws:kms:*:111122223333:key/*\""));
 	o.scope = "eu-central-1/111122223333";
 	assert_non_null(strstr(text_of(&o, &out), "\"arn:aws:kms:eu-central-1:111122223333:key/*\""));
+	o.scope = "cn-north-1/111122223333";
+	assert_non_null(strstr(text_of(&o, &out), "\"arn:aws-cn:kms:cn-north-1:111122223333:key/*\""));
 	o = options_of(0, COFFER_ROLE_LOADER);
 	o.scope = "team/transit";
 	assert_non_null(strstr(text_of(&o, &out), "path \"team/transit/decrypt/model-production-*\""));
+	buf_free(&out);
+}
+
+/* Google takes 12 logical operators in a condition: six models, each by its name and what is below it. */
+static void
+test_many_models(void **state)
+{
+	static const char *models[121];
+	struct coffer_policy_options o = options_of(2, COFFER_ROLE_LOADER);
+	struct buf out = BUF_INIT(1000000);
+	size_t operators = 0, bindings = 0, most = 0;
+
+	(void)state;
+	for (size_t i = 0; i < 121; i++)
+		models[i] = "llama";
+	o.models = models;
+	o.n_models = 120;
+	for (const char *at = text_of(&o, &out); *at; at++) {
+		if (strncmp(at, "\"expression\"", 12) == 0) {
+			bindings++;
+			operators = 0;
+		}
+		operators += strncmp(at, " || ", 4) == 0;
+		most = operators > most ? operators : most;
+	}
+	assert_int_equal(bindings, 20);
+	assert_int_equal(most, 11);
+	o.n_models = 7;
+	assert_non_null(strstr(text_of(&o, &out), "},\n      {\n        \"role\""));
+	o.n_models = 121;
+	out.len = 0;
+	assert_int_equal(policy_text(NULL, &o, &out), COFFER_E_USAGE);
+	buf_free(&out);
+}
+
+/* A key's name has an end, too, which the model's must leave room for. */
+static void
+test_long_names(void **state)
+{
+	static const char longest[] = "0123456789012345678901234567890123456789abcdefgh"; /* 48 */
+	static const struct {
+		size_t provider, len;
+		coffer_err err;
+	} cases[] = {
+		{0, 48, COFFER_OK}, {1, 48, COFFER_OK}, {2, 46, COFFER_OK}, {2, 47, COFFER_E_USAGE}, {3, 48, COFFER_OK},
+	};
+	struct buf out = BUF_INIT(100000);
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct coffer_policy_options o = options_of(cases[i].provider, COFFER_ROLE_LOADER);
+		const char *model = longest + 48 - cases[i].len;
+
+		o.models = &model;
+		o.n_models = 1;
+		assert_int_equal(policy_text(NULL, &o, &out), cases[i].err);
+	}
 	buf_free(&out);
 }
 
@@ -208,12 +275,20 @@ static void
 test_refused(void **state)
 {
 	static const char *const bad_environments[] = {"", "Production", "a-b", "a*", "a\"b", "a/b"};
-	static const char *const bad_models[][4] = {{"", "a/b", "a*", "a\"b"},
-						    {".a", "a.b", "a/b", "a b"},
-						    {"a.b", "a/b", "a\\b", "a\nb"},
-						    {"a_b", "a.b", "a/b", "a\"b"}};
-	static const char *const bad_scopes[][2] = {
-		{"", "a\"b"}, {"a b", "*"}, {NULL, "projects/p\"/locations/l"}, {NULL, "/other"}};
+	static const char *const bad_models[][5] = {{"", "a/b", "a*", "a\"b", "a-"},
+						    {".a", "a.b", "a/b", "a b", "a*"},
+						    {"a.b", "a/b", "a\\b", "a\nb", "a\""},
+						    {"a_b", "a.b", "a/b", "a\"b", "a "}};
+	static const char *const bad_scopes[][8] = {
+		{"", "a\"b", "/a", "a/", "a//b", "+", "a*", "/"},
+		{"a b", "*", "", "11112222333", "1111222233334", "eu-central-1/", "/111122223333", "EU/111122223333"},
+		{NULL, "projects/p\"/locations/l", "projects/p/locations/l", "projects/p/locations/l/keyRings/",
+		 "projects/p/locations/l/keyRings/r/", "projects/p/locations/l/keyRings/r/cryptoKeys/k",
+		 "projects//locations/l/keyRings/r", "x/p/locations/l/keyRings/r"},
+		{NULL, "/other", "/subscriptions/s/resourceGroups/g", "subscriptions/s/resourceGroups/g/providers/v",
+		 VAULT "/", VAULT "/keys/k",
+		 "/subscriptions/s/resourceGroups/g/providers/Microsoft.KeyVault/managedHSMs/h",
+		 "/subscriptions//resourceGroups/g/providers/Microsoft.KeyVault/vaults/v"}};
 	struct buf out = BUF_INIT(100000);
 	struct coffer_policy_options o;
 
@@ -224,13 +299,13 @@ test_refused(void **state)
 			o.environment = bad_environments[i];
 			assert_int_equal(policy_text(NULL, &o, &out), COFFER_E_USAGE);
 		}
-		for (size_t i = 0; i < 4; i++) {
+		for (size_t i = 0; i < 5; i++) {
 			o = options_of(p, COFFER_ROLE_LOADER);
 			o.models = &bad_models[p][i];
 			o.n_models = 1;
 			assert_int_equal(policy_text(NULL, &o, &out), COFFER_E_USAGE);
 		}
-		for (size_t i = 0; i < 2; i++) {
+		for (size_t i = 0; i < 8; i++) {
 			o = options_of(p, COFFER_ROLE_LOADER);
 			o.scope = bad_scopes[p][i];
 			assert_int_equal(policy_text(NULL, &o, &out), COFFER_E_USAGE);
@@ -262,8 +337,9 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_roles),  cmocka_unit_test(test_models),  cmocka_unit_test(test_json),
-		cmocka_unit_test(test_scopes), cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_roles),	cmocka_unit_test(test_models),	    cmocka_unit_test(test_json),
+		cmocka_unit_test(test_scopes),	cmocka_unit_test(test_many_models), cmocka_unit_test(test_long_names),
+		cmocka_unit_test(test_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

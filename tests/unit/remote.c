@@ -129,7 +129,7 @@ judge(const struct http_reply *reply, const struct doc *json, const char **words
 	uint64_t said = REMOTE_ODD;
 
 	assert_true(reply->status < 200 || reply->status > 299);
-	(void)doc_number(doc_get(json, "said"), 0, REMOTE_ODD, &said);
+	(void)doc_number(doc_get(json, "said"), 0, REMOTE_ANSWER, &said);
 	*words_out = doc_text(doc_get(json, "words"), 0, 500);
 	return (enum remote_said)said;
 }
@@ -313,6 +313,19 @@ each_refusal_has_its_error_and_its_number_of_tries(void **state)
 		g = call(&plain);
 		assert_refused(&g, refusals[i].err, refusals[i].sentence, refusals[i].n_asked);
 	}
+}
+
+/* «Not there» is no fault for who asked whether it is: it is not tried again, and what came with it is the answer. */
+static void
+an_answer_need_be_no_success(void **state)
+{
+	struct got g;
+
+	(void)state;
+	will_answer(SAYS("404 Not Found", "", "{\"said\":9,\"data\":1}"));
+	g = call(&plain);
+	assert_answered(&g, 1);
+	assert_int_equal(REMOTE_ANSWER, 9);
 }
 
 static void
@@ -672,6 +685,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(an_answer_is_json_or_nothing, fresh_script),
 		cmocka_unit_test_setup(each_refusal_has_its_error_and_its_number_of_tries, fresh_script),
+		cmocka_unit_test_setup(an_answer_need_be_no_success, fresh_script),
 		cmocka_unit_test_setup(what_passes_is_waited_for, fresh_script),
 		cmocka_unit_test_setup(pauses_grow_and_differ, fresh_script),
 		cmocka_unit_test_setup(retry_after_is_obeyed, fresh_script),

@@ -57,8 +57,9 @@ a_missing_file_is_said(void **state)
 
 	(void)state;
 	assert_int_equal(secret_from_file(&f, "the token", "none", 16, &s), COFFER_E_NOTFOUND);
-	assert_non_null(strstr(f.text, "none"));
-	assert_int_equal(secret_from_file(&f, "the token", ".", 16, &s), COFFER_E_IO);
+	assert_non_null(strstr(f.text, "cannot open none, where the token should be"));
+	assert_int_equal(secret_from_file(&f, "the token", ".", 16, &s), COFFER_E_KEY);
+	assert_string_equal(f.text, ". is a folder, and the token is read from a file: name that");
 	assert_null(s.p);
 }
 

@@ -737,6 +737,27 @@ serves_threads(void **state)
 	}
 }
 
+/* One for each of many models: p11-kit has 64 modules at hand, and makes the others. */
+static void
+serves_many(void **state)
+{
+	struct token_kek *keks[100];
+	struct fault f = {0};
+
+	(void)state;
+	need(SOFTHSM);
+	for (size_t i = 0; i < 100; i++) {
+		struct wrapped w = wrapped_init();
+
+		keks[i] = kek_of(SOFTHSM, i % 2 ? "aes" : "both");
+		if (wrap(&f, keks[i], &w) != COFFER_OK || unwrap(&f, keks[i], &w) != COFFER_OK)
+			fail_msg("%zu: %s", i, f.text);
+		wrapped_free(&w);
+	}
+	for (size_t i = 0; i < 100; i++)
+		token_kek_free(&keks[i]);
+}
+
 static int
 child(struct token_kek *kek, const struct wrapped *w)
 {
@@ -908,6 +929,7 @@ main(void)
 		cmocka_unit_test(asks_once_for_all),
 		cmocka_unit_test(survives_removal),
 		cmocka_unit_test(serves_threads),
+		cmocka_unit_test(serves_many),
 		cmocka_unit_test(survives_fork),
 		cmocka_unit_test(makes_keys),
 		cmocka_unit_test(tells_of_keys),
