@@ -140,7 +140,7 @@ take_batch(struct check *c, struct piece *p, struct batch *b, size_t *mark)
 	b->n = 0;
 }
 
-/* The lines of @text that begin before @p's end; its first byte is at @off of the part, and a line begins there. */
+/* the lines of @text that begin before @p's end; its first byte is at @off of the part, and a line begins there. */
 static void
 take_lines(struct check *c, struct piece *p, struct view text, uint64_t off)
 {

@@ -277,7 +277,7 @@ last_feed(const uint8_t *p, size_t end)
 static bool
 find_end(const uint8_t *p, size_t len, bool all, struct view *line_out, size_t *whole_out)
 {
-	const uint8_t *hole = memchr(p, '\0', len);
+	const uint8_t *hole = len > 0 ? memchr(p, '\0', len) : NULL;
 	size_t end = last_feed(p, hole ? (size_t)(hole - p) : len), start;
 
 	if (end == SIZE_MAX) {

@@ -178,7 +178,7 @@ check_signature(struct fault *f, const struct audit_mark *m, const struct pubkey
 
 	report->seq = m->seq;
 	TRY(audit_key_id(f, key, id));
-	if (memcmp(id, m->key, SHA256_LEN) != 0) /* lint: memcmp, both are public */
+	if (!mem_equal(id, m->key, SHA256_LEN))
 		TRY(damaged(f, report, AUDIT_MARK_FORGED,
 			    "the checkpoint of record %" PRIu64
 			    " is signed with another key than the one that was given",

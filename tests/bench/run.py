@@ -466,6 +466,37 @@ def rotation(place, page, args):
     page.figure('coffer rewrap, 100 GiB (sparse), on disk', of_big)
 
 
+def audit(place, page, args):
+    """The log of key use: verifying a long one, and what writing costs."""
+    count = 50000 if args.quick else 1000000
+    make = os.path.join(place.build, 'bench', 'audit_log')
+    log, batch, single = place.off('long-log'), place.off('batch-log'), place.off('single-log')
+    place.room(GIB)
+    try:
+        subprocess.run([make, log, str(count)], stdout=subprocess.DEVNULL, check=True)
+        parts = sorted(os.path.join(log, name) for name in os.listdir(log) if name.startswith('audit'))
+        verify, beside = compete(place, args.rounds, [Run('verify', [place.coffer, 'audit', 'verify', '-q', log]),
+                                                      Run('sha256sum', ['sha256sum', *parts])])
+        page.row(f'verify an audit log of {count:,} records', '', verify, 5, at_most=True, unit=' s')
+        page.row(f'verify an audit log of {count:,} records', 'sha256sum of the same files', ratios(beside, verify), 1)
+        for what, folder, size in (('1,000 records in one batch', batch, 1000), ('a record by itself', single, 1)):
+            took = [float(subprocess.run([make, folder, '1000' if size > 1 else '1', str(size)], stdout=subprocess.PIPE,
+                                         check=True).stdout) for _ in range(args.rounds)]
+            page.figure(f'audit log on disk: {what}, and a checkpoint', took)
+        plain, sealed = place.off('small-model'), place.off('small-model.coffer')
+        noise(plain, 4 * MIB)
+        coffer_run(place, ['seal', plain, '-o', sealed])
+        check = [place.coffer, 'check', '-q', sealed, *place.kek]
+        off, on = compete(place, max(args.rounds, 11), [Run('off', ['env', 'COFFER_AUDIT=off', *check]),
+                                                        Run('on', ['env', 'COFFER_AUDIT=' + place.off('audit'), *check])])
+        page.row('check a model of 4 MiB, with the audit log on disk', 'the same with COFFER_AUDIT=off', ratios(off, on))
+        page.figure('coffer check, 4 MiB, with the audit log on disk', on)
+        page.figure('coffer check, 4 MiB, COFFER_AUDIT=off', off)
+    finally:
+        for path in (log, batch, single, place.off('small-model'), place.off('small-model.coffer')):
+            remove(path if os.path.lexists(path) else None)
+
+
 def rotation_of_many(place, page, args):
     """New recipients for 1,000 models, files and folders, on the disk."""
     many = 100 if args.quick else 1000
@@ -582,6 +613,7 @@ SECTIONS = [
     ('hash', hashes),
     ('sign', signatures),
     ('rewrap', rotation),
+    ('audit', audit),
     ('rotation', rotation_of_many),
     ('backup', backups),
     ('big', big),
