@@ -93,7 +93,7 @@ class Version:
 
     def __post_init__(self):
         if self.secret is None:
-            self.secret = secrets.token_bytes(32) if self.kind.startswith('oct') else rsa.generate_private_key(65537, 2048)
+            self.secret = secrets.token_bytes(32) if self.kind.startswith('oct') else cloud_jwt.rsa_key()
 
     def attributes(self):
         doc = {'enabled': self.enabled, 'created': self.created, 'updated': self.created, 'recoveryLevel': 'Recoverable+Purgeable',

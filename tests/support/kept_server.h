@@ -19,7 +19,7 @@ struct kept_server {
 	pid_t child; /* it and those of its connections are one group */
 	unsigned int port;
 	struct kept_seen {
-		atomic_uint connections, requests;
+		atomic_uint connections, requests, ended;
 	} * seen;
 };
 
@@ -106,6 +106,8 @@ kept_serve(int fd, SSL_CTX *tls, struct kept_seen *seen)
 	}
 	while (kept_one(&c, seen))
 		;
+	(void)shutdown(fd, SHUT_RDWR);
+	atomic_fetch_add(&seen->ended, 1);
 	_exit(0);
 }
 
