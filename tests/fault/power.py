@@ -142,7 +142,9 @@ class Disk:
             self.fds.pop(fd, None)
         elif name in ('dup', 'dup2', 'dup3') or (name == 'fcntl' and 'F_DUPFD' in args):
             self.fds[result] = file
-        elif name in ('write', 'pwrite64') and isinstance(file, Inode):
+        elif name in ('write', 'pwrite64'):
+            if not isinstance(file, Inode):  # outside of the folder, or no file
+                return False
             off = self.positions.get(fd, 0) if name == 'write' else int(args.rsplit(',', 1)[1])
             file.change(('write', off, strings[-1][:result]))
             if name == 'write':

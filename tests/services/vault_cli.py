@@ -22,7 +22,9 @@ def token():
 
 
 def ask(method, path, body=None):
-    request = urllib.request.Request(os.environ['VAULT_ADDR'] + '/v1/' + path, method=method, data=json.dumps(body or {}).encode())
+    # a Debian without /etc/hosts knows no localhost
+    address = os.environ['VAULT_ADDR'].replace('//localhost:', '//127.0.0.1:')
+    request = urllib.request.Request(address + '/v1/' + path, method=method, data=json.dumps(body or {}).encode())
     for name, value in (('X-Vault-Token', token()), ('X-Vault-Request', 'true')):
         request.add_header(name, value)
     context = ssl.create_default_context(cafile=os.environ.get('VAULT_CACERT'))
