@@ -45,7 +45,7 @@ LACKING = (
     ('sched_getaffinity', 'ENOSYS'),
     ('memfd_secret', 'ENOSYS'),
 )
-REFUSED = (('renameat2', 'rekey folder'),)  # it cannot be done in one step, so it is not done
+REFUSED = (('renameat2', 'rekey folder'), ('renameat2', 'rekey of many'),)  # it cannot be done in one step, so it is not done
 FATAL = ('EIO', 'ENOSPC')  # tried once and from then on
 
 
