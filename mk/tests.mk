@@ -114,7 +114,7 @@ LINT_STEPS = 'lint: BUILD=$(BUILD) tests/lint/run' 'install: MAKE=$(firstword $(
 
 # `make steps-FAULT` runs one group of the steps over what is built
 steps-%:
-	@tests/run --limit 3600 $($*_STEPS)
+	@tests/run --jobs 3 --limit 3600 $($*_STEPS)
 
 .PHONY: setup demo check check-all examples check-built tests unit ct fuzz fuzz-built format
 setup:

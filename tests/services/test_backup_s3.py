@@ -4,6 +4,7 @@
 
 usage: tests/services/test_backup_s3.py COFFER [WORD…]
 """
+import json
 import os
 import sys
 import time
@@ -94,7 +95,9 @@ def damage(w):
 
 def restored_without_what_is_damaged(w):
     w.create(*INIT)
-    key = next(k for k in w.keys('objects/') if len(w.objects[k].body) == 65536)
+    snapshot = json.loads(w.objects[w.keys('snapshots/')[0]].body)
+    part = next(f['parts'][0] for f in snapshot['files'] if f['path'].endswith('one.coffer'))
+    key = next(k for k in w.keys('objects/') if part in k)
     good = w.objects.pop(key)
     w.do.expect(5, ('could not be restored', 'missing'), 'backup', 'restore', 'latest', '-o', 'out')
     w.objects[key] = good
