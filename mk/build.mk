@@ -6,7 +6,8 @@ LIB_SRC := $(sort $(wildcard $(LIB_FOLDERS:%=src/%/*.c)))
 LIB_OBJ := $(LIB_SRC:%.c=$(BUILD)/obj/%.o)
 # the command sees the public API and base; it has its own copy of base, for the library's is hidden
 # (but for err.c, which the library exports)
-CLI_SRC := $(sort $(wildcard src/cli/*.c) $(filter-out src/base/err.c,$(wildcard src/base/*.c)))
+CLI_FOLDERS := mount run cli
+CLI_SRC := $(sort $(wildcard $(CLI_FOLDERS:%=src/%/*.c)) $(filter-out src/base/err.c,$(wildcard src/base/*.c)))
 CLI_OBJ := $(CLI_SRC:%.c=$(BUILD)/obj/%.o)
 
 # other flags than last time: build everything again

@@ -2,7 +2,8 @@
 /*
  * libcoffer: keep model weights secret, and prove who made them.
  *
- * Make a context (ctx.h) and a keyring (key.h), then seal (seal.h), open (open.h), inspect (inspect.h) or rotate (rewrap.h); or
+ * Make a context (ctx.h) and a keyring (key.h), then seal (seal.h), open (open.h), load into
+ * memory (load.h), inspect (inspect.h) or rotate (rewrap.h); or
  * a signer or a trust, then sign or verify (sign.h, trust.h).  examples/ has a short program for each.
  */
 #ifndef COFFER_COFFER_H
@@ -14,10 +15,12 @@
 #include <coffer/ctx.h>
 #include <coffer/err.h>
 #include <coffer/hash.h>
+#include <coffer/hook.h>
 #include <coffer/inspect.h>
 #include <coffer/io.h>
 #include <coffer/key.h>
 #include <coffer/legacy.h>
+#include <coffer/load.h>
 #include <coffer/open.h>
 #include <coffer/policy.h>
 #include <coffer/rewrap.h>
