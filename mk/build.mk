@@ -20,7 +20,7 @@ $(BUILD)/obj/%.o: %.c $(BUILD)/flags
 	$(Q)$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
 # all objects as they are, for the tests
-$(BUILD)/libcoffer-internal.a: $(LIB_OBJ)
+$(BUILD)/libcoffer-internal.a: $(LIB_OBJ) $(filter $(BUILD)/obj/src/mount/% $(BUILD)/obj/src/run/%,$(CLI_OBJ))
 	$(SAY) AR $@
 	$(Q)rm -f $@; $(AR) rcs $@ $^
 
