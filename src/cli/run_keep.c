@@ -24,9 +24,9 @@
 #include "cli/sign_run.h"
 #include "cli/term.h"
 #include "run/core.h"
+#include "run/fit.h"
 #include "run/keeper.h"
 #include "run/links.h"
-#include "run/room.h"
 
 /** struct keep - the keeper's state */
 struct keep {
@@ -71,7 +71,7 @@ measure_all(struct fault *f, struct keep *k)
 	for (size_t i = 0; i < k->job->n_models; i++)
 		TRY(measure(f, k, &k->job->models[i]));
 	room_measure("", &room);
-	TRY(room_check(f, &room, room_needed(k->bytes, k->n_files), k->job->size));
+	TRY(fit_check(f, &room, fit_needed(k->bytes, k->n_files), k->job->size));
 out:
 	return err;
 }
@@ -118,7 +118,7 @@ out:
 static coffer_err
 say_sizes(struct fault *f, struct keep *k)
 {
-	struct keeper_word word = {.number = room_needed(k->bytes, k->n_files)};
+	struct keeper_word word = {.number = fit_needed(k->bytes, k->n_files)};
 	coffer_err err;
 
 	TRY(keeper_say(f, k->channel, &word, -1));

@@ -47,11 +47,9 @@ program_find(struct fault *f, const char *name)
 		if (snprintf(path, sizeof(path), "%.*s%s%s", (int)(end - p), p, end > p ? "/" : "", name) >=
 		    (int)sizeof(path))
 			continue;
-		err = check_executable(f, path);
-		if (err == COFFER_OK) {
-			fault_clear(f);
+		err = check_executable(NULL, path);
+		if (err == COFFER_OK)
 			return COFFER_OK;
-		}
 		if (err == COFFER_E_PERM)
 			found = err;
 	}

@@ -1,15 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "run/room.h"
+#include "base/room.h"
 
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/file.h"
-#include "base/limits.h"
 #include "base/num.h"
 
-#define PAGE 4096u
 #define TEXT_MAX (64u << 10) /* of a file of /proc or /sys that is read here */
 #define PATH_LEN 4096
 
@@ -207,38 +205,4 @@ room_measure(const char *root, struct room *out)
 	for (size_t i = 0; text && i < sizeof(controllers) / sizeof(controllers[0]); i++)
 		measure_controller(out, root, text, &controllers[i]);
 	free(text);
-}
-
-uint64_t
-room_needed(uint64_t bytes, uint64_t n_files)
-{
-	uint64_t tails, sum;
-
-	/* at most LIMIT_FILES files of LIMIT_SIZE each, of a few models: it saturates rather than wraps */
-	if (!num_mul(n_files, PAGE, &tails) || !num_add(bytes, tails, &sum) || !num_add(sum, sum / 50, &sum))
-		return UINT64_MAX;
-	return sum;
-}
-
-static double
-mib(uint64_t bytes)
-{
-	return (double)bytes / (1 << 20);
-}
-
-coffer_err
-room_check(struct fault *f, const struct room *room, uint64_t needed, uint64_t limit)
-{
-	if (limit && needed > limit)
-		return fault_set(
-			f, COFFER_E_SPACE,
-			"opened, the model takes %.1f MiB of memory, and --size allows %.1f MiB; give more, or leave "
-			"--size out",
-			mib(needed), mib(limit));
-	if (needed > room->bytes)
-		return fault_set(f, COFFER_E_SPACE,
-				 "opened, the model takes %.1f MiB of memory, and %s has %.1f MiB left; end other "
-				 "programs, give it more, or run a part of the model at a time with --lazy",
-				 mib(needed), room->where, mib(room->bytes));
-	return COFFER_OK;
 }
