@@ -129,9 +129,9 @@ static const struct {
 	       "\n"
 	       "ca\np\nca\nq\nt."),
 	 "imports a.a, a.b, a.c and more when it is unpickled"},
-	{"an extension", "m.pkl", BYTES("\x80\2\x82\1)R."),
-	 "is a pickle of which it cannot be told what it calls: it imports by a number that only another program "
-	 "knows"},
+	{"an extension", "m.pkl", BYTES("\x80\2\x82\1)R."), "calls extension 1 when it is unpickled"},
+	{"a call of what a call gave", "m.pkl", BYTES("\x80\2ctorch\ndevice\nX\3\0\0\0cpu\x85RN\x85R."),
+	 "is a pickle of which it cannot be told what it calls: it calls what another call gave it"},
 
 	{"NumPy", "m.npy",
 	 BYTES("\x93NUMPY\1\0\x46\0{'descr': '<f4', 'fortran_order': False, 'shape': (3, 4), }          \n"
