@@ -363,17 +363,21 @@ const struct command cmd_run = {
 	.min = 1,
 	.max = SIZE_MAX,
 	.hint = HINT_FILE,
-	.about = "Opens the models into memory that PROGRAM and its children see and no other process, and starts "
-		 "PROGRAM in the place of coffer, so that its terminal, signals and exit code are its own. When the "
-		 "last of its processes has ended the plaintext is gone, however that came; none of it reaches a disk."
-		 "\n\n"
+	.about = "Opens the models into memory that PROGRAM and its children see as a folder and no other process "
+		 "does, and "
+		 "starts PROGRAM in the place of coffer, so that its terminal, signals and exit code are its own. When "
+		 "the "
+		 "last of its processes has ended the plaintext is gone, however that came. None of it reaches a disk; "
+		 "core "
+		 "dumps are off. Root, and programs of the same user that look into PROGRAM itself, are not kept "
+		 "out.\n\n"
 		 "In ARG {model} is the folder of the first model, and {file} its file if a sealed file was given; "
 		 "{model:NAME} and {file:NAME} are those of others. COFFER_MODEL and COFFER_MODEL_FILE in the "
 		 "environment are those of the first. All else in the environment is as it was, credentials of key "
 		 "services too: env -u takes them away.\n\n"
 		 "Everything is checked before PROGRAM is started: that it is there, that memory suffices, whose "
-		 "signature the models have, as «coffer open» does, every byte of them, and that they carry no code. "
-		 "The memory is a tmpfs in a mount namespace, and for everybody but root in a user namespace, in "
+		 "signature the models have, as coffer open does, every byte of them, and that they carry no code. "
+		 "The memory is a tmpfs in a mount namespace, and for everybody but root in a user namespace, too, in "
 		 "which other users appear as nobody. Where the system gives no namespaces the models are in memory "
 		 "of a process that ends with PROGRAM, behind links that other programs of the same user can follow; "
 		 "coffer says so.",

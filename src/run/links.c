@@ -89,6 +89,7 @@ links_make(struct fault *f, struct links *out)
 	coffer_err err;
 
 	out->lock = -1;
+	(void)prctl(PR_SET_NAME, (unsigned long)(uintptr_t) "coffer-keeper", 0L, 0L, 0L); /* for ps */
 	TRY(spot_find(f, SPOT_WRITE, &spot));
 	base = open(spot.path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (base < 0 || flock(base, LOCK_EX) != 0)
@@ -140,7 +141,6 @@ links_stay(int program)
 	struct pollfd until = {.fd = program, .events = POLLIN};
 
 	leave_terminal();
-	(void)prctl(PR_SET_NAME, (unsigned long)(uintptr_t) "coffer-keeper", 0L, 0L, 0L);
 	while (poll(&until, 1, -1) < 0 && errno == EINTR)
 		continue;
 }
