@@ -18,6 +18,9 @@ void interrupt_ignore_pipe(void);
 /** interrupt_restore_pipe() - as it was before, for a program that is to be executed */
 void interrupt_restore_pipe(void);
 
+/** interrupt_tell() - call @fn, too, in the signal handler: of what waits and is no call of the library; NULL ends that */
+void interrupt_tell(void (*fn)(void));
+
 /** interrupt_seen() - whether one has come */
 bool interrupt_seen(void);
 

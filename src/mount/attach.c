@@ -39,8 +39,8 @@ check_empty(struct fault *f, const char *dir)
 
 	if (!d && errno == ENOTCONN)
 		return fault_set(f, COFFER_E_EXISTS,
-				 "the server of what is mounted at %s is gone; «coffer umount %s» clears that away", dir,
-				 dir);
+				 "the server of what is mounted at %s is gone; «coffer umount %s» clears that away",
+				 dir, dir);
 	if (!d && errno == ENOENT)
 		return fault_set(f, COFFER_E_NOTFOUND, "there is no folder %s to mount at; make it first", dir);
 	if (!d && errno == ENOTDIR)
@@ -76,8 +76,9 @@ mount_directly(const struct attached *a, const struct mount_options *options)
 {
 	char data[OPTIONS_LEN];
 
-	(void)snprintf(data, sizeof(data), "fd=%d,rootmode=40000,user_id=%u,group_id=%u,max_read=%u,default_permissions%s",
-		       a->fd, geteuid(), getegid(), ATTACH_MAX_READ, options->allow_other ? ",allow_other" : "");
+	(void)snprintf(data, sizeof(data),
+		       "fd=%d,rootmode=40000,user_id=%u,group_id=%u,max_read=%u,default_permissions%s", a->fd,
+		       geteuid(), getegid(), ATTACH_MAX_READ, options->allow_other ? ",allow_other" : "");
 	return mount("coffer", a->dir, TYPE, MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC, data) == 0 ? 0 : errno;
 }
 
@@ -85,7 +86,7 @@ mount_directly(const struct attached *a, const struct mount_options *options)
 
 /** struct helper - a run of it */
 struct helper {
-	int ours;   /* the ends of the socket that it sends the descriptor through, or -1 */
+	int ours; /* the ends of the socket that it sends the descriptor through, or -1 */
 	int theirs;
 	int says;   /* what it writes to standard error */
 	int status; /* of waitpid(2) */
@@ -301,7 +302,8 @@ unescape(char *text)
 	char *to = text;
 
 	for (const char *p = text; *p; to++) {
-		if (p[0] == '\\' && p[1] >= '0' && p[1] <= '3' && p[2] >= '0' && p[2] <= '7' && p[3] >= '0' && p[3] <= '7') {
+		if (p[0] == '\\' && p[1] >= '0' && p[1] <= '3' && p[2] >= '0' && p[2] <= '7' && p[3] >= '0' &&
+		    p[3] <= '7') {
 			*to = (char)((p[1] - '0') * 64 + (p[2] - '0') * 8 + (p[3] - '0'));
 			p += 4;
 		} else {

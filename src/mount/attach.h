@@ -13,8 +13,8 @@
 
 /** struct attached - a file system that hangs at a folder */
 struct attached {
-	int fd;	   /* of /dev/fuse */
-	char *dir; /* absolute, without links; NULL when this process cannot take it away */
+	int fd;			   /* of /dev/fuse */
+	char *dir;		   /* absolute, without links; NULL when this process cannot take it away */
 	unsigned int major, minor; /* its device: what hangs at @dir later is another one */
 };
 

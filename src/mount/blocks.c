@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "base/num.h"
-#include "mount/pages.h"
+#include "mount/room.h"
 
 #define N_BUCKETS 1024u
 #define N_WISHES 64u
@@ -115,7 +115,7 @@ static void
 destroy(struct blocks *b, struct block *block)
 {
 	b->kept -= block->len;
-	pages_free(block->bytes, block->len);
+	room_free(block->bytes, block->len);
 	free(block);
 }
 
@@ -150,7 +150,7 @@ make(struct blocks *b, struct blocks_file *file, uint64_t index, struct block **
 		block = calloc(1, sizeof(*block));
 		if (!block)
 			return COFFER_E_NOMEM;
-		err = pages_new(NULL, len, &block->bytes);
+		err = room_new(NULL, len, &block->bytes);
 		if (err) {
 			free(block);
 			return err;

@@ -210,8 +210,7 @@ struct wire_init_out
 wire_init(const struct wire_request *request, struct wire_terms *terms)
 {
 	static const uint64_t wanted = FUSE_ASYNC_READ | FUSE_ASYNC_DIO | FUSE_PARALLEL_DIROPS | FUSE_DO_READDIRPLUS |
-				       FUSE_READDIRPLUS_AUTO | FUSE_MAX_PAGES | FUSE_NO_OPENDIR_SUPPORT |
-				       FUSE_INIT_EXT;
+				       FUSE_READDIRPLUS_AUTO | FUSE_MAX_PAGES | FUSE_NO_OPENDIR_SUPPORT | FUSE_INIT_EXT;
 	uint64_t flags = request->init.flags & (wanted | (terms->passthrough ? WIRE_PASSTHROUGH : 0));
 	uint32_t pages = terms->max_read / PAGE;
 

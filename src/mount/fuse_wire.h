@@ -19,7 +19,7 @@
 
 /* ---- 7.40: passthrough ---- */
 
-#define WIRE_PASSTHROUGH (UINT64_C(1) << 37)	 /* FUSE_PASSTHROUGH, a flag of INIT */
+#define WIRE_PASSTHROUGH (UINT64_C(1) << 37)	  /* FUSE_PASSTHROUGH, a flag of INIT */
 #define WIRE_FOPEN_PASSTHROUGH (UINT32_C(1) << 7) /* FOPEN_PASSTHROUGH, a flag of what answers OPEN */
 
 /** struct wire_backing_map - struct fuse_backing_map */
@@ -30,8 +30,8 @@ struct wire_backing_map {
 };
 
 #define WIRE_BACKING_OPEN _IOW(229, 1, struct wire_backing_map) /* FUSE_DEV_IOC_BACKING_OPEN: gives an id */
-#define WIRE_BACKING_CLOSE _IOW(229, 2, uint32_t)		  /* FUSE_DEV_IOC_BACKING_CLOSE */
-#define WIRE_CLONE _IOR(229, 0, uint32_t)			  /* FUSE_DEV_IOC_CLONE */
+#define WIRE_BACKING_CLOSE _IOW(229, 2, uint32_t)		/* FUSE_DEV_IOC_BACKING_CLOSE */
+#define WIRE_CLONE _IOR(229, 0, uint32_t)			/* FUSE_DEV_IOC_CLONE */
 
 /** struct wire_init_out - struct fuse_init_out of 7.40 */
 struct wire_init_out {

@@ -29,7 +29,8 @@ struct tree;
 /** struct tree_paths - where the paths come from */
 struct tree_paths {
 	uint32_t n; /* how many, at most LIMIT_FILES */
-	const char *(*path)(const void *user, uint32_t i); /* relative, its parts with single slashes between; outlives the tree */
+	const char *(*path)(const void *user,
+			    uint32_t i); /* relative, its parts with single slashes between; outlives the tree */
 	const void *user;
 };
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "mount/pages.h"
+#include "mount/room.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -8,7 +8,7 @@
 #include "base/num.h"
 
 coffer_err
-pages_new(struct fault *f, size_t len, uint8_t **out)
+room_new(struct fault *f, size_t len, uint8_t **out)
 {
 	void *p = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
@@ -22,7 +22,7 @@ pages_new(struct fault *f, size_t len, uint8_t **out)
 }
 
 void
-pages_free(uint8_t *pages, size_t len)
+room_free(uint8_t *pages, size_t len)
 {
 	if (pages)
 		(void)munmap(pages, len);
@@ -47,7 +47,7 @@ read_number(const char *path, const char *name)
 }
 
 uint64_t
-pages_available(void)
+room_available(void)
 {
 	uint64_t kib = read_number("/proc/meminfo", "MemAvailable:");
 	uint64_t most = read_number("/sys/fs/cgroup/memory.max", "");
