@@ -23,4 +23,4 @@ bench:
 	@+$(MAKE) --no-print-directory $(JOBS) bench-built
 	@python3 tests/bench/run.py --build $(BUILD) $(BENCH)
 
-bench-built: all $(BENCH_BIN)
+bench-built: all $(BENCH_BIN) $(if $(HAVE_PYTHON),python)

@@ -265,23 +265,24 @@ def passthrough(place, page, rounds, sealed):
 
 # ---- Python ----
 
-def peers_python(*modules):
+def peers_python(place, *modules):
     """The interpreter that has the peers, and what it must find."""
     if not PEERS:
         raise Skip('COFFER_PEERS_LOAD names no Python with the peers; tests/peers/setup makes one')
     if modules:
-        done = subprocess.run([PEERS, '-c', 'import ' + ', '.join(modules)], stderr=subprocess.PIPE, env=python_environment(), check=False)
+        done = subprocess.run([PEERS, '-c', 'import ' + ', '.join(modules)], stderr=subprocess.PIPE, env=python_environment(place), check=False)
         if done.returncode:
             raise Skip('; '.join(done.stderr.decode('utf-8', 'replace').strip().splitlines()[-1:]))
     return PEERS
 
 
-def python_environment():
-    return {**os.environ, 'PYTHONPATH': os.path.join(rig.ROOT, 'python')}
+def python_environment(place):
+    more = os.environ.get('PYTHONPATH')
+    return {**os.environ, 'PYTHONPATH': os.path.join(place.build, 'python') + (':' + more if more else '')}
 
 
-def python_said(script, *args):
-    return said([PEERS, os.path.join(rig.HERE, script), *map(str, args)], env=python_environment())
+def python_said(place, script, *args):
+    return said([PEERS, os.path.join(rig.HERE, script), *map(str, args)], env=python_environment(place))
 
 
 def safetensors_file(path, size):
@@ -301,19 +302,19 @@ def safetensors_file(path, size):
 
 def python(place, page, args):
     """load_file() of a sealed safetensors file beside the safetensors package on the plain one, in one process."""
-    peers_python('coffer', 'safetensors', 'numpy')
+    peers_python(place, 'coffer', 'safetensors', 'numpy')
     plain, sealed = place.off('model.safetensors'), place.off('model.safetensors.coffer')
     try:
         safetensors_file(plain, place.size)
         rig.coffer_run(place, ['seal', plain, '-o', sealed])
         for framework in ('numpy', 'torch'):
             try:
-                peers_python(framework)
+                peers_python(place, framework)
                 python_framework(place, page, args, framework, plain, sealed)
             except Skip as why:
                 page.skip('Python, ' + framework, str(why))
         first = place.weights(place.size if args.quick else 8 * GIB)
-        laps = python_said('python_load.py', 'first', 'numpy', first, place.kek[1], 16)[1:]
+        laps = python_said(place, 'python_load.py', 'first', 'numpy', first, place.kek[1], 16)[1:]
         page.row(f'Python: a 16 MiB tensor out of {size_text(os.path.getsize(first))}, safe_open() and get_tensor()', '',
                  [lap[0] * 1e3 for lap in laps], 5, at_most=True, unit=' ms')
     finally:
@@ -324,14 +325,14 @@ def python(place, page, args):
 def python_framework(place, page, args, framework, plain, sealed):
     for state in ('warm', 'cold'):
         for what in ('load', 'touch'):
-            lines = python_said('python_load.py', what, framework, plain, sealed, place.kek[1], state, args.rounds)
+            lines = python_said(place, 'python_load.py', what, framework, plain, sealed, place.kek[1], state, args.rounds)
             own, beside = zip(*lines)
             then = {'load': 'alone', 'touch': 'and every byte read'}[what]
             page.row(f'Python, {framework}: load_file(), {then}, {state}', 'safetensors on the plain file',
                      [o / b for o, b in zip(own, beside)], 1.1, at_most=True)
             page.figure(f'Python, {framework}: coffer load_file(), {then}, {state}', own, place.size)
             page.figure(f'Python, {framework}: safetensors load_file(), {then}, {state}', beside, place.size)
-    peak = [Run(verb, ['env', 'PYTHONPATH=' + python_environment()['PYTHONPATH'], PEERS, os.path.join(rig.HERE, 'python_load.py'), verb,
+    peak = [Run(verb, ['env', 'PYTHONPATH=' + python_environment(place)['PYTHONPATH'], PEERS, os.path.join(rig.HERE, 'python_load.py'), verb,
                        framework, sealed, place.kek[1]]).measure(place)[1] for verb in ('import', 'hold')]
     page.row(f'Python, {framework}: memory that load_file() takes beyond its tensors', '', [peak[1] - peak[0] - place.size / MIB],
              64, at_most=True, unit=' MiB')
@@ -349,14 +350,14 @@ LOADERS = [
 
 def loaders(place, page, args):
     """Sealed weights into a Python program's memory, beside what others use for that."""
-    peers_python('coffer')
+    peers_python(place, 'coffer')
     for name, what, share in LOADERS:
-        size = place.size // 4 // share
+        size = place.size // 2 // share
         plain, sealed, theirs = place.on('loader'), place.on('loader.coffer'), place.on('loader.' + name)
         try:
             noise(plain, size)
             rig.coffer_run(place, ['seal', plain, '-o', sealed])
-            own, beside = zip(*python_said('loaders.py', name, plain, theirs, sealed, place.kek[1], args.peer_rounds))
+            own, beside = zip(*python_said(place, 'loaders.py', name, plain, theirs, sealed, place.kek[1], args.peer_rounds))
         except Skip as why:
             page.skip(what, str(why))
             continue

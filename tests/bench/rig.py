@@ -60,7 +60,7 @@ class Place:
 
     def weights(self, size):
         """A sealed safetensors file of that size on disk, which is made once."""
-        sealed, plain = self.off(f'weights-{size}.coffer'), self.off('weights')
+        sealed, plain = self.off(f'weights-{size}.coffer'), self.off('weights.safetensors')
         if not os.path.exists(sealed):
             self.room(size)
             sparse_weights(plain, size)

@@ -400,7 +400,7 @@ def big(place, page, args):
     """Memory at any size, and one tensor of a big file."""
     sizes = [64 * MIB, place.size] if args.quick else [64 * MIB, GIB, 8 * GIB]
     place.room(2 * max(sizes))
-    plain, sealed, target = place.off('weights'), place.off('weights.coffer'), place.off('target')
+    plain, sealed, target = place.off('weights.safetensors'), place.off('weights.coffer'), place.off('target')
     try:
         for size in sizes:
             remove(plain)
