@@ -64,7 +64,7 @@ def tensorizer(plain, theirs):
         return ChunkedEncryption(key=KEY, buffer=buffer, chunk_size=PIECE, nonces=nonces, macs=macs)
     with manager(memory, None) as crypt:
         crypt.encrypt_all(wait=True)
-        macs = [bytes(mac) for mac in crypt.macs]
+        macs = [bytearray(mac) for mac in crypt.macs]
     with open(theirs, 'wb') as out:
         out.write(memory)
 
