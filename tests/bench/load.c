@@ -179,32 +179,56 @@ plain_fill(struct bench *b)
 
 /* The same places each time: a linear congruential generator (Knuth's MMIX). */
 static size_t
-place(const struct bench *b, uint64_t *state)
+place(const struct bench *b, uint64_t *state, size_t multiple)
 {
 	*state = *state * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
-	return (size_t)(*state >> 16) % (b->size - RANGE);
+	return (size_t)(*state >> 16) % (b->size - RANGE) / multiple * multiple;
 }
 
 static coffer_err
-ranges(struct bench *b)
+ranges(struct bench *b, size_t multiple)
 {
 	uint64_t state = 1;
 	coffer_err err = COFFER_OK;
 
 	for (int i = 0; i < N_RANDOM && err == COFFER_OK; i++)
-		err = coffer_file_read_at(b->file, place(b, &state), b->range, RANGE);
+		err = coffer_file_read_at(b->file, place(b, &state, multiple), b->range, RANGE);
 	return err;
 }
 
 static coffer_err
-plain_ranges(struct bench *b)
+plain_ranges(struct bench *b, size_t multiple)
 {
 	uint64_t state = 1;
 	coffer_err err = COFFER_OK;
 
 	for (int i = 0; i < N_RANDOM && err == COFFER_OK; i++)
-		err = read_all(b->plain, b->range, RANGE, place(b, &state));
+		err = read_all(b->plain, b->range, RANGE, place(b, &state, multiple));
 	return err;
+}
+
+static coffer_err
+ranges_aligned(struct bench *b)
+{
+	return ranges(b, RANGE);
+}
+
+static coffer_err
+ranges_anywhere(struct bench *b)
+{
+	return ranges(b, 1);
+}
+
+static coffer_err
+plain_ranges_aligned(struct bench *b)
+{
+	return plain_ranges(b, RANGE);
+}
+
+static coffer_err
+plain_ranges_anywhere(struct bench *b)
+{
+	return plain_ranges(b, 1);
 }
 
 /* ---- in turns ---- */
@@ -218,11 +242,13 @@ static const struct way {
 	{"memory", memory},
 	{"memfd", memfd},
 	{"fill", fill},
-	{"ranges", ranges},
+	{"ranges", ranges_aligned},
+	{"ranges-anywhere", ranges_anywhere},
 	{"plain-read", plain_read},
 	{"plain-read-all", plain_read_all},
 	{"plain-fill", plain_fill},
-	{"plain-ranges", plain_ranges},
+	{"plain-ranges", plain_ranges_aligned},
+	{"plain-ranges-anywhere", plain_ranges_anywhere},
 };
 
 static const struct way *

@@ -59,11 +59,23 @@ def load(place, page, args):
     for what, took in (('coffer_memory_new()', memory), ('coffer_file_memfd()', memfd), ('coffer_file_load(), memory that is there', fill),
                        ('pread() to new huge pages, one thread', one), ('pread() to new huge pages, a thread a core', every)):
         page.figure(what, took, place.size)
-    own, beside = ways(place, sealed, plain, args.rounds, 'ranges', 'plain-ranges')
-    page.row('1,000 times 1 MiB anywhere, coffer_file_read_at()', 'pread() of the plain file', ratios(beside, own), 0.5)
-    page.figure('1,000 times 1 MiB anywhere, coffer_file_read_at()', own, 1000 * MIB)
+    ranges(place, page, args, plain, sealed)
     shards(place, page)
     small_model(place, page, args)
+
+
+def ranges(place, page, args, plain, sealed):
+    """From the page cache of the disk.  What begins amid a record takes two of them to be opened."""
+    kept = [place.off('kept'), place.off('kept.coffer')]
+    for source, copy in zip((plain, sealed), kept):
+        shutil.copyfile(source, copy)
+        remember(copy)
+    took = ways(place, kept[1], kept[0], args.rounds, 'ranges', 'plain-ranges', 'ranges-anywhere', 'plain-ranges-anywhere')
+    for path in kept:
+        remove(path)
+    for where, own, beside, target in (('a multiple of 1 MiB', *took[:2], 0.5), ('anywhere', *took[2:], None)):
+        page.row(f'coffer_file_read_at(), 1,000 times 1 MiB at {where}', 'pread() of the plain file', ratios(beside, own), target)
+        page.figure(f'coffer_file_read_at(), 1,000 times 1 MiB at {where}', own, 1000 * MIB)
 
 
 def beside_cp(place, page, args, plain, sealed):
@@ -103,7 +115,7 @@ def small_model(place, page, args):
     plain, sealed, target = place.off('small'), place.off('small.coffer'), place.on('small')
     noise(plain, 4 * MIB)
     rig.coffer_run(place, ['seal', plain, '-o', sealed])
-    took, = compete(place, 3 * args.rounds, [Run('coffer open', [place.coffer, 'open', '-q', sealed, '-o', target, *place.kek], target)])
+    took, = compete(place, 3 * args.rounds, [Run('coffer open', [place.coffer, 'open', '-q', sealed, '-o', target, *place.kek], target, warm=64)])
     page.row('coffer open of 4 MiB, all of the process', '', [t * 1e3 for t in took], 10, at_most=True, unit=' ms')
     remove(plain)
     remove(sealed)
@@ -113,8 +125,7 @@ def small_model(place, page, args):
 
 def run(place, page, args):
     """A program that is started by «coffer run», beside the same one on plaintext in a tmpfs."""
-    large = args.quick or rig.memory_gib('MemAvailable') < 18
-    size = place.size if large else 8 * GIB
+    size = place.size if args.quick or rig.memory_gib('MemAvailable') < 18 else 8 * GIB
     reader = program(place, 'reader')
     sealed, opened = place.weights(size), place.on('opened')
     warm = size // MIB + 1024
@@ -129,14 +140,14 @@ def run(place, page, args):
         remove(opened)
     added = [o - b for o, b in zip(own, beside)]
     page.row(f'coffer run of {size_text(size)}: what it adds', 'the same program on plaintext in huge tmpfs', added,
-             1.0 * size / (8 * GIB), at_most=True, unit=' s')
+             1.0 if size == 8 * GIB else None, at_most=True, unit=' s')
     page.figure(f'coffer run, {size_text(size)}, a program that touches every page', own, size)
     page.figure('the same program on plaintext in huge tmpfs', beside, size)
     small = place.off('small.coffer')
     noise(place.off('small'), 4 * MIB)
     rig.coffer_run(place, ['seal', place.off('small'), '-o', small])
     took, alone = compete(place, 3 * args.rounds, [
-        Run('coffer run', [place.coffer, 'run', '-q', '--model', small, *place.kek, '--', 'true']), Run('true', ['true'])])
+        Run('coffer run', [place.coffer, 'run', '-q', '--model', small, *place.kek, '--', 'true'], warm=64), Run('true', ['true'], warm=64)])
     page.row('coffer run of 4 MiB: what it adds', 'true', [(o - b) * 1e3 for o, b in zip(took, alone)], unit=' ms')
     remove(place.off('small'))
     remove(small)
@@ -145,9 +156,9 @@ def run(place, page, args):
 # ---- coffer mount ----
 
 class Mounted:
-    """A file system that is mounted for as long as the block runs; entering it gives the folder."""
-    def __init__(self, folder, command, unmount):
-        self.folder, self.command, self.unmount, self.server = folder, command, unmount, None
+    """A file system that is mounted for as long as the block runs; entering it gives the file in it."""
+    def __init__(self, folder, name, command, unmount):
+        self.folder, self.name, self.command, self.unmount, self.server = folder, name, command, unmount, None
 
     def __enter__(self):
         os.makedirs(self.folder, exist_ok=True)
@@ -159,7 +170,7 @@ class Mounted:
                 said_last = self.server.stderr.read().decode('utf-8', 'replace').strip().splitlines()[-1:]
                 raise Skip(f'{os.path.basename(self.command[0])} mounted nothing: {" ".join(said_last)[:160]}')
             time.sleep(0.005)
-        return self.folder
+        return os.path.join(self.folder, self.name)
 
     def __exit__(self, *_):
         subprocess.run(self.unmount, stderr=subprocess.DEVNULL, check=False)
@@ -173,14 +184,15 @@ class Mounted:
 
 def of_coffer(place, sealed, *options):
     folder = place.off('mounted')
-    return Mounted(folder, [place.coffer, 'mount', '-q', sealed, folder, *place.kek, *options], [place.coffer, 'umount', '-q', folder])
+    return Mounted(folder, 'plain', [place.coffer, 'mount', '-q', '--foreground', sealed, folder, *place.kek, *options],
+                   [place.coffer, 'umount', '-q', folder])
 
 
 def without_cryptography(place, plain):
     if not os.path.exists(program(place, 'plain_fuse')):
         raise Skip('libfuse3-dev is not installed')
     folder = place.off('plain-mounted')
-    return Mounted(folder, [program(place, 'plain_fuse'), plain, folder], ['fusermount3', '-u', '-q', folder])
+    return Mounted(folder, 'file', [program(place, 'plain_fuse'), plain, folder], ['fusermount3', '-u', '-q', folder])
 
 
 def of_gocryptfs(place, plain):
@@ -191,22 +203,24 @@ def of_gocryptfs(place, plain):
     quiet = {'check': False, 'stdout': subprocess.DEVNULL, 'stderr': subprocess.DEVNULL}
     with open(word, 'w', encoding='ascii') as file:
         file.write('correct horse\n')
-    mounted = Mounted(folder, ['gocryptfs', '-q', '-fg', '-passfile', word, store, folder], ['fusermount3', '-u', '-q', folder])
+    mounted = Mounted(folder, 'file', ['gocryptfs', '-q', '-fg', '-passfile', word, store, folder],
+                      ['fusermount3', '-u', '-q', folder])
     if not os.path.exists(store):
         os.makedirs(store)
         subprocess.run(['gocryptfs', '-q', '-init', '-scryptn', '10', '-passfile', word, store], **quiet)
-        with mounted:
-            shutil.copyfile(plain, os.path.join(folder, 'file'))
+        with mounted as path:
+            shutil.copyfile(plain, path)
     return mounted
 
 
-def look(place, way, mounted):
-    """Seconds that the reader took from open() on, in a file system that was mounted just now."""
-    warm = [program(place, 'measure'), place.result, str(place.size // MIB + 512), 'true']
-    with mounted as folder:
+def look(place, way, mounted, before=None):
+    """Seconds that the reader took from open() on, in a file system that was mounted just now; @before: looked that way before."""
+    warm, reader = [program(place, 'measure'), place.result, str(place.size // MIB + 512), 'true'], program(place, 'reader')
+    with mounted as path:
         subprocess.run(warm, check=True)
-        names = [name for name in sorted(os.listdir(folder)) if os.path.isfile(os.path.join(folder, name))]
-        return said([program(place, 'reader'), way, os.path.join(folder, names[0])])[0][0]
+        if before:
+            said([reader, before, path])
+        return said([reader, way, path])[0][0]
 
 
 def in_turns(rounds, *looks):
@@ -222,29 +236,44 @@ def in_turns(rounds, *looks):
 
 
 def mount(place, page, args):
-    """Through a file system, mounted anew for each figure, so that each is the first that reads."""
+    """Through a file system, mounted anew for each figure."""
     plain, sealed = pair(place)
     rounds = min(args.rounds, 5)
-    reader = program(place, 'reader')
+    read = {
+        'as it is': lambda: look(place, 'read', of_coffer(place, sealed)),
+        'without passthrough': lambda: look(place, 'read', of_coffer(place, sealed, '--no-passthrough')),
+        'a FUSE server without cryptography': lambda: look(place, 'read', without_cryptography(place, plain)),
+        'gocryptfs': lambda: look(place, 'read', of_gocryptfs(place, plain)),
+    }
     try:
-        own, = in_turns(rounds, lambda: look(place, 'read', of_coffer(place, sealed, '--no-passthrough')))
-        page.figure('coffer mount without passthrough, read through', own, place.size)
-        for name, beside, target in (('a FUSE server without cryptography', without_cryptography, 0.85), ('gocryptfs', of_gocryptfs, 5)):
+        for how, beside, target in (('without passthrough', 'a FUSE server without cryptography', 0.85), ('as it is', 'gocryptfs', 5),
+                                    ('without passthrough', 'gocryptfs', None)):
             try:
-                theirs, own = in_turns(rounds, lambda: look(place, 'read', beside(place, plain)),  # pylint: disable=cell-var-from-loop
-                                       lambda: look(place, 'read', of_coffer(place, sealed, '--no-passthrough')))
+                own, theirs = in_turns(rounds, read[how], read[beside])
             except Skip as why:
-                page.skip('a mount beside ' + name, str(why))
+                page.skip('coffer mount beside ' + beside, str(why))
                 continue
-            page.row('read a mounted file through, without passthrough', name, ratios(theirs, own), target)
-            page.figure(name + ', read through', theirs, place.size)
-        random, beside = in_turns(rounds, lambda: look(place, 'random', of_coffer(place, sealed, '--no-passthrough')),
-                                  lambda: said([reader, 'random', plain])[0][0])
-        page.row('1,000 times 1 MiB anywhere in a mounted file', 'the plain file in the page cache', ratios(beside, random), 0.5)
-        page.figure('1,000 times 1 MiB anywhere in a mounted file', random, 1000 * MIB)
+            page.row(f'coffer mount, {how}: open a file and read it through', beside, ratios(theirs, own), target)
+            page.figure(f'coffer mount, {how}: open a file and read it through', own, place.size)
+            page.figure(f'{beside}: open a file and read it through', theirs, place.size)
+        random_reads(place, page, rounds, plain, sealed)
         passthrough(place, page, rounds, sealed)
     finally:
         remove(place.on('store'))
+
+
+def random_reads(place, page, rounds, plain, sealed):
+    reader, kept = program(place, 'reader'), place.off('kept')
+    shutil.copyfile(plain, kept)
+    remember(kept)
+    own, first, beside = in_turns(rounds, lambda: look(place, 'random', of_coffer(place, sealed), before='touch'),
+                                  lambda: look(place, 'random', of_coffer(place, sealed, '--no-passthrough')),
+                                  lambda: said([reader, 'random', kept])[0][0])
+    remove(kept)
+    page.row('coffer mount, as it is: 1,000 times 1 MiB anywhere, of a file in use', 'the plain file in the page cache', ratios(beside, own), 0.5)
+    page.row('coffer mount, without passthrough: 1,000 times 1 MiB anywhere, all new', 'the plain file in the page cache', ratios(beside, first))
+    page.figure('coffer mount, as it is: 1,000 times 1 MiB anywhere, of a file in use', own, 1000 * MIB)
+    page.figure('coffer mount, without passthrough: 1,000 times 1 MiB anywhere, all new', first, 1000 * MIB)
 
 
 def passthrough(place, page, rounds, sealed):
@@ -259,8 +288,8 @@ def passthrough(place, page, rounds, sealed):
     for way, words in (('touch', 'touch every page of a mapping'), ('read', 'read it through')):
         own, beside = in_turns(rounds, lambda: look(place, way, of_coffer(place, sealed)),  # pylint: disable=cell-var-from-loop
                                lambda: opened(way))  # pylint: disable=cell-var-from-loop
-        page.row(f'a mounted file, passthrough: open it and {words}', 'coffer open to huge tmpfs, and the same', ratios(beside, own), 0.8)
-        page.figure(f'a mounted file, passthrough: open it and {words}', own, place.size)
+        page.row(f'coffer mount, as it is: open a file and {words}', 'coffer open to huge tmpfs, and the same', ratios(beside, own), 0.8)
+        page.figure(f'coffer mount, as it is: open a file and {words}', own, place.size)
 
 
 # ---- Python ----
