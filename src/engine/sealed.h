@@ -46,6 +46,9 @@ void sealed_close(struct sealed *s);
 /** sealed_read_record() - read record @i to @buf (see input_read_bulk() for its room) and verify it; @bulk reads may go around the page cache */
 coffer_err sealed_read_record(struct fault *f, struct sealed *s, uint64_t i, uint8_t *buf, bool bulk);
 
+/** sealed_open_record() - as sealed_read_record(), but @room gets the ciphertext, and @out the plaintext; nothing else is written to @out */
+coffer_err sealed_open_record(struct fault *f, struct sealed *s, uint64_t i, uint8_t *room, uint8_t *out, bool bulk);
+
 /** struct sealing - a sealed file in the making */
 struct sealing {
 	struct head head;
