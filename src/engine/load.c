@@ -66,7 +66,7 @@ run(struct fault *f, struct coffer_ctx *ctx, struct load *l)
 	read_expect_bulk(l->file);
 	progress_begin(&l->progress, ctx, l->end - l->off);
 	atomic_store(&l->progress.path, h->path);
-	err = transfer_steps(f, ctx, &l->file->sealed.in, transfer_scratch(h->record_size), load_step, l,
+	err = transfer_steps(f, ctx, transfer_from(&l->file->sealed.in), transfer_scratch(h->record_size), load_step, l,
 			     (l->n + a_step - 1) / a_step);
 	progress_end(&l->progress);
 	return err;

@@ -165,6 +165,9 @@ sealed_open_record(struct fault *f, struct sealed *s, uint64_t i, uint8_t *room,
 		return fault_set(f, COFFER_E_AUTH, "%s: an earlier record was not authentic", s->in.shown);
 	TRY(input_read(f, &s->in, s->at.tags + i * AEAD_TAG_LEN, tag, sizeof(tag)));
 	TRY((bulk ? input_read_bulk : input_read)(f, &s->in, off, room, len));
+	/* whoever has the DEK can write a record that is authentic, and not what was signed */
+	if (s->is_verified)
+		TRY(sign_file_check(f, &s->verified, s->in.fd, s->in.shown));
 	head_nonce(i, s->at.n_records, nonce);
 	/* [F-10] */
 	err = aead_open(f, s->key, nonce, view_of(s->a_hash, sizeof(s->a_hash)), room, len, out, tag);

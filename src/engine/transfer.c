@@ -91,8 +91,14 @@ transfer_scratch(uint32_t record_size)
 	return (size_t)num_round_up(record_size > TRANSFER_STEP ? record_size : TRANSFER_STEP, HEAD_ALIGN);
 }
 
+enum transfer_from
+transfer_from(const struct input *in)
+{
+	return in->direct_fd >= 0 ? TRANSFER_FROM_DISK : TRANSFER_FROM_MEMORY;
+}
+
 coffer_err
-transfer_steps(struct fault *f, struct coffer_ctx *ctx, const struct input *in, size_t scratch, pool_fn fn, void *arg,
+transfer_steps(struct fault *f, struct coffer_ctx *ctx, enum transfer_from from, size_t scratch, pool_fn fn, void *arg,
 	       uint64_t n)
 {
 	unsigned int threads, most = (unsigned int)num_min(LIMIT_BULK_MEMORY / scratch, 1024);
@@ -100,8 +106,7 @@ transfer_steps(struct fault *f, struct coffer_ctx *ctx, const struct input *in, 
 	coffer_err err;
 
 	TRY(ctx_pool(f, ctx, &pool));
-	/* a disk wants several requests at once; memory wants no more threads than there are cores */
-	threads = in->direct_fd >= 0 ? pool_size(pool) : ctx_jobs(ctx);
+	threads = from == TRANSFER_FROM_DISK ? pool_size(pool) : ctx_jobs(ctx);
 	TRY(pool_run(f, pool, threads < most ? threads : most, scratch, fn, arg, n));
 out:
 	return err;
@@ -114,7 +119,8 @@ transfer_run(struct fault *f, struct coffer_ctx *ctx, const struct transfer *t)
 	struct transfer copy = *t;
 
 	input_expect_bulk(in);
-	return transfer_steps(f, ctx, in, transfer_scratch(head_of(t)->record_size), step, &copy, n_steps(t));
+	return transfer_steps(f, ctx, transfer_from(in), transfer_scratch(head_of(t)->record_size), step, &copy,
+			      n_steps(t));
 }
 
 static coffer_err
