@@ -13,6 +13,7 @@ import llama_cpp
 
 from coffer import _options
 from coffer._errors import error_for
+from coffer._keywords import split
 from coffer._model import Model, open_model
 
 _PART = re.compile(r'-\d{5}-of-\d{5}\.gguf$')
@@ -24,7 +25,7 @@ def Llama(sealed: _options.Path, file: str | None = None, **kw: Any) -> llama_cp
     file: which .gguf of the model, if it has several; of one that was split the first
     kw: what coffer.open_model() takes is for it, the rest for llama_cpp
     """
-    how, rest = _options.split(kw)
+    how, rest = split(kw)
     with open_model(sealed, **how) as model:
         first, *others = _parts(model, file)
         with model.folder([first, *others]) as folder:

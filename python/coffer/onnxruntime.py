@@ -14,6 +14,7 @@ import onnxruntime
 
 from coffer import _options
 from coffer._errors import error_for
+from coffer._keywords import split
 from coffer._model import Memory, Model, open_model
 
 # an entry of TensorProto.external_data as protobuf writes it: key (1) «location», value (2), which has a length before it
@@ -28,7 +29,7 @@ def session(sealed: _options.Path, file: str | None = None, *, sess_options: onn
     sess_options: are added to where the model has external data
     kw: what coffer.open_model() takes is for it, the rest (providers, …) for onnxruntime
     """
-    how, rest = _options.split(kw)
+    how, rest = split(kw)
     with open_model(sealed, **how) as model:
         name = _graph(model) if file is None else file
         graph = model.memory(name)

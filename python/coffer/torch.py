@@ -1,39 +1,40 @@
 # SPDX-License-Identifier: Apache-2.0
-"""PyTorch: the tensors of a sealed model on any device, and torch.load() that runs nothing of what is pickled.
+"""Sealed models in PyTorch: tensors on any device, and torch.load() that runs nothing of what is pickled.
 
     weights = coffer.torch.load_file('llama.sealed', device='cuda')
 
-On a CPU tensors lie in huge pages that they were decrypted into.  To a CUDA device they pass through a ring of pinned memory:
-while one piece is being copied the next is being decrypted, and no more than the ring is in the memory of the host.
+To a CUDA device tensors pass through a ring of pinned memory: while one piece is being copied the next is being decrypted, and no
+more than the ring is in the memory of the host.
 """
 from __future__ import annotations
 
-import json
-import posixpath
+import math
 import re
-from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple, Union
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, NamedTuple
 
 import torch
 
 from coffer._errors import error_for
-from coffer._model import File, Model, Tensor, open_file, open_model
-from coffer._options import Path
+from coffer._model import File, Memory, Model, open_model
+from coffer.safetensors import INDEX, SUFFIX, Source, locate, safe_open, shards
 
-Device = Union[str, int, torch.device]
-
+TYPES = {
+    'BOOL': 'bool', 'U8': 'uint8', 'I8': 'int8', 'U16': 'uint16', 'I16': 'int16', 'U32': 'uint32', 'I32': 'int32',
+    'U64': 'uint64', 'I64': 'int64', 'F16': 'float16', 'BF16': 'bfloat16', 'F32': 'float32', 'F64': 'float64',
+    'C64': 'complex64', 'F8_E4M3': 'float8_e4m3fn', 'F8_E5M2': 'float8_e5m2', 'F8_E8M0': 'float8_e8m0fnu',
+    'F8_E4M3FNUZ': 'float8_e4m3fnuz', 'F8_E5M2FNUZ': 'float8_e5m2fnuz', 'F4': 'float4_e2m1fn_x2',
+}
 MIB = 1 << 20
 BATCH = 64 * MIB
 """Tensors that lie together are opened together until they are so large, and share that memory."""
 PIECE = 16 * MIB
 """What goes to a device at a time: a multiple of every size of record."""
 PIECES = 3
+PICKLED = re.compile(r'[^/]*\.(bin|pt|pth)')
 
-_DTYPES = {'F64': 'float64', 'F32': 'float32', 'F16': 'float16', 'BF16': 'bfloat16', 'I64': 'int64', 'I32': 'int32', 'I16': 'int16',
-           'I8': 'int8', 'U64': 'uint64', 'U32': 'uint32', 'U16': 'uint16', 'U8': 'uint8', 'BOOL': 'bool', 'C64': 'complex64',
-           'F8_E4M3': 'float8_e4m3fn', 'F8_E5M2': 'float8_e5m2', 'F8_E8M0': 'float8_e8m0fnu',
-           'F8_E4M3FNUZ': 'float8_e4m3fnuz', 'F8_E5M2FNUZ': 'float8_e5m2fnuz'}
-_PICKLED = re.compile(r'.*\.(bin|pt|pth)')
+Fill = Callable[[File, int, int], torch.Tensor]
+"""Bytes of a file from an offset, so many of them, as a tensor of bytes on a device."""
 
 
 class Keys(NamedTuple):
@@ -43,168 +44,176 @@ class Keys(NamedTuple):
     unexpected_keys: list[str]
 
 
-def load_file(path: Path | Model, device: Device = 'cpu', *, file: str | None = None, **how: Any) -> dict[str, torch.Tensor]:
-    """The tensors of a sealed safetensors file, or of all that make up a sealed model: as safetensors.torch.load_file().
+def dtype_of(name: str) -> torch.dtype:
+    """PyTorch's type for one of safetensors."""
+    found = getattr(torch, TYPES.get(name, ''), None)
+    if not isinstance(found, torch.dtype):
+        raise TypeError(f'PyTorch {torch.__version__} has no type for {name}')
+    return found
 
-    file: that file of the model alone
-    how: as for coffer.open_model()
+
+def wrap(memory: Memory, offset: int, dtype: str, shape: tuple[int, ...]) -> torch.Tensor:
+    """A tensor that is a part of memory, which it keeps."""
+    kind, shape = dtype_of(dtype), shape_of(dtype, shape)
+    count = math.prod(shape)
+    if count == 0:
+        return torch.empty(shape, dtype=kind)
+    return part_of(torch.frombuffer(memory, dtype=torch.uint8), offset, kind, shape)
+
+
+def shape_of(dtype: str, shape: tuple[int, ...]) -> tuple[int, ...]:
+    """PyTorch's shape for one of safetensors: of F4 two are in a byte, and in an element of PyTorch's."""
+    return (*shape[:-1], shape[-1] // 2) if dtype == 'F4' else shape
+
+
+def part_of(raw: torch.Tensor, offset: int, kind: torch.dtype, shape: tuple[int, ...]) -> torch.Tensor:
+    """A tensor in bytes, or in memory of its own where it does not lie as its type, or a device, wants it."""
+    flat = raw[offset:offset + math.prod(shape) * kind.itemsize]
+    if offset % (16 if raw.is_cuda else kind.itemsize):
+        flat = flat.clone()
+    return flat.view(kind).view(shape)
+
+
+def load_file(path: Source, device: Any = 'cpu', **options: Any) -> dict[str, torch.Tensor]:
+    """Every tensor of a sealed safetensors file, or of a folder or an index of them, by name.
+
+    As safetensors.torch.load_file; the tensors can be written to and are parts of one memory a file, which goes with the last of
+    them.  The keyword arguments are those of open_model(), and file=, which file of a model.
     """
-    with _opened(path, how) as model:
-        return dict(iterate(model, device, [file] if file is not None else None))
+    if torch.device(device).type == 'cpu':
+        with safe_open(path, 'torch', **options) as opened:
+            return opened.get_tensors()
+    with _Opened(path, options) as (model, file):
+        return dict(iterate(model, device, shards(model, file)))
 
 
-def load(path: Path | Model, file: str | None = None, map_location: Any = None, **how: Any) -> Any:
+def load(path: Source, map_location: Any = None, **options: Any) -> Any:
     """torch.load() of a sealed .pt, .pth or .bin file, with weights_only=True: nothing that is pickled is run.
 
-    file: which one, of a model with several files
-    how: as for coffer.open_model()
+    The keyword arguments are those of open_model(), and file=, which file of a model.
     """
-    if isinstance(path, Model):
-        with path.open(_only(path) if file is None else file) as source:
-            return _unpickle(source, map_location)
-    with open_file(path, file, **how) as source:
-        return _unpickle(source, map_location)
+    with _Opened(path, options) as (model, file):
+        if file is None and len(model.files) != 1:
+            raise error_for('USAGE', 2, f'the model {model.name} has {len(model.files)} files, as {model.files[0]}; say which')
+        return _unpickle(model, model.files[0] if file is None else file, map_location)
 
 
-def load_state_dict(path: Path | Model, device: Device = 'cpu', **how: Any) -> dict[str, torch.Tensor]:
-    """The state dict of a sealed model: of its safetensors files, or if it has none of its pickled ones, as load() reads them."""
-    with _opened(path, how) as model:
-        pickled = [] if weight_files(model) else _indexed(model, _PICKLED)
-        if not pickled:
-            return dict(iterate(model, device))
+def load_state_dict(path: Source, device: Any = 'cpu', **options: Any) -> dict[str, torch.Tensor]:
+    """The state dict of a sealed model: of its safetensors files, or if it has none of its pickled ones, as load() reads them.
+
+    The keyword arguments are those of open_model(), and file=, which file of a model.
+    """
+    with _Opened(path, options) as (model, file):
+        names = model.files if file is None else [file]
+        pickled = [f for f in names if PICKLED.fullmatch(f)]
+        if not pickled or any(f.endswith((SUFFIX, INDEX)) for f in names):
+            return load_file(model, device, file=file)
         state: dict[str, torch.Tensor] = {}
         for name in pickled:
-            state.update(load(model, name, map_location=device))
+            state.update(_unpickle(model, name, device))
         return state
 
 
-def load_into(module: torch.nn.Module, path: Path | Model, device: Device | None = None, *, strict: bool = True,
-              **how: Any) -> Keys:
-    """Fill the parameters and buffers of a module from a sealed model, one batch at a time.
+def load_into(module: torch.nn.Module, path: Source, device: Any = None, *, strict: bool = True, **options: Any) -> Keys:
+    """Fill the parameters and buffers of a module from the safetensors files of a sealed model, one batch at a time.
 
     device: None fills them where they are; else they are replaced by new ones there, which a module on «meta» needs
     strict: a name that only one of the two has is a RuntimeError, before anything is read
+
+    The further keyword arguments are those of open_model(), and file=, which file of a model.
     """
     own = module.state_dict()
-    with _opened(path, how) as model:
-        files = weight_files(model)
-        found = [t.name for t in model.tensors().values() if t.file in files]
+    with _Opened(path, options) as (model, file):
+        files = shards(model, file)
+        found = [name for f in files for name in _names(model, f)]
         keys = Keys([n for n in own if n not in set(found)], [n for n in found if n not in own])
-        if strict and (keys.missing_keys or keys.unexpected_keys):
+        if strict and any(keys):
             raise RuntimeError(f'the module is not that of the model {model.name}: only the module has {keys.missing_keys}, '
                                f'only the model has {keys.unexpected_keys}; strict=False takes what both have')
         if device is not None:
             module.load_state_dict(dict(iterate(model, device, files)), strict=False, assign=True)
             return keys
         with torch.no_grad():
-            for name, tensor in iterate(model, _home(own), files):
-                if name not in own:
-                    continue
-                if own[name].shape != tensor.shape:
-                    raise RuntimeError(f'{name} has the shape {list(tensor.shape)} in the model {model.name}, and '
-                                       f'{list(own[name].shape)} in the module')
-                own[name].copy_(tensor)
+            for name, tensor in iterate(model, _home(own.values()), files):
+                if name in own:
+                    _fill(own[name], name, tensor, model)
     return keys
 
 
-def iterate(model: Model, device: Device = 'cpu', files: list[str] | None = None) -> Iterator[tuple[str, torch.Tensor]]:
+def iterate(model: Model, device: Any = 'cpu', files: Iterable[str] | None = None) -> Iterator[tuple[str, torch.Tensor]]:
     """Each tensor of an open model in order of file and offset, when it is on the device and authentic.
 
-    files: of these alone; by default weight_files().  Who keeps no tensor holds one batch at a time: see BATCH.
+    files: of these safetensors files alone; by default of those that make up the model
+
+    Who keeps none of them holds one batch at a time.
     """
-    at = torch.device(device)
-    fill, done = _ring(at) if at.type == 'cuda' else (_fill_host, _nothing)
+    to = torch.device(device)
+    fill, done = _ring(to) if to.type == 'cuda' else (_fill_host, lambda: None)
     try:
-        for name in weight_files(model) if files is None else files:
+        for name in shards(model) if files is None else files:
             with model.open(name) as file:
-                for batch in _batches(file.tensors(), name):
-                    base = fill(file, batch[0].offset, max(t.offset + t.size for t in batch) - batch[0].offset)
-                    for t in batch:
-                        tensor = _view(base, t, t.offset - batch[0].offset)
-                        yield t.name, tensor if at.type in ('cpu', 'cuda') else tensor.to(at)
+                for batch in _batches(file.tensors()):
+                    start, end = batch[0][4], batch[-1][4] + batch[-1][5]
+                    raw = fill(file, start, end - start)
+                    for tensor, dtype, shape, _, offset, _ in batch:
+                        found = part_of(raw, offset - start, dtype_of(dtype), shape_of(dtype, shape))
+                        yield tensor, found if to.type in ('cpu', 'cuda') else found.to(to)
     finally:
         done()
 
 
-def weight_files(model: Model) -> list[str]:
-    """The safetensors files that make it up: those that its index names, else all that are not in a folder, else all.
+class _Opened:
+    """Open what a caller calls a source; a model that is open already stays so.  Gives it and the file of it that is meant."""
 
-    A model that is one file is that file, whatever its name.
-    """
-    if len(model.files) == 1 and not _PICKLED.fullmatch(model.files[0]):
-        return list(model.files)
-    return _indexed(model, re.compile(r'.*\.safetensors'))
+    def __init__(self, source: Source, options: dict[str, Any]) -> None:
+        file = options.pop('file', None)
+        self._borrowed = isinstance(source, Model)
+        if isinstance(source, Model):
+            self._model, within = source, None
+        else:
+            path, within = locate(source)
+            self._model = open_model(path, **options)
+        self._file = within if file is None else file
 
-
-def _opened(path: Path | Model, how: dict[str, Any]) -> Model | _Borrowed:
-    return _Borrowed(path) if isinstance(path, Model) else open_model(path, **how)
-
-
-class _Borrowed:
-    """A model that somebody else closes."""
-
-    def __init__(self, model: Model) -> None:
-        self.model = model
-
-    def __enter__(self) -> Model:
-        return self.model
+    def __enter__(self) -> tuple[Model, str | None]:
+        return self._model, self._file
 
     def __exit__(self, *_: object) -> None:
-        pass
+        if not self._borrowed:
+            self._model.close()
 
 
-def _only(model: Model) -> str:
-    if len(model.files) != 1:
-        raise error_for('USAGE', 2, f'the model has {len(model.files)} files, as {model.files[0]}; say which')
-    return model.files[0]
+def _unpickle(model: Model, file: str, map_location: Any) -> Any:
+    with model.open(file) as source:
+        return torch.load(source, map_location=map_location, weights_only=True)  # type: ignore[arg-type]
 
 
-def _indexed(model: Model, pattern: re.Pattern[str]) -> list[str]:
-    files = [f for f in model.files if pattern.fullmatch(f)]
-    for index in (f for f in model.files if '/' not in f and f.endswith('.index.json')):
-        with model.open(index) as file:
-            named = set(json.loads(file.read())['weight_map'].values())
-        if named <= set(files):
-            return sorted(named)
-    return [f for f in files if not posixpath.dirname(f)] or files
+def _names(model: Model, path: str) -> list[str]:
+    with model.open(path) as file:
+        return [t[0] for t in file.tensors()]
 
 
-def _unpickle(source: File, map_location: Any) -> Any:
-    return torch.load(source, map_location=map_location, weights_only=True)  # type: ignore[no-untyped-call]
-
-
-def _home(state: dict[str, Any]) -> torch.device:
-    devices = {t.device for t in state.values() if isinstance(t, torch.Tensor)}
+def _home(tensors: Iterable[Any]) -> torch.device:
+    devices = {t.device for t in tensors if isinstance(t, torch.Tensor)}
     return devices.pop() if len(devices) == 1 else torch.device('cpu')
 
 
-def _batches(tensors: list[Tensor], file: str) -> Iterator[list[Tensor]]:
-    batch: list[Tensor] = []
+def _fill(own: torch.Tensor, name: str, tensor: torch.Tensor, model: Model) -> None:
+    if own.shape != tensor.shape:
+        raise RuntimeError(f'{name} has the shape {list(tensor.shape)} in the model {model.name}, and {list(own.shape)} in the '
+                           'module')
+    own.copy_(tensor)
+
+
+def _batches(tensors: Iterable[Any]) -> Iterator[list[Any]]:
+    batch: list[Any] = []
     for t in tensors:
-        if t.dtype not in _DTYPES or not hasattr(torch, _DTYPES[t.dtype]):
-            raise error_for('UNSUPPORTED', 1, f'{t.name} of {file} is {t.dtype}, which torch {torch.__version__} does not have')
-        if batch and t.offset + t.size - batch[0].offset > BATCH:
+        if batch and t[4] + t[5] - batch[0][4] > BATCH:
             yield batch
             batch = []
         batch.append(t)
     if batch:
         yield batch
-
-
-def _view(base: torch.Tensor, t: Tensor, at: int) -> torch.Tensor:
-    """The tensor in its batch; in memory of its own where a device wants it better aligned than it lies."""
-    dtype = getattr(torch, _DTYPES[t.dtype])
-    raw = base[at:at + t.size]
-    if at % (16 if base.is_cuda else dtype.itemsize):
-        raw = raw.clone()
-    return raw.view(dtype).view(t.shape)
-
-
-Fill = Callable[[File, int, int], torch.Tensor]
-
-
-def _nothing() -> None:
-    pass
 
 
 def _fill_host(file: File, offset: int, size: int) -> torch.Tensor:
@@ -214,7 +223,7 @@ def _fill_host(file: File, offset: int, size: int) -> torch.Tensor:
 
 
 def _ring(device: torch.device) -> tuple[Fill, Callable[[], None]]:
-    """Pinned memory that DEVICE copies from, piece by piece, while the pieces behind are being decrypted."""
+    """Pinned memory that a CUDA device copies from, piece by piece, while the pieces behind are being decrypted."""
     stream = torch.cuda.Stream(device)
     pieces = [(torch.empty(PIECE, dtype=torch.uint8, pin_memory=True), torch.cuda.Event()) for _ in range(PIECES)]
     turn = 0
@@ -242,3 +251,6 @@ def _ring(device: torch.device) -> tuple[Fill, Callable[[], None]]:
             memory.zero_()  # torch keeps pinned memory for whoever asks next
 
     return fill, done
+
+
+__all__ = ['Keys', 'dtype_of', 'iterate', 'load', 'load_file', 'load_into', 'load_state_dict', 'wrap']

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from coffer import _options
+from coffer._keywords import split
 from coffer._model import open_model
 
 
@@ -31,6 +32,6 @@ def from_pretrained(auto_class: Any, sealed: _options.Path, *args: Any, **kw: An
 
     kw: what coffer.open_model() takes is for it, the rest for transformers
     """
-    how, rest = _options.split(kw)
+    how, rest = split(kw)
     with opened(sealed, **how) as folder:
         return auto_class.from_pretrained(folder, *args, **rest)

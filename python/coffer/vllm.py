@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from coffer import _options
 from coffer._errors import error_for
+from coffer._keywords import split
 from coffer._model import open_model
 
 
@@ -33,7 +33,7 @@ def register() -> None:
             super().__init__(load_config)
             given = dict(load_config.model_loader_extra_config or {})
             self.sealed = given.pop('sealed', None)
-            self.how, unknown = _options.split(given)
+            self.how, unknown = split(given)
             if unknown:
                 raise error_for('USAGE', 2, f'model_loader_extra_config has {", ".join(sorted(unknown))}, which the load format '
                                             'coffer does not know; it takes sealed, and what coffer.open_model() takes')
