@@ -185,7 +185,8 @@ class File(_native.File):
         return left if size is None or size < 0 else min(size, left)
 
     def _take(self, view: memoryview) -> None:
-        self.read_into(self._at, view)
+        if len(view):
+            self.read_into(self._at, view)
         self._at += len(view)
 
 

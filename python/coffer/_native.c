@@ -28,11 +28,6 @@
 #include <coffer/coffer.h>
 #include <coffer/load.h>
 
-#pragma weak coffer_model_trust
-#pragma weak coffer_model_refuse_code
-#pragma weak coffer_loader_open
-#pragma weak coffer_loader_each
-#pragma weak coffer_loader_free
 
 #define KIB ((size_t)1 << 10)
 #define MIB ((size_t)1 << 20)
@@ -1141,9 +1136,9 @@ work_open(void *user)
 	struct coffer_ctx *ctx = o->verb.call.ctx;
 	coffer_err err = coffer_model_open(ctx, o->path, o->verb.keys, &o->model);
 
-	if (!err && coffer_model_trust)
+	if (!err)
 		err = coffer_model_trust(ctx, o->model, &o->options);
-	if (!err && !o->allow_code && coffer_model_refuse_code)
+	if (!err && !o->allow_code)
 		err = coffer_model_refuse_code(ctx, o->model);
 	return err;
 }
