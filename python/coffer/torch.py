@@ -15,16 +15,11 @@ from typing import Any, NamedTuple
 
 import torch
 
+from coffer._arrays import TORCH
 from coffer._errors import error_for
-from coffer._model import File, Memory, Model, open_model
+from coffer._model import File, Model, open_model
 from coffer.safetensors import INDEX, SUFFIX, Source, locate, safe_open, shards
 
-TYPES = {
-    'BOOL': 'bool', 'U8': 'uint8', 'I8': 'int8', 'U16': 'uint16', 'I16': 'int16', 'U32': 'uint32', 'I32': 'int32',
-    'U64': 'uint64', 'I64': 'int64', 'F16': 'float16', 'BF16': 'bfloat16', 'F32': 'float32', 'F64': 'float64',
-    'C64': 'complex64', 'F8_E4M3': 'float8_e4m3fn', 'F8_E5M2': 'float8_e5m2', 'F8_E8M0': 'float8_e8m0fnu',
-    'F8_E4M3FNUZ': 'float8_e4m3fnuz', 'F8_E5M2FNUZ': 'float8_e5m2fnuz', 'F4': 'float4_e2m1fn_x2',
-}
 MIB = 1 << 20
 BATCH = 64 * MIB
 """Tensors that lie together are opened together until they are so large, and share that memory."""
@@ -42,36 +37,6 @@ class Keys(NamedTuple):
 
     missing_keys: list[str]
     unexpected_keys: list[str]
-
-
-def dtype_of(name: str) -> torch.dtype:
-    """PyTorch's type for one of safetensors."""
-    found = getattr(torch, TYPES.get(name, ''), None)
-    if not isinstance(found, torch.dtype):
-        raise TypeError(f'PyTorch {torch.__version__} has no type for {name}')
-    return found
-
-
-def wrap(memory: Memory, offset: int, dtype: str, shape: tuple[int, ...]) -> torch.Tensor:
-    """A tensor that is a part of memory, which it keeps."""
-    kind, shape = dtype_of(dtype), shape_of(dtype, shape)
-    count = math.prod(shape)
-    if count == 0:
-        return torch.empty(shape, dtype=kind)
-    return part_of(torch.frombuffer(memory, dtype=torch.uint8), offset, kind, shape)
-
-
-def shape_of(dtype: str, shape: tuple[int, ...]) -> tuple[int, ...]:
-    """PyTorch's shape for one of safetensors: of F4 two are in a byte, and in an element of PyTorch's."""
-    return (*shape[:-1], shape[-1] // 2) if dtype == 'F4' else shape
-
-
-def part_of(raw: torch.Tensor, offset: int, kind: torch.dtype, shape: tuple[int, ...]) -> torch.Tensor:
-    """A tensor in bytes, or in memory of its own where it does not lie as its type, or a device, wants it."""
-    flat = raw[offset:offset + math.prod(shape) * kind.itemsize]
-    if offset % (16 if raw.is_cuda else kind.itemsize):
-        flat = flat.clone()
-    return flat.view(kind).view(shape)
 
 
 def load_file(path: Source, device: Any = 'cpu', **options: Any) -> dict[str, torch.Tensor]:
@@ -156,7 +121,7 @@ def iterate(model: Model, device: Any = 'cpu', files: Iterable[str] | None = Non
                     start, end = batch[0][4], batch[-1][4] + batch[-1][5]
                     raw = fill(file, start, end - start)
                     for tensor, dtype, shape, _, offset, _ in batch:
-                        found = part_of(raw, offset - start, dtype_of(dtype), shape_of(dtype, shape))
+                        found = _part(raw, offset - start, dtype, shape)
                         yield tensor, found if to.type in ('cpu', 'cuda') else found.to(to)
     finally:
         done()
@@ -216,6 +181,19 @@ def _batches(tensors: Iterable[Any]) -> Iterator[list[Any]]:
         yield batch
 
 
+def _part(raw: torch.Tensor, offset: int, dtype: str, shape: tuple[int, ...]) -> torch.Tensor:
+    """A tensor in bytes, or in memory of its own where it does not lie as its type, or a device, wants it."""
+    kind = getattr(torch, TORCH.get(dtype, ''), None)
+    if kind is None:
+        raise TypeError(f'PyTorch {torch.__version__} has no type for {dtype}')
+    if dtype == 'F4':  # two in a byte, and in an element of PyTorch's
+        shape = (*shape[:-1], shape[-1] // 2)
+    flat = raw[offset:offset + math.prod(shape) * kind.itemsize]
+    if offset % (16 if raw.is_cuda else kind.itemsize):
+        flat = flat.clone()
+    return flat.view(kind).view(shape)
+
+
 def _fill_host(file: File, offset: int, size: int) -> torch.Tensor:
     if size == 0:
         return torch.empty(0, dtype=torch.uint8)
@@ -253,4 +231,4 @@ def _ring(device: torch.device) -> tuple[Fill, Callable[[], None]]:
     return fill, done
 
 
-__all__ = ['Keys', 'dtype_of', 'iterate', 'load', 'load_file', 'load_into', 'load_state_dict', 'wrap']
+__all__ = ['Keys', 'iterate', 'load', 'load_file', 'load_into', 'load_state_dict']

@@ -80,7 +80,7 @@ def llama(path, split=False):
     heads, width, inner = 4, 128, 256
     w = gguf.GGUFWriter(path, 'llama', **({'split_max_tensors': 4} if split else {}))
     w.add_name('tiny')
-    w.add_context_length(128)
+    w.add_context_length(512)
     w.add_embedding_length(width)
     w.add_block_count(1)
     w.add_feed_forward_length(inner)
