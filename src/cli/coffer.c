@@ -19,11 +19,12 @@
 #include "cli/term.h"
 
 const struct command *const commands[] = {
-	&cmd_keygen,	     &cmd_seal,		&cmd_open,	     &cmd_check,   &cmd_inspect, &cmd_sign,
-	&cmd_verify,	     &cmd_key,		&cmd_secret,	     &cmd_rewrap,  &cmd_rekey,	 &cmd_convert,
-	&cmd_hash,	     &cmd_digest,	&cmd_trust,	     &cmd_audit,   &cmd_backup,	 &cmd_sign_encrypt,
-	&cmd_decrypt_verify, &cmd_encrypt_sign, &cmd_verify_decrypt, &cmd_encrypt, &cmd_decrypt, &cmd_doctor,
-	&cmd_completion,     &cmd_version,	&cmd_help,	     &cmd_man,	   NULL,
+	&cmd_keygen,  &cmd_seal,	 &cmd_open,	      &cmd_check,	 &cmd_inspect,	      &cmd_sign,
+	&cmd_verify,  &cmd_mount,	 &cmd_umount,	      &cmd_key,		 &cmd_secret,	      &cmd_rewrap,
+	&cmd_rekey,   &cmd_convert,	 &cmd_hash,	      &cmd_digest,	 &cmd_trust,	      &cmd_audit,
+	&cmd_backup,  &cmd_sign_encrypt, &cmd_decrypt_verify, &cmd_encrypt_sign, &cmd_verify_decrypt, &cmd_encrypt,
+	&cmd_decrypt, &cmd_doctor,	 &cmd_completion,     &cmd_version,	 &cmd_help,	      &cmd_man,
+	NULL,
 };
 
 const char *

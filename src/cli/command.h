@@ -88,7 +88,7 @@ const char *command_word(const struct command *command);
 extern const struct command cmd_audit, cmd_backup, cmd_convert, cmd_keygen, cmd_seal, cmd_open, cmd_check, cmd_inspect,
 	cmd_key, cmd_rewrap, cmd_rekey, cmd_secret, cmd_sign, cmd_verify, cmd_digest, cmd_hash, cmd_trust, cmd_doctor,
 	cmd_completion, cmd_version, cmd_help, cmd_man, cmd_sign_encrypt, cmd_decrypt_verify, cmd_encrypt_sign,
-	cmd_verify_decrypt, cmd_encrypt, cmd_decrypt;
+	cmd_verify_decrypt, cmd_encrypt, cmd_decrypt, cmd_mount, cmd_umount;
 
 /* members of «key» that have a file of their own */
 extern const struct command cmd_key_status, cmd_key_policy;
