@@ -85,6 +85,8 @@ SIGNING_STEPS = 'sigstore universe: python3 tests/signing/sigstore_universe.py $
 	'bad input: python3 tests/signing/bad_input.py $(BUILD)/coffer'
 # against fakes of the services that cannot be installed (tests/services), and tokens that can
 KEY_STEPS = $(foreach t,$(filter-out %_moto.py %_lowkey.py,$(sort $(wildcard tests/services/test_*.py))),'$(patsubst test_%,key service %,$(basename $(notdir $t))): python3 $t $(BUILD)/coffer')
+# programs that read what is sealed
+LOAD_STEPS = $(foreach t,$(sort $(wildcard tests/load/test_*.py)),'load $(patsubst test_%,%,$(basename $(notdir $t))): python3 $t $(BUILD)/coffer')
 CLI_STEPS = 'cli: BUILD=$(BUILD) tests/cli/run.sh $(BUILD)/coffer'
 EXAMPLE_STEPS = 'examples: RUN_WITH="$(RUN_WITH)" examples/run $(BUILD)'
 # these run the command by its name, as a reader would, so it must be one for this machine
@@ -139,7 +141,7 @@ check:
 	@+$(MAKE) --no-print-directory check-built
 
 check-built:
-	@tests/run --jobs 3 $(KEY_STEPS) $(UNIT_STEPS) $(REPLAY_STEPS) $(VECTOR_STEPS) $(SIGNING_STEPS) $(CLI_STEPS) $(EXAMPLE_STEPS) $(HOWTO_STEPS) $(LINT_STEPS)
+	@tests/run --jobs 3 $(KEY_STEPS) $(UNIT_STEPS) $(REPLAY_STEPS) $(VECTOR_STEPS) $(SIGNING_STEPS) $(CLI_STEPS) $(LOAD_STEPS) $(EXAMPLE_STEPS) $(HOWTO_STEPS) $(LINT_STEPS)
 
 check-all:
 	@.ci/run

@@ -31,7 +31,7 @@ static const char about_coffer[] =
 
 /* ---- text ---- */
 
-/* One line, with nothing in it that roff would take for a request or an escape. */
+/* One line, with nothing in it that roff would take for a request, an escape, or a dash between words. */
 static coffer_err
 add_line(struct fault *f, struct buf *b, const char *text, size_t len)
 {
@@ -39,8 +39,14 @@ add_line(struct fault *f, struct buf *b, const char *text, size_t len)
 
 	if (*text == '.' || *text == '\'')
 		TRY(buf_str(f, b, "\\&"));
-	for (size_t i = 0; i < len; i++)
-		TRY(text[i] == '\\' ? buf_str(f, b, "\\e") : buf_add(f, b, text + i, 1));
+	for (size_t i = 0; i < len; i++) {
+		if (i > 0 && strncmp(text + i - 1, " -- ", 4) == 0) {
+			TRY(buf_str(f, b, "\\-\\-"));
+			i++;
+		} else {
+			TRY(text[i] == '\\' ? buf_str(f, b, "\\e") : buf_add(f, b, text + i, 1));
+		}
+	}
 	TRY(buf_str(f, b, "\n"));
 out:
 	return err;
