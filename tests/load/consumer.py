@@ -2,12 +2,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """What people load models with, as a program that knows nothing of coffer.
 
-    consumer.py NAME=FOLDER...
+    consumer.py [--fork] NAME@ANYTHING=FOLDER...
 
-prints «NAME DIGEST», of what the consumer called NAME computed with the model in FOLDER, or «NAME error: …».
+prints «NAME@ANYTHING DIGEST», of what the consumer called NAME computed with the model in FOLDER, or «NAME@ANYTHING error: …».
+With --fork each does so in a process of its own, which a bad page of what it has mapped may end.
 """
 import glob
 import hashlib
+import importlib
 import json
 import os
 import sys
@@ -139,13 +141,31 @@ CONSUMERS = {  # name: (what does it, the packages it needs, the models of model
 }
 
 
+def answer_one(argument):
+    """What to say about one argument."""
+    name, folder = argument.split('=', 1)
+    try:
+        return f'{name} {CONSUMERS[name.split("@")[0]][0](folder)}'
+    except Exception as error:  # noqa: BLE001 # whatever a library raises
+        return f'{name} error: {type(error).__name__}: {json.dumps(str(error))}'
+
+
 def main():
-    for argument in sys.argv[1:]:
-        name, folder = argument.split('=', 1)
-        try:
-            print(f'{name} {CONSUMERS[name.split("@")[0]][0](folder)}', flush=True)
-        except Exception as error:  # noqa: BLE001 # whatever a library raises
-            print(f'{name} error: {type(error).__name__}: {json.dumps(str(error))}', flush=True)
+    arguments = sys.argv[1:]
+    if arguments[0] != '--fork':
+        for argument in arguments:
+            print(answer_one(argument), flush=True)
+        return
+    for package in {p for argument in arguments[1:] for p in CONSUMERS[argument.split('@')[0]][1]}:
+        importlib.import_module(package)  # once, and not in every process
+    for argument in arguments[1:]:
+        child = os.fork()
+        if child == 0:
+            os.write(1, (answer_one(argument) + '\n').encode())
+            os._exit(0)
+        status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        if status != 0:
+            print(f'{argument.split("=")[0]} error: ended with {status}', flush=True)
 
 
 if __name__ == '__main__':

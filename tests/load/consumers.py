@@ -85,7 +85,7 @@ class World:
         out = self.at('unsigned', model)
         if not os.path.exists(out):
             os.makedirs(self.at('unsigned'), exist_ok=True)
-            self.run('seal', self.plain(model), '-o', out, '--quiet', '--kek', self.key['kek'])
+            self.run('seal', self.plain(model), '-o', out, '--quiet', '--record-size', '64K', '--kek', self.key['kek'])
         return out
 
     def damaged(self, model):
@@ -209,35 +209,34 @@ def same(found, plain):
     assert found == plain, f'{found} is not what the plain model gives, which is {plain}'
 
 
-def program(cells, folder_of):
+def program(cells, folder_of, *options):
     """consumer.py over many models in one process."""
-    return [sys.executable, str(HERE / 'consumer.py'), *(f'{name}@{model}={folder_of(model)}' for name, model in cells)]
+    return [sys.executable, str(HERE / 'consumer.py'), *options, *(f'{name}@{model}={folder_of(model)}' for name, model in cells)]
 
 
-def answers_of(text):
-    return dict(line.split(' ', 1) for line in text.splitlines() if '@' in line.split(' ', 1)[0])
+def answers_of(text, cells):
+    found = dict(line.split(' ', 1) for line in text.splitlines() if '@' in line.split(' ', 1)[0])
+    return {(name, model): found.get(f'{name}@{model}', 'nothing') for name, model in cells}
 
 
-def command(world, name):
+def command(name):
     """Whether the command has that verb."""
     done = subprocess.run([COFFER, 'help', name], stdin=subprocess.DEVNULL, capture_output=True, check=False)
     if done.returncode != 0:
         raise Skipped(f'this coffer has no «{name}»')
 
 
-def check_run(world, cells):
+def answers_in_run(world, cells):
     """Every consumer in one `coffer run`, which gives it all models."""
-    command(world, 'run')
-    wanted = sorted({model for _, model in cells})
-    given = [word for m in wanted for word in ('--model', f'{world.sealed(m)}={m}')]
+    command('run')
+    given = [word for m in sorted({m for _, m in cells}) for word in ('--model', f'{world.sealed(m)}={m}')]
     how = ['--kek', world.key['kek'], '--verify-key', world.at('publisher.pem.pub')]
-    found = answers_of(world.run('run', *given, *how, '--', *program(cells, lambda m: '{model:%s}' % m)))
-    return {cell: found.get('@'.join(cell), 'nothing') for cell in cells}
+    return answers_of(world.run('run', *given, *how, '--', *program(cells, lambda m: '{model:%s}' % m)), cells)
 
 
 def check_run_refuses(world, model):
     """The program is not started."""
-    command(world, 'run')
+    command('run')
     canary = ['--', sys.executable, '-c', 'print("started")']
     said = world.run('run', '--model', world.damaged(model), '--kek', world.key['kek'], *canary, code=5)
     said += world.run('run', '--model', world.unsigned(model), '--kek', world.key['kek'], '--verify-key',
@@ -245,34 +244,38 @@ def check_run_refuses(world, model):
     assert said == '', f'the program was started: {said}'
 
 
-class Mounted:
-    """A sealed model at a folder, for as long as it is needed."""
-
-    def __init__(self, world, sealed, *how):
-        command(world, 'mount')
-        self.world, self.sealed, self.how = world, sealed, how
-        self.folder = tempfile.mkdtemp(dir=world.top)
-
-    def __enter__(self):
-        self.world.run('mount', self.sealed, self.folder, '--kek', self.world.key['kek'], *self.how)
-        return self.folder
-
-    def __exit__(self, *_):
-        self.world.run('umount', self.folder)
-
-
-def check_mount(world, name, model):
-    with Mounted(world, world.sealed(model), '--verify-key', world.at('publisher.pem.pub')) as folder:
-        done = subprocess.run(program([(name, model)], lambda _: folder), capture_output=True, text=True, check=True)
-    same(answers_of(done.stdout)[f'{name}@{model}'], world.answer(name, model))
+def answers_in_mount(world, cells, sealed_of, *how):
+    """Every consumer in one process, over models that are all mounted."""
+    command('mount')
+    can_mount()
+    folders = {}
+    try:
+        for model in sorted({m for _, m in cells}):
+            folder = tempfile.mkdtemp(dir=world.top)
+            world.run('mount', sealed_of(model), folder, '--kek', world.key['kek'], *how)
+            folders[model] = folder
+        done = subprocess.run(program(cells, folders.get, '--fork'), capture_output=True, text=True, check=True)
+        return answers_of(done.stdout, cells)
+    finally:
+        for folder in folders.values():
+            world.run('umount', folder)
 
 
-def check_mount_refuses(world, name, model):
-    """The consumer gets an error, or a signal where it maps, and never an answer."""
-    with Mounted(world, world.damaged(model)) as folder:
-        done = subprocess.run(program([(name, model)], lambda _: folder), capture_output=True, text=True, check=False)
-    found = answers_of(done.stdout).get(f'{name}@{model}', 'error: killed')
-    assert found.startswith('error:'), f'the damaged model gave {found}'
+def can_mount():
+    if not os.access('/dev/fuse', os.R_OK | os.W_OK):
+        raise Skipped('there is no /dev/fuse that may be used')
+    if os.geteuid() != 0 and not shutil.which('fusermount3'):
+        raise Skipped('who is not root needs fusermount3 to mount (Debian: fuse3)')
+
+
+def check_mount_refuses_unsigned(world, model):
+    """There is nothing to see."""
+    command('mount')
+    can_mount()
+    folder = tempfile.mkdtemp(dir=world.top)
+    world.run('mount', world.unsigned(model), folder, '--kek', world.key['kek'], '--verify-key', world.at('publisher.pem.pub'),
+              code=6)
+    assert os.listdir(folder) == []
 
 
 # ---- what adapters do besides ----
@@ -414,30 +417,48 @@ def needs(*packages):
             raise Skipped(f'{package} is not installed')
 
 
+def once(function, *arguments):
+    """Call it when it is first needed."""
+    found = []
+
+    def get():
+        if not found:
+            found.append(function(*arguments))
+        return found[0]
+
+    return get
+
+
+def check_damaged_in_mount(modes, cell):
+    """The consumer gets an error, or a signal where it maps, and never an answer."""
+    for answers in modes:
+        assert answers()[cell].startswith('error: '), f'the damaged model gave {answers()[cell]}'
+
+
 def steps(world):
     """Name and function of every test."""
     cells = [(name, model) for name, (_, packages, of) in consumer.CONSUMERS.items() for model in of
              if all(importlib.util.find_spec(p) for p in packages)]
-    ran = {}
-
-    def by_run(cell):
-        if not ran:
-            ran.update(check_run(world, cells))
-        same(ran[cell], world.answer(*cell))
-
+    run = once(answers_in_run, world, cells)
+    mount = once(answers_in_mount, world, cells, world.sealed, '--verify-key', world.at('publisher.pem.pub'))
+    damaged = [once(answers_in_mount, world, cells, world.damaged, *how) for how in ((), ('--no-passthrough',))]
     for name, (_, packages, of) in consumer.CONSUMERS.items():
         for model in of:
+            cell = (name, model)
+
             def step(check, *arguments, packages=packages):
                 def do():
                     needs(*packages)
                     check(*arguments)
                 return do
+
             if name in NATIVE:
                 yield f'{name}, {model}: native adapter', step(check_native, world, name, model)
             yield f'{name}, {model}: folder of memfds', step(check_folder_of(name, model), world, name, model)
-            yield f'{name}, {model}: coffer run', step(by_run, (name, model))
-            yield f'{name}, {model}: coffer mount', step(check_mount, world, name, model)
-            yield f'{name}, {model}: coffer mount, damaged', step(check_mount_refuses, world, name, model)
+            yield f'{name}, {model}: coffer run', step(lambda c=cell: same(run()[c], world.answer(*c)))
+            yield f'{name}, {model}: coffer mount', step(lambda c=cell: same(mount()[c], world.answer(*c)))
+            yield f'{name}, {model}: coffer mount, damaged', step(check_damaged_in_mount, damaged, cell)
+    yield 'coffer mount refuses what is unsigned', lambda: check_mount_refuses_unsigned(world, 'shards')
     for model in WEIGHTS:
         yield f'coffer run refuses {model}', lambda model=model: check_run_refuses(world, model)
     yield 'transformers: nothing is left of the folder', lambda: (needs('transformers', 'torch'), check_folder_is_given_back(world))
