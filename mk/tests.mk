@@ -99,7 +99,7 @@ FAULT_STEPS = \
 	'fault inject: python3 tests/fault/inject.py $(BUILD)/coffer $(BUILD)/shortio.so' \
 	'fault alloc: python3 tests/fault/alloc.py $(BUILD)/coffer $(BUILD)/failalloc.so' \
 	'fault world: python3 tests/fault/world.py $(BUILD)/coffer'
-# with COFFER_PEERS_PYTHON and COFFER_PEERS_OLD as tests/peers/setup says them, also against the programs of others
+# with COFFER_PEERS_PYTHON, COFFER_PEERS_OLD and COFFER_PEERS_LOAD as tests/peers/setup says them, also against the programs of others
 INTEROP_STEPS = \
 	'interop: python3 tests/interop/reader_test.py $(BUILD)/coffer' \
 	'vectors with the second reader: python3 tests/vectors/run.py --reader' \
@@ -110,6 +110,8 @@ INTEROP_STEPS = \
 	'interop model_signing: python3 tests/signing/interop_model_signing.py $(BUILD)/coffer' \
 	'interop sigstore: python3 tests/signing/interop_sigstore.py $(BUILD)/coffer' \
 	'oms adapter: python3 tests/signing/oms_adapter.py $(BUILD)/coffer' \
+	'load consumers: python3 tests/load/consumers.py $(BUILD)/coffer $(BUILD)' \
+	'load safetensors: python3 tests/load/safetensors_suite.py $(BUILD)/coffer $(BUILD)' \
 	$(foreach t,$(sort $(wildcard tests/services/*_sdk.py)),'fake and SDK $(patsubst %_sdk,%,$(basename $(notdir $t))): python3 $t') \
 	$(foreach t,$(sort $(wildcard tests/services/test_*_moto.py tests/services/test_*_lowkey.py)),'$(patsubst test_%,key service %,$(basename $(notdir $t))): python3 $t $(BUILD)/coffer')
 LINT_STEPS = 'lint: BUILD=$(BUILD) tests/lint/run' 'install: MAKE=$(firstword $(MAKE)) BUILD=$(BUILD) tests/lint/install'
