@@ -19,7 +19,7 @@ $(BUILD)/obj/%.o: %.c $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
-# all objects as they are, for the tests
+# all objects as they are, for the tests; what only the command has, too
 $(BUILD)/libcoffer-internal.a: $(LIB_OBJ) $(filter $(BUILD)/obj/src/mount/% $(BUILD)/obj/src/run/%,$(CLI_OBJ))
 	$(SAY) AR $@
 	$(Q)rm -f $@; $(AR) rcs $@ $^

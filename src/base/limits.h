@@ -60,6 +60,16 @@
 #define LIMIT_TENSORS (1u << 20)
 #define LIMIT_TENSOR_NAME 65536u
 
+/* ---- pickles, and files in which code is looked for ---- */
+
+#define LIMIT_PICKLE_OPCODES (1u << 26) /* of all the pickles of a file: about a second */
+#define LIMIT_PICKLE_DEPTH (1u << 20)	/* values that are not put together yet: each costs 16 bytes of memory */
+#define LIMIT_PICKLE_MEMO (1u << 21)	/* values that are remembered: each costs up to 64 bytes */
+#define LIMIT_PICKLE_LINE 4096u		/* a module's name, which is a path (PATH_MAX), or a number */
+#define LIMIT_PICKLES 1024u		/* one after the other */
+#define LIMIT_CODE_DEPTH 2u		/* archives in archives */
+#define LIMIT_NPY_HEADER (64u << 10)
+
 /* ---- encrypted files of other programs ---- */
 
 #define LIMIT_FOREIGN_JSON (1u << 20) /* the JSON in front of one */

@@ -3,7 +3,6 @@
 
 #include <pthread.h>
 #include <signal.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -185,6 +184,12 @@ pool_free(struct pool **pool)
 	free(p->members);
 	free(p);
 	*pool = NULL;
+}
+
+bool
+pool_is_stopping(const struct pool *pool)
+{
+	return atomic_load(&pool->stop) || (pool->cancelled && atomic_load(pool->cancelled));
 }
 
 unsigned int

@@ -10,6 +10,7 @@
 #define BASE_POOL_H
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -34,6 +35,9 @@ coffer_err pool_new(struct fault *f, unsigned int n_threads, const atomic_bool *
 
 /** pool_free() - end the threads and free; NULL is fine; scratch is zeroed, for it held plaintext */
 void pool_free(struct pool **pool);
+
+/** pool_is_stopping() - whether the running job ends before its time: for an item that waits for something */
+bool pool_is_stopping(const struct pool *pool);
 
 /** pool_size() - how many threads */
 unsigned int pool_size(const struct pool *pool);

@@ -44,6 +44,22 @@ interrupt_catch(struct coffer_ctx *ctx)
 	catch_one(SIGHUP);
 }
 
+static struct sigaction pipe_before;
+
+void
+interrupt_ignore_pipe(void)
+{
+	struct sigaction ignore = {.sa_handler = SIG_IGN};
+
+	(void)sigaction(SIGPIPE, &ignore, &pipe_before);
+}
+
+void
+interrupt_restore_pipe(void)
+{
+	(void)sigaction(SIGPIPE, &pipe_before, NULL);
+}
+
 void
 interrupt_tell(void (*fn)(void))
 {

@@ -16,6 +16,8 @@
 #define LOCAL_SIZE 30u
 #define TEXT_MAX 65535u /* any name, extra field or comment */
 #define ZIP64_EXTRA 1u
+#define ENCRYPTED 1u
+#define ENDS_TRIED 64u
 #define IN_ZIP64 UINT32_C(0xffffffff) /* the number is in the zip64 extra field */
 
 static uint16_t
@@ -31,7 +33,11 @@ struct directory {
 };
 
 struct entry {
+	struct zip_entry told;
+	uint64_t plain_size;
 	uint64_t local_off;
+	uint16_t method;
+	uint16_t flags;
 	size_t name_len;
 	size_t extra_len;
 	uint8_t *name; /* TEXT_MAX bytes */
@@ -103,7 +109,7 @@ static coffer_err
 read_end(struct fault *f, const struct coffer_source *source, struct directory *dir, bool *found_out)
 {
 	uint64_t end_off = 0, end64_off, stop;
-	uint8_t end[END_SIZE];
+	uint8_t end[END_SIZE] = {0};
 	struct directory said;
 	coffer_err err;
 
@@ -124,22 +130,26 @@ out:
 	return err;
 }
 
-/* where the local header of a large archive's entry is: the last number of the zip64 field that is there */
+/* the numbers of a large archive's entry that do not fit: they are in the zip64 field, in this order, each if it is needed */
 static coffer_err
-read_off64(struct fault *f, const uint8_t central[static CENTRAL_SIZE], struct entry *e)
+read_zip64(struct fault *f, struct entry *e)
 {
-	struct view extra = view_of(e->text, e->extra_len), head, field;
-	size_t before = 8 * (size_t)((get_le32(central + 20) == IN_ZIP64) + (get_le32(central + 24) == IN_ZIP64));
+	uint64_t *const numbers[] = {&e->plain_size, &e->told.size, &e->local_off};
+	struct view extra = view_of(e->text, e->extra_len), head, field = view_of(e->text, 0);
+	uint16_t kind = 0;
 
-	while (view_take(&extra, 4, &head) && view_take(&extra, get_le16(head.p + 2), &field)) {
-		if (get_le16(head.p) != ZIP64_EXTRA)
+	while (kind != ZIP64_EXTRA && view_take(&extra, 4, &head) && view_take(&extra, get_le16(head.p + 2), &field))
+		kind = get_le16(head.p);
+	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
+		uint8_t bytes[8];
+
+		if (*numbers[i] != IN_ZIP64)
 			continue;
-		if (field.len < before + 8)
-			break;
-		e->local_off = get_le64(field.p + before);
-		return COFFER_OK;
+		if (kind != ZIP64_EXTRA || !view_copy(&field, bytes, sizeof(bytes)))
+			return fault_set(f, COFFER_E_FORMAT, "zip: an entry does not say where it is");
+		*numbers[i] = get_le64(bytes);
 	}
-	return fault_set(f, COFFER_E_FORMAT, "zip: an entry does not say where it is");
+	return COFFER_OK;
 }
 
 static coffer_err
@@ -153,17 +163,20 @@ read_entry(struct fault *f, struct window *w, struct entry *e)
 		return fault_set(f, COFFER_E_FORMAT, "zip: the central directory is broken");
 	e->name_len = get_le16(central + 28);
 	e->extra_len = get_le16(central + 30);
+	e->flags = get_le16(central + 8);
+	e->method = get_le16(central + 10);
+	e->told.size = get_le32(central + 20);
+	e->plain_size = get_le32(central + 24);
 	e->local_off = get_le32(central + 42);
 	TRY(window_take(f, w, e->name, e->name_len));
 	TRY(window_take(f, w, e->text, e->extra_len));
 	TRY(window_skip(f, w, get_le16(central + 32)));
-	if (e->local_off == IN_ZIP64)
-		TRY(read_off64(f, central, e));
+	TRY(read_zip64(f, e));
 out:
 	return err;
 }
 
-/* the entry's own header names it as the central directory does */
+/* the entry's own header says the same of it as the central directory does */
 static coffer_err
 check_local(struct fault *f, const struct coffer_source *source, struct entry *e)
 {
@@ -173,6 +186,11 @@ check_local(struct fault *f, const struct coffer_source *source, struct entry *e
 	TRY(source_read(f, source, e->local_off, local, sizeof(local)));
 	if (memcmp(local, "PK\3\4", 4) != 0)
 		return fault_set(f, COFFER_E_FORMAT, "zip: the central directory points at no entry");
+	e->told.off = e->local_off + LOCAL_SIZE + get_le16(local + 26) + get_le16(local + 28);
+	if (e->told.off > source->size || e->told.size > source->size - e->told.off)
+		return fault_set(f, COFFER_E_FORMAT, "zip: an entry goes past the end");
+	if (get_le16(local + 8) != e->method)
+		return fault_set(f, COFFER_E_FORMAT, "zip: an entry is compressed in two ways");
 	if (get_le16(local + 26) == e->name_len) {
 		TRY(source_read(f, source, e->local_off + sizeof(local), e->text, e->name_len));
 		if (e->name_len == 0 || memcmp(e->text, e->name, e->name_len) == 0)
@@ -183,25 +201,23 @@ out:
 	return err;
 }
 
-static bool
-is_pickle_name(const struct entry *e)
-{
-	return e->name_len >= 4 && memcmp(e->name + e->name_len - 4, ".pkl", 4) == 0;
-}
-
 static coffer_err
-walk(struct fault *f, const struct coffer_source *source, const struct directory *dir, struct entry *e, bool *has_out)
+walk(struct fault *f, const struct coffer_source *source, const struct directory *dir, struct entry *e,
+     zip_visit_fn *visit, void *user)
 {
 	struct window w = WINDOW_INIT;
+	bool stop = false;
 	coffer_err err;
 
 	TRY(window_open(f, &w, source, dir->off, dir->off + dir->len));
-	for (uint64_t i = 0; i < dir->n_entries && !*has_out; i++) {
+	for (uint64_t i = 0; i < dir->n_entries && !stop; i++) {
 		TRY(read_entry(f, &w, e));
 		TRY(check_local(f, source, e));
-		*has_out = is_pickle_name(e);
+		e->told.name = view_of(e->name, e->name_len);
+		e->told.stored = e->method == 0 && (e->flags & ENCRYPTED) == 0 && e->plain_size == e->told.size;
+		TRY(visit(f, user, &e->told, &stop));
 	}
-	if (!*has_out && window_left(&w) > 0)
+	if (!stop && window_left(&w) > 0)
 		err = fault_set(f, COFFER_E_FORMAT, "zip: more in the central directory than its entries");
 out:
 	window_close(&w);
@@ -209,21 +225,84 @@ out:
 }
 
 coffer_err
-zip_has_pickle(struct fault *f, const struct coffer_source *source, bool *has_out)
+zip_walk(struct fault *f, const struct coffer_source *source, zip_visit_fn *visit, void *user, bool *found_out)
 {
 	struct entry e = {.name = malloc(2 * (size_t)TEXT_MAX)};
 	struct directory dir;
-	bool found = false;
 	coffer_err err;
 
-	*has_out = false;
+	*found_out = false;
 	if (!e.name)
 		return fault_nomem(f);
 	e.text = e.name + TEXT_MAX;
-	TRY(read_end(f, source, &dir, &found));
-	if (found)
-		TRY(walk(f, source, &dir, &e, has_out));
+	TRY(read_end(f, source, &dir, found_out));
+	if (*found_out)
+		TRY(walk(f, source, &dir, &e, visit, user));
 out:
 	free(e.name);
+	return err;
+}
+
+static coffer_err
+visit_pickle(struct fault *f, void *user, const struct zip_entry *entry, bool *stop)
+{
+	bool *has = user;
+
+	(void)f;
+	*has = entry->name.len >= 4 && memcmp(entry->name.p + entry->name.len - 4, ".pkl", 4) == 0;
+	*stop = *has;
+	return COFFER_OK;
+}
+
+coffer_err
+zip_has_pickle(struct fault *f, const struct coffer_source *source, bool *has_out)
+{
+	bool found;
+
+	*has_out = false;
+	return zip_walk(f, source, visit_pickle, has_out, &found);
+}
+
+/* whether the end record at @end_off has a central directory where Python looks for it: right before, whatever it says */
+static coffer_err
+has_directory(struct fault *f, const struct coffer_source *source, uint64_t end_off, uint32_t dir_len, bool *has_out)
+{
+	uint8_t mark[4];
+	coffer_err err = COFFER_OK;
+
+	*has_out = false;
+	if (end_off >= LOCATOR_SIZE) {
+		TRY(source_read(f, source, end_off - LOCATOR_SIZE, mark, sizeof(mark)));
+		*has_out = memcmp(mark, "PK\6\7", 4) == 0;
+	}
+	if (!*has_out && dir_len >= CENTRAL_SIZE && dir_len <= end_off) {
+		TRY(source_read(f, source, end_off - dir_len, mark, sizeof(mark)));
+		*has_out = memcmp(mark, "PK\1\2", 4) == 0;
+	}
+out:
+	return err;
+}
+
+coffer_err
+zip_is_behind(struct fault *f, const struct coffer_source *source, bool *is_out)
+{
+	size_t len = (size_t)num_min(source->size, END_SIZE + TEXT_MAX);
+	struct buf tail = BUF_INIT(END_SIZE + TEXT_MAX);
+	unsigned int n_tried = 0;
+	coffer_err err;
+
+	*is_out = false;
+	TRY(source_slurp(f, source, source->size - len, len, &tail));
+	for (size_t at = 0; at + END_SIZE <= len && !*is_out; at++) {
+		if (memcmp(tail.p + at, "PK\5\6", 4) != 0)
+			continue;
+		/* so many are there to keep us busy */
+		if (++n_tried > ENDS_TRIED)
+			*is_out = true;
+		else
+			TRY(has_directory(f, source, source->size - len + at, get_le32(tail.p + at + 12), is_out));
+	}
+out:
+	buf_free(&tail);
 	return err;
 }
