@@ -253,6 +253,7 @@ struct call {
 	coffer_err (*work)(void *);
 	void *user;
 	coffer_err err;
+	bool fine; /* the last @work did what it should, so that @ctx can serve again */
 
 	PyObject *type, *value, *traceback; /* what Python code has raised meanwhile */
 };
@@ -430,7 +431,7 @@ call_run(struct call *c, coffer_err (*work)(void *), void *user)
 
 	c->work = work;
 	c->user = user;
-	c->done = false;
+	c->done = c->fine = false;
 	/* signals are the main thread's */
 	c->threaded = gettid() == getpid() && pthread_create(&thread, NULL, run_thread, c) == 0;
 	if (c->threaded) {
@@ -447,6 +448,7 @@ call_run(struct call *c, coffer_err (*work)(void *), void *user)
 	}
 	if (c->err)
 		(void)raise_error(c->err, c->ctx);
+	c->fine = !c->err;
 	return c->err ? -1 : 0;
 }
 
@@ -664,7 +666,8 @@ struct held {
 struct opened {
 	size_t users; /* with the GIL */
 	pid_t pid;
-	struct coffer_ctx *ctx; /* that it was opened with */
+	struct coffer_ctx *ctx;	 /* that it was opened with */
+	struct coffer_ctx *idle; /* of a call that has ended, for the next one: its threads and their memory are warm; or NULL */
 	struct coffer_model *model;
 	uint32_t jobs;
 	struct held *files; /* with the GIL */
@@ -682,6 +685,7 @@ opened_put(struct opened **opened)
 	if (o->pid == getpid()) {
 		coffer_model_free(&o->model);
 		coffer_ctx_free(&o->ctx);
+		coffer_ctx_free(&o->idle);
 	}
 	free(o->files);
 	free(o);
@@ -702,6 +706,28 @@ opened_get(struct opened *o)
 	}
 	o->users++;
 	return o;
+}
+
+/* A call on a model; give it back with call_return(), unless this fails. */
+static int
+call_borrow(struct call *c, struct opened *o)
+{
+	if (!o->idle)
+		return call_begin(c, &(struct call_options){.jobs = o->jobs});
+	*c = (struct call){.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER, .ctx = o->idle};
+	o->idle = NULL;
+	return 0;
+}
+
+static void
+call_return(struct call *c, struct opened *o)
+{
+	if (!c->fine || o->idle) {
+		coffer_ctx_free(&c->ctx); /* a cancelled one stays so */
+	} else {
+		o->idle = c->ctx;
+		c->ctx = NULL;
+	}
 }
 
 /** struct file - one file of a model */
@@ -734,7 +760,6 @@ file_let_go(struct file *f)
 static int
 hold(struct opened *o, size_t index)
 {
-	const struct call_options options = {.jobs = o->jobs};
 	struct held *h = &o->files[index];
 	struct coffer_file *file = NULL;
 	struct call call;
@@ -743,14 +768,15 @@ hold(struct opened *o, size_t index)
 	h->users++;
 	if (h->file)
 		return 0;
-	if (call_begin(&call, &options) < 0)
+	if (call_borrow(&call, o) < 0)
 		goto failed;
 	Py_BEGIN_ALLOW_THREADS
 	err = coffer_file_open(call.ctx, o->model, index, &file);
 	Py_END_ALLOW_THREADS
 	if (err)
 		(void)raise_error(err, call.ctx);
-	coffer_ctx_free(&call.ctx);
+	call.fine = !err;
+	call_return(&call, o);
 	if (err)
 		goto failed;
 	if (h->file)
@@ -774,8 +800,6 @@ struct using {
 static int
 using_begin(struct using *u, struct file *f, bool with_call)
 {
-	struct call_options options = {.jobs = f->opened ? f->opened->jobs : 0};
-
 	*u = (struct using){.index = f->index};
 	if (!f->opened) {
 		PyErr_SetString(PyExc_ValueError, "I/O operation on closed file");
@@ -786,15 +810,16 @@ using_begin(struct using *u, struct file *f, bool with_call)
 		return -1;
 	u->opened->files[u->index].users++;
 	u->file = u->opened->files[u->index].file;
-	return with_call ? call_begin(&u->call, &options) : 0;
+	return with_call ? call_borrow(&u->call, u->opened) : 0;
 }
 
 static void
 using_end(struct using *u)
 {
-	coffer_ctx_free(&u->call.ctx);
-	if (u->opened)
+	if (u->opened) {
+		call_return(&u->call, u->opened);
 		let_go(u->opened, u->index);
+	}
 	opened_put(&u->opened);
 }
 
@@ -1362,11 +1387,11 @@ model_tensors(PyObject *self, PyObject *none)
 	(void)none;
 	if (!o)
 		return NULL;
-	if (call_begin(&call, &(struct call_options){.jobs = o->jobs}) == 0) {
+	if (call_borrow(&call, o) == 0) {
 		struct listing l = {.model = o->model};
 
 		list = list_tensors(&call, &l);
-		coffer_ctx_free(&call.ctx);
+		call_return(&call, o);
 	}
 	opened_put(&o);
 	return list;
@@ -1508,7 +1533,7 @@ model_each(PyObject *self, PyObject *args)
 	o = opened_get(((struct model *)self)->opened);
 	if (!o)
 		return NULL;
-	if (call_begin(&call, &(struct call_options){.jobs = o->jobs}) < 0) {
+	if (call_borrow(&call, o) < 0) {
 		opened_put(&o);
 		return NULL;
 	}
@@ -1528,7 +1553,8 @@ model_each(PyObject *self, PyObject *args)
 		PyErr_Restore(d.type, d.value, d.traceback);
 	else if (err)
 		(void)raise_error(err, call.ctx);
-	coffer_ctx_free(&call.ctx);
+	call.fine = !err;
+	call_return(&call, o);
 	opened_put(&o);
 	if (PyErr_Occurred())
 		return NULL;
