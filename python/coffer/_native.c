@@ -28,13 +28,12 @@
 #include <coffer/coffer.h>
 #include <coffer/load.h>
 
-
 #define KIB ((size_t)1 << 10)
 #define MIB ((size_t)1 << 20)
 #define HUGE_PAGE (2 * MIB)
-#define SMALL_READ MIB	       /* below it one thread is as fast as all of them */
+#define SMALL_READ MIB		/* below it one thread is as fast as all of them */
 #define SMALL_MEMORY (64 * KIB) /* below it a mapping of its own costs more than it gives */
-#define SIGNALS_NS 20000000    /* how often the main thread looks for signals */
+#define SIGNALS_NS 20000000	/* how often the main thread looks for signals */
 #define MAX_BLOCKS 32
 
 static PyTypeObject *memory_type, *file_type, *model_type;
@@ -342,8 +341,7 @@ call_begin(struct call *c, const struct call_options *o)
 {
 	coffer_err err;
 
-	*c = (struct call){
-		.prompt = o->prompt, .lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
+	*c = (struct call){.prompt = o->prompt, .lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
 	err = coffer_ctx_new(&c->ctx);
 	if (err) {
 		(void)raise_text(err, coffer_err_text(err));
@@ -407,10 +405,9 @@ attend(struct call *c, pthread_t thread)
 	while (!done) {
 		struct question *q;
 
-		Py_BEGIN_ALLOW_THREADS
-		done = wait_a_while(c, &q);
-		Py_END_ALLOW_THREADS
-		if (q) {
+		Py_BEGIN_ALLOW_THREADS done = wait_a_while(c, &q);
+		Py_END_ALLOW_THREADS if (q)
+		{
 			answer(c, q);
 			pthread_mutex_lock(&c->lock);
 			q->answered = true;
@@ -437,8 +434,7 @@ call_run(struct call *c, coffer_err (*work)(void *), void *user)
 	if (c->threaded) {
 		attend(c, thread);
 	} else {
-		Py_BEGIN_ALLOW_THREADS
-		c->err = work(user);
+		Py_BEGIN_ALLOW_THREADS c->err = work(user);
 		Py_END_ALLOW_THREADS
 	}
 	if (c->type) {
@@ -543,8 +539,7 @@ keys_to_open(struct call *c, PyObject *list)
 
 /** struct memory - bytes of a file, opened; what looks at them keeps the object, and the object keeps them */
 struct memory {
-	PyObject_HEAD
-	uint8_t *bytes;
+	PyObject_HEAD uint8_t *bytes;
 	size_t len;
 	void *map; /* what is unmapped; NULL: @bytes are freed */
 	size_t map_len;
@@ -635,16 +630,13 @@ memory_repr(PyObject *self)
 	return PyUnicode_FromFormat("<coffer.Memory of %zu bytes%s>", m->len, m->writable ? ", writable" : "");
 }
 
-static char memory_doc[] = "Bytes of a model, opened: private to this process.  It has the buffer protocol, and lives as "
-			   "long as a view of it does.";
+static char memory_doc[] =
+	"Bytes of a model, opened: private to this process.  It has the buffer protocol, and lives as "
+	"long as a view of it does.";
 
 static PyType_Slot memory_slots[] = {
-	{Py_tp_doc, memory_doc},
-	{Py_tp_dealloc, memory_dealloc},
-	{Py_tp_repr, memory_repr},
-	{Py_sq_length, memory_len},
-	{Py_bf_getbuffer, memory_getbuffer},
-	{0, NULL},
+	{Py_tp_doc, memory_doc},    {Py_tp_dealloc, memory_dealloc},	 {Py_tp_repr, memory_repr},
+	{Py_sq_length, memory_len}, {Py_bf_getbuffer, memory_getbuffer}, {0, NULL},
 };
 
 static PyType_Spec memory_spec = {
@@ -666,8 +658,9 @@ struct held {
 struct opened {
 	size_t users; /* with the GIL */
 	pid_t pid;
-	struct coffer_ctx *ctx;	 /* that it was opened with */
-	struct coffer_ctx *idle; /* of a call that has ended, for the next one: its threads and their memory are warm; or NULL */
+	struct coffer_ctx *ctx; /* that it was opened with */
+	struct coffer_ctx
+		*idle; /* of a call that has ended, for the next one: its threads and their memory are warm; or NULL */
 	struct coffer_model *model;
 	uint32_t jobs;
 	struct held *files; /* with the GIL */
@@ -700,8 +693,9 @@ opened_get(struct opened *o)
 		return NULL;
 	}
 	if (o->pid != getpid()) {
-		(void)raise_text(COFFER_E_USAGE, "the model was opened before this process was forked, and its key is wiped here; "
-						 "open it again in this process");
+		(void)raise_text(COFFER_E_USAGE,
+				 "the model was opened before this process was forked, and its key is wiped here; "
+				 "open it again in this process");
 		return NULL;
 	}
 	o->users++;
@@ -732,8 +726,7 @@ call_return(struct call *c, struct opened *o)
 
 /** struct file - one file of a model */
 struct file {
-	PyObject_HEAD
-	struct opened *opened; /* NULL: closed */
+	PyObject_HEAD struct opened *opened; /* NULL: closed */
 	size_t index;
 	struct memory *all; /* for the buffer protocol, once somebody has asked */
 };
@@ -770,11 +763,8 @@ hold(struct opened *o, size_t index)
 		return 0;
 	if (call_borrow(&call, o) < 0)
 		goto failed;
-	Py_BEGIN_ALLOW_THREADS
-	err = coffer_file_open(call.ctx, o->model, index, &file);
-	Py_END_ALLOW_THREADS
-	if (err)
-		(void)raise_error(err, call.ctx);
+	Py_BEGIN_ALLOW_THREADS err = coffer_file_open(call.ctx, o->model, index, &file);
+	Py_END_ALLOW_THREADS if (err)(void) raise_error(err, call.ctx);
 	call.fine = !err;
 	call_return(&call, o);
 	if (err)
@@ -790,7 +780,8 @@ failed:
 }
 
 /** struct using - a call that uses a file, which nobody else can close meanwhile */
-struct using {
+struct using
+{
 	struct opened *opened;
 	size_t index;
 	struct coffer_file *file;
@@ -847,11 +838,8 @@ read_small(struct using *u, uint64_t off, void *to, size_t len)
 	char text[1024];
 	coffer_err err;
 
-	Py_BEGIN_ALLOW_THREADS
-	err = coffer_file_read_at(u->file, off, to, len);
-	Py_END_ALLOW_THREADS
-	if (!err)
-		return 0;
+	Py_BEGIN_ALLOW_THREADS err = coffer_file_read_at(u->file, off, to, len);
+	Py_END_ALLOW_THREADS if (!err) return 0;
 	(void)snprintf(text, sizeof(text), "%s: %s", path, coffer_err_text(err));
 	(void)raise_text(err, text);
 	return -1;
@@ -1030,8 +1018,7 @@ file_dealloc(PyObject *self)
 
 /** struct model - what Python has of one */
 struct model {
-	PyObject_HEAD
-	struct opened *opened; /* NULL: closed */
+	PyObject_HEAD struct opened *opened; /* NULL: closed */
 };
 
 static const struct option call_table[] = {
@@ -1043,7 +1030,7 @@ static const struct option call_table[] = {
 };
 
 /* as enum coffer_method numbers them */
-static const char *const methods[] = {"",      "key", "certificate", "pkcs11-key", "pkcs11-certificate", "sigstore", NULL};
+static const char *const methods[] = {"", "key", "certificate", "pkcs11-key", "pkcs11-certificate", "sigstore", NULL};
 
 static const struct option trust_table[] = {
 	{.name = "method", .kind = CHOICE, .off = offsetof(struct coffer_trust_options, method), .choices = methods},
@@ -1309,8 +1296,8 @@ tensor_tuple(const struct coffer_tensor *t)
 		if (!n || PyTuple_SetItem(shape, (Py_ssize_t)i, n) < 0)
 			Py_CLEAR(shape);
 	}
-	return shape ? Py_BuildValue("ssNnKK", t->name, t->dtype, shape, (Py_ssize_t)t->file, (unsigned long long)t->off,
-				     (unsigned long long)t->size)
+	return shape ? Py_BuildValue("ssNnKK", t->name, t->dtype, shape, (Py_ssize_t)t->file,
+				     (unsigned long long)t->off, (unsigned long long)t->size)
 		     : NULL;
 }
 
@@ -1540,10 +1527,9 @@ model_each(PyObject *self, PyObject *args)
 	d.ctx = call.ctx;
 	d.model = o->model;
 	d.ahead = ahead;
-	Py_BEGIN_ALLOW_THREADS
-	err = deliver(&d);
-	Py_END_ALLOW_THREADS
-	while (d.first) {
+	Py_BEGIN_ALLOW_THREADS err = deliver(&d);
+	Py_END_ALLOW_THREADS while (d.first)
+	{
 		struct placed *next = d.first->next;
 
 		placed_free(d.first);
@@ -1579,12 +1565,8 @@ static PyGetSetDef model_members[] = {
 static char model_doc[] = "A sealed model, open";
 
 static PyType_Slot model_slots[] = {
-	{Py_tp_doc, model_doc},
-	{Py_tp_new, model_new},
-	{Py_tp_dealloc, model_dealloc},
-	{Py_tp_methods, model_methods},
-	{Py_tp_getset, model_members},
-	{0, NULL},
+	{Py_tp_doc, model_doc},		{Py_tp_new, model_new},	       {Py_tp_dealloc, model_dealloc},
+	{Py_tp_methods, model_methods}, {Py_tp_getset, model_members}, {0, NULL},
 };
 
 static PyType_Spec model_spec = {
@@ -1689,7 +1671,9 @@ static const struct option signer_table[] = {
 	{.name = "method", .kind = CHOICE, .off = offsetof(struct coffer_signer_options, method), .choices = methods},
 	{.name = "private_key", .kind = TEXT, .off = offsetof(struct coffer_signer_options, private_key)},
 	{.name = "passphrase_file", .kind = TEXT, .off = offsetof(struct coffer_signer_options, passphrase_file)},
-	{.name = "signing_certificate", .kind = TEXT, .off = offsetof(struct coffer_signer_options, signing_certificate)},
+	{.name = "signing_certificate",
+	 .kind = TEXT,
+	 .off = offsetof(struct coffer_signer_options, signing_certificate)},
 	{.name = "certificate_chain",
 	 .kind = LIST,
 	 .off = offsetof(struct coffer_signer_options, certificate_chain),
@@ -2013,8 +1997,7 @@ inspection_tuple(const struct coffer_inspection *f)
 		recipients = append(recipients, Py_BuildValue("sss", f->recipients[i].kind, f->recipients[i].id,
 							      f->recipients[i].version));
 	for (size_t i = 0; files && i < f->n_files; i++)
-		files = append(files,
-			       Py_BuildValue("sK", f->files[i].path, (unsigned long long)f->files[i].size));
+		files = append(files, Py_BuildValue("sK", f->files[i].path, (unsigned long long)f->files[i].size));
 	if (context && recipients && files)
 		return Py_BuildValue("sssKKNNNOO", f->model_id, f->name, f->version, (unsigned long long)f->generation,
 				     (unsigned long long)f->bytes, context, recipients, files,
@@ -2051,8 +2034,8 @@ static PyMethodDef functions[] = {
 	{"inspect", py_inspect, METH_VARARGS, NULL}, {NULL, NULL, 0, NULL},
 };
 
-static struct PyModuleDef definition = {
-	PyModuleDef_HEAD_INIT, .m_name = "coffer._native", .m_size = -1, .m_methods = functions};
+static struct PyModuleDef definition = {PyModuleDef_HEAD_INIT, .m_name = "coffer._native", .m_size = -1,
+					.m_methods = functions};
 
 static int
 add_type(PyObject *module, PyType_Spec *spec, PyTypeObject **out)

@@ -29,8 +29,12 @@ def find(name):
 class Wheel(Case):
     """Made from a copy of the sources."""
 
-    def setUp(self):
-        super().setUp()
+    def test_it(self):
+        self.wheel = self.make()
+        self.look_into()
+        self.use()
+
+    def make(self):
         for name in 'pyproject.toml', 'setup.py', 'README.md', 'LICENSE', 'include/coffer/coffer.h':
             os.makedirs(os.path.join('source', os.path.dirname(name)), exist_ok=True)
             shutil.copy(os.path.join(ROOT, name), os.path.join('source', name))
@@ -40,9 +44,9 @@ class Wheel(Case):
                               env={**os.environ, 'COFFER_NATIVE': NATIVE})
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
         self.assertEqual(len(os.listdir('wheel')), 1)
-        self.wheel = os.path.join('wheel', os.listdir('wheel')[0])
+        return os.path.join('wheel', os.listdir('wheel')[0])
 
-    def test_what_is_in_it(self):
+    def look_into(self):
         name, version, python, abi, platform = os.path.basename(self.wheel).removesuffix('.whl').split('-')
         self.assertEqual((name, version, python, abi), ('coffer', coffer.__version__, 'cp311', 'abi3'))
         self.assertTrue(platform.startswith('linux_'), platform)
@@ -55,7 +59,7 @@ class Wheel(Case):
         self.assertNotIn('Requires-Dist: numpy\n', said)
         self.assertIn('Requires-Python: >=3.11', said)
 
-    def test_installed(self):
+    def use(self):
         venv.create('v', with_pip=True)
         subprocess.run(['v/bin/python', '-m', 'pip', 'install', '--quiet', '--no-index', self.wheel], check=True)
         write('m', b'weights')
@@ -66,6 +70,10 @@ class Wheel(Case):
         environment = {k: v for k, v in os.environ.items() if k != 'PYTHONPATH'}
         done = subprocess.run(['v/bin/python', '-c', program], capture_output=True, text=True, check=True, env=environment)
         self.assertEqual(done.stdout, "b'weights'\n")
+
+
+class Native(unittest.TestCase):
+    """The extension as it was built."""
 
     def test_nothing_of_the_stable_interface_is_exceeded(self):
         """All that the extension asks of Python is in the limited API: no name of it begins with an underscore, but for known ones."""
