@@ -17,6 +17,7 @@ except ImportError:
 sys.path[:] = [os.path.abspath(p) for p in sys.path]
 os.environ['PYTHONPATH'] = os.pathsep.join(os.path.abspath(p) for p in os.environ.get('PYTHONPATH', '.').split(os.pathsep))
 
+BUILD = os.path.abspath(os.environ.get('COFFER_TEST_BUILD', 'build'))
 KEY = bytes(range(32))
 SIZES = {'F64': 8, 'F32': 4, 'F16': 2, 'BF16': 2, 'I64': 8, 'I32': 4, 'U8': 1, 'BOOL': 1, 'F8_E4M3': 1}
 needs_numpy = unittest.skipUnless(numpy, 'numpy is not installed')

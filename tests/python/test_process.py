@@ -78,7 +78,7 @@ class Large(Case):
         self.assertEqual(wrong, [])
 
     def test_closing_while_others_read(self):
-        for _ in range(20):
+        for _ in range(8):
             model = coffer.open_model('m.sealed', kek=KEY)
             results = []
 
@@ -209,7 +209,7 @@ class Leaks(Case):
                 model.tensors()
             coffer.inspect('m.sealed')
 
-        self.repeat(300, use)
+        self.repeat(100, use)
 
     def test_tensors_delivered(self):
         model = coffer.open_model('m.sealed', kek=KEY)
@@ -229,14 +229,14 @@ class Leaks(Case):
         self.repeat(100, use)
 
     def test_memory_goes_with_its_last_view(self):
-        write('large/w.bin', noise(256 * MIB))
+        write('large/w.bin', noise(64 * MIB))
         coffer.seal('large', 'large.sealed', kek=KEY)
         model = coffer.open_model('large.sealed', kek=KEY)
         with open('/proc/self/statm', encoding='ascii') as statm:
             before = int(statm.read().split()[1])
         for _ in range(4):
             view = memoryview(model.memory('w.bin'))[1:]
-            self.assertEqual(view[-1], noise(256 * MIB)[-1])
+            self.assertEqual(view[-1], noise(64 * MIB)[-1])
         del view
         gc.collect()
         with open('/proc/self/statm', encoding='ascii') as statm:
@@ -248,7 +248,7 @@ class Peak(Case):
     """Loading takes the memory of what is loaded, and little more."""
 
     def test_load(self):
-        size = 512 * MIB
+        size = 160 * MIB
         write('m/model.safetensors', safetensors({'w': ('U8', [size], noise(size))}))
         coffer.seal('m', 'm.sealed', kek=KEY)
         program = '''
