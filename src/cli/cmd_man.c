@@ -52,18 +52,27 @@ out:
 	return err;
 }
 
+/* What a byte adds to a line: mandoc counts a character beyond ASCII as the escape that it makes of it, «\\[u00AB]». */
+static size_t
+width_of(char c)
+{
+	unsigned char byte = (unsigned char)c;
+
+	return byte < 0x80 ? 1 : byte >= 0xc0 ? strlen("\\[u00AB]") : 0;
+}
+
 /* How much of @text goes on one line: up to the end of a sentence or paragraph, or as many words as fit. */
 static size_t
 line_len(const char *text)
 {
-	size_t fits = 0;
+	size_t fits = 0, width = 0;
 
-	for (size_t i = 0;; i++) {
+	for (size_t i = 0;; width += width_of(text[i++])) {
 		if (text[i] == '\0' || text[i] == '\n')
-			return i <= LINE_MAX_LEN || fits == 0 ? i : fits;
+			return width <= LINE_MAX_LEN || fits == 0 ? i : fits;
 		if (text[i] != ' ')
 			continue;
-		if (i > LINE_MAX_LEN)
+		if (width > LINE_MAX_LEN)
 			return fits > 0 ? fits : i;
 		fits = i;
 		if (i >= 2 && text[i - 1] == '.' && text[i - 2] != '.')

@@ -15,15 +15,15 @@
 #include "cli/run_keep.h"
 #include "cli/sign_options.h"
 #include "cli/term.h"
+#include "mount/mount.h"
 #include "run/keeper.h"
-#include "run/links.h"
 #include "run/place.h"
 #include "run/program.h"
 
 #define ROOM_TO_WRITE (UINT64_C(64) << 20) /* for what programs write beside a model: caches, locks */
 
 static struct words model_words;
-static bool allow_code, keep_caps, read_only, verbatim, verify;
+static bool allow_code, keep_caps, lazy, read_only, verbatim, verify;
 static uint64_t size_limit;
 
 static const struct option options[] = {
@@ -44,6 +44,11 @@ static const struct option options[] = {
 	{.name = "allow-code",
 	 .flag = &allow_code,
 	 .help = "go on when a model carries code, as pickles and libraries do, which PROGRAM may then run"},
+	{.name = "lazy",
+	 .flag = &lazy,
+	 .help = "start PROGRAM at once, and open and verify each file when it is first used, and the next one ahead; "
+		 "needs "
+		 "/dev/fuse"},
 	{.name = "read-only", .flag = &read_only, .help = "PROGRAM cannot write where the models are"},
 	{.name = "size",
 	 .value = "SIZE",
@@ -231,6 +236,7 @@ choose_way(struct fault *f, struct run_job *job)
 	char text[sizeof(f->text) + 256];
 	coffer_err err = place_try(f, &trial);
 
+	job->way = lazy ? RUN_LAZY : RUN_MEMORY;
 	if (err != COFFER_E_PERM)
 		return err;
 	(void)snprintf(text, sizeof(text),
@@ -238,6 +244,8 @@ choose_way(struct fault *f, struct run_job *job)
 		       "programs of this user can read them while PROGRAM runs",
 		       f->text);
 	term_notice(NULL, text);
+	if (lazy)
+		term_say("--lazy needs a namespace, so all is opened before PROGRAM starts");
 	fault_clear(f);
 	job->way = RUN_LINKS;
 	return COFFER_OK;
@@ -281,21 +289,62 @@ place_models(struct fault *f, struct run_job *job, const char *where)
 }
 
 static coffer_err
-make_place(struct fault *f, const struct keeper *keeper, uint64_t needed, struct place *place)
+make_place(struct fault *f, const struct run_job *job, uint64_t needed, struct place *place)
 {
-	const struct place_options how = {
-		.size = size_limit ? size_limit : num_round_up(needed, 4096) + ROOM_TO_WRITE,
+	struct place_options how = {
+		.size = num_round_up(needed, 4096) + ROOM_TO_WRITE,
 		.keep_caps = keep_caps,
 		.may_run = allow_code,
 	};
-	struct keeper_word word = {.number = 0};
 	coffer_err err;
 
+	if (job->way == RUN_LAZY)
+		how.size = ROOM_TO_WRITE;
+	else if (size_limit)
+		how.size = size_limit;
 	TRY(place_make(f, &how, place));
 	if (place->may_be_swapped)
 		term_say("this system has swap and lets nobody but root keep memory out of it, so plaintext may reach "
 			 "it: run coffer as root, on Linux 6.4 or later, or encrypt the swap");
-	TRY(keeper_say(f, keeper->channel, &word, place->fd));
+out:
+	return err;
+}
+
+/* The keeper serves what is attached here. */
+static coffer_err
+attach(struct fault *f, const struct keeper *keeper, const struct run_job *job, const struct run_model *m,
+       const struct place *place)
+{
+	const struct mount_options how = run_mount_options(job);
+	struct keeper_word word = {.number = 0};
+	char dir[SPOT_LEN + LIMIT_PATH_PART + 2];
+	struct mount *mount = NULL;
+	coffer_err err;
+
+	if (mkdirat(place->fd, m->name, 0700) != 0)
+		return fault_errno(f, errno, "cannot make a folder for %s", m->name);
+	(void)snprintf(dir, sizeof(dir), "%s/%s", place->path, m->name);
+	err = mount_attach(f, dir, &how, &mount);
+	if (err)
+		TRY(fault_prefix(f, "--lazy, which can be left out"));
+	TRY(keeper_say(f, keeper->channel, &word, mount_fd(mount)));
+	mount_let_go(&mount);
+out:
+	mount_free(&mount);
+	return err;
+}
+
+/* What the keeper needs to know of where. */
+static coffer_err
+say_where(struct fault *f, const struct keeper *keeper, const struct run_job *job, const struct place *place)
+{
+	struct keeper_word word = {.number = 0};
+	coffer_err err;
+
+	if (job->way == RUN_MEMORY)
+		return keeper_say(f, keeper->channel, &word, place->fd);
+	for (size_t i = 0; i < job->n_models; i++)
+		TRY(attach(f, keeper, job, &job->models[i], place));
 out:
 	return err;
 }
@@ -309,13 +358,16 @@ wait_for_models(struct fault *f, const struct keeper *keeper, struct run_job *jo
 	coffer_err err;
 
 	TRY(keeper_hear(f, keeper->channel, &word, NULL));
+	keeper_forward(word.pid);
 	TRY(hear_files(f, keeper, job));
-	if (job->way == RUN_MEMORY)
-		TRY(make_place(f, keeper, word.number, &place));
+	if (job->way != RUN_LINKS) {
+		TRY(make_place(f, job, word.number, &place));
+		TRY(say_where(f, keeper, job, &place));
+	}
 	TRY(keeper_hear(f, keeper->channel, &word, NULL));
-	if (job->way == RUN_MEMORY && read_only)
+	if (job->way != RUN_LINKS && read_only)
 		TRY(place_close(f, &place));
-	TRY(place_models(f, job, job->way == RUN_MEMORY ? place.path : word.path));
+	TRY(place_models(f, job, job->way == RUN_LINKS ? word.path : place.path));
 out:
 	file_close(&place.fd);
 	return err;
@@ -327,8 +379,8 @@ open_models(struct fault *f, struct run_job *job)
 	struct keeper keeper;
 	coffer_err err;
 
-	TRY(keeper_start(f, run_keep, job, &keeper));
-	keeper_forward(&keeper);
+	TRY(keeper_start(f, run_keep, job, job->way == RUN_LAZY ? KEEPER_STAYS : KEEPER_CHILD, &keeper));
+	keeper_forward(keeper.pid);
 	err = wait_for_models(f, &keeper, job);
 	keeper_end(&keeper);
 	if (keeper_forwarded() && err == COFFER_OK)

@@ -6,9 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <coffer/inspect.h>
@@ -18,26 +16,12 @@
 #include "base/num.h"
 #include "base/path.h"
 #include "base/tree.h"
-#include "cli/args.h"
 #include "cli/library.h"
 #include "cli/sign_options.h"
 #include "cli/sign_run.h"
 #include "cli/term.h"
-#include "run/core.h"
 #include "run/fit.h"
 #include "run/keeper.h"
-#include "run/links.h"
-
-/** struct keep - the keeper's state */
-struct keep {
-	struct run_job *job;
-	int channel;
-	struct coffer_ctx *ctx;
-	struct coffer_keyring *keys;
-	struct coffer_trust *trust;
-	struct coffer_open_options options;
-	uint64_t bytes, n_files;
-};
 
 /* ---- before a key is used ---- */
 
@@ -70,17 +54,21 @@ measure_all(struct fault *f, struct keep *k)
 
 	for (size_t i = 0; i < k->job->n_models; i++)
 		TRY(measure(f, k, &k->job->models[i]));
+	if (k->job->way == RUN_LAZY) /* as much as is there */
+		goto out;
 	room_measure("", &room);
 	TRY(fit_check(f, &room, fit_needed(k->bytes, k->n_files), k->job->size));
 out:
 	return err;
 }
 
-/* --verify: somebody has to answer for each model, and be it by the trust store. */
+/*
+ * --verify: somebody has to answer for each model, and be it by the trust store.  Whom that names for what the model calls
+ * itself now is asked for by name from here on, whatever it calls itself when it is opened.
+ */
 static coffer_err
-demand_publisher(struct fault *f, struct keep *k, const struct run_model *m)
+demand_publisher(struct fault *f, struct keep *k, struct run_model *m)
 {
-	struct coffer_trust *trust = NULL;
 	coffer_err err;
 
 	if (!k->job->verify || k->trust)
@@ -89,8 +77,7 @@ demand_publisher(struct fault *f, struct keep *k, const struct run_model *m)
 		return fault_set(f, COFFER_E_USAGE,
 				 "--verify wants somebody's signature and --no-trust-store asks nobody; add "
 				 "--verify-key, --certificate-chain or --identity, or leave one out");
-	err = trust_by_name(f, k->ctx, m->sealed, &trust);
-	coffer_trust_free(&trust);
+	err = trust_by_name(f, k->ctx, m->sealed, &m->publisher);
 	if (err == COFFER_E_NOTFOUND)
 		return fault_set(f, COFFER_E_POLICY,
 				 "%s: --verify wants somebody's signature, and neither an option nor the trust store "
@@ -100,17 +87,51 @@ demand_publisher(struct fault *f, struct keep *k, const struct run_model *m)
 	return err;
 }
 
+static struct coffer_open_options
+options_for(const struct keep *k, const struct run_model *m)
+{
+	struct coffer_open_options options = k->options;
+
+	if (m->publisher)
+		options.trust = m->publisher;
+	return options;
+}
+
+coffer_err
+keep_start(struct fault *f, struct keep *k)
+{
+	coffer_err err;
+
+	TRY(library_start(f, &k->ctx));
+	TRY(signing_to_open(f, k->ctx, &k->options, &k->trust));
+	TRY(library_keys_to_open(f, k->ctx, &k->keys));
+out:
+	return err;
+}
+
+coffer_err
+keep_model(struct fault *f, struct keep *k, const struct run_model *m, struct coffer_model **model_out)
+{
+	const struct coffer_open_options options = options_for(k, m);
+	coffer_err err;
+
+	TRY(library_fault(f, k->ctx, coffer_model_open(k->ctx, m->sealed, k->keys, model_out)));
+	TRY(library_fault(f, k->ctx, coffer_model_trust(k->ctx, *model_out, &options)));
+	if (!k->job->allow_code)
+		TRY(library_fault(f, k->ctx, coffer_model_refuse_code(k->ctx, *model_out)));
+out:
+	return err;
+}
+
 static coffer_err
 get_ready(struct fault *f, struct keep *k)
 {
 	coffer_err err;
 
-	TRY(library_start(f, &k->ctx));
+	TRY(keep_start(f, k));
 	TRY(measure_all(f, k));
-	TRY(signing_to_open(f, k->ctx, &k->options, &k->trust));
 	for (size_t i = 0; i < k->job->n_models; i++)
 		TRY(demand_publisher(f, k, &k->job->models[i]));
-	TRY(library_keys_to_open(f, k->ctx, &k->keys));
 out:
 	return err;
 }
@@ -188,6 +209,7 @@ refuse_code(struct fault *f, struct keep *k, int place)
 static coffer_err
 open_model(struct fault *f, struct keep *k, int place, const struct run_model *m)
 {
+	const struct coffer_open_options options = options_for(k, m);
 	char out[64 + 2 * 256];
 	coffer_err err;
 
@@ -195,7 +217,7 @@ open_model(struct fault *f, struct keep *k, int place, const struct run_model *m
 		return fault_errno(f, errno, "cannot make a folder for %s", m->name);
 	(void)snprintf(out, sizeof(out), "/proc/self/fd/%d/%s%s%s", place, m->name, m->file ? "/" : "",
 		       m->file ? m->file : "");
-	err = coffer_open(k->ctx, m->sealed, out, k->keys, &k->options, NULL);
+	err = coffer_open(k->ctx, m->sealed, out, k->keys, &options, NULL);
 	if (err == COFFER_E_SPACE)
 		return fault_set(f, err,
 				 "the private memory is too small for %s, which says of itself that it is smaller; "
@@ -220,169 +242,18 @@ out:
 	return err;
 }
 
-/* ---- memory of our own ---- */
+/* ---- all ---- */
 
-/** struct held - a file in memory */
-struct held {
-	char *path; /* below the folder of links */
-	int fd;
-};
-
-struct held_files {
-	struct held *v;
-	size_t n;
-};
-
-static void
-let_go(struct held_files *files)
-{
-	for (size_t i = 0; i < files->n; i++) {
-		file_close(&files->v[i].fd);
-		free(files->v[i].path);
-	}
-	free(files->v);
-}
-
-/* Each file is a descriptor. */
-static void
-raise_limit(void)
-{
-	struct rlimit limit;
-
-	if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
-		return;
-	limit.rlim_cur = limit.rlim_max;
-	(void)setrlimit(RLIMIT_NOFILE, &limit);
-}
-
-static coffer_err
-hold_file(struct fault *f, struct keep *k, struct coffer_model *model, size_t index, const char *name, struct held *out)
-{
-	struct coffer_file *file = NULL;
-	coffer_err err;
-
-	out->fd = -1;
-	if (asprintf(&out->path, "%s/%s", name, coffer_model_path(model, index)) < 0) {
-		out->path = NULL;
-		TRY(fault_nomem(f));
-	}
-	TRY(library_fault(f, k->ctx, coffer_file_open(k->ctx, model, index, &file)));
-	TRY(library_fault(f, k->ctx, coffer_file_memfd(k->ctx, file, &out->fd)));
-out:
-	coffer_file_free(&file);
-	return err;
-}
-
-static coffer_err
-hold_files(struct fault *f, struct keep *k, struct coffer_model *model, const char *name, struct held_files *files)
-{
-	size_t n = coffer_model_size(model);
-	struct held *v = realloc(files->v, (files->n + n) * sizeof(*v));
-	coffer_err err = COFFER_OK;
-
-	if (!v)
-		return fault_nomem(f);
-	files->v = v;
-	for (size_t i = 0; i < n; i++)
-		TRY(hold_file(f, k, model, i, name, &files->v[files->n++]));
-out:
-	return err;
-}
-
-static coffer_err
-hold_model(struct fault *f, struct keep *k, const struct run_model *m, struct held_files *files)
-{
-	struct coffer_model *model = NULL;
-	coffer_err err;
-
-	TRY(library_fault(f, k->ctx, coffer_model_open(k->ctx, m->sealed, k->keys, &model)));
-	TRY(library_fault(f, k->ctx, coffer_model_trust(k->ctx, model, &k->options)));
-	if (!k->job->allow_code)
-		TRY(library_fault(f, k->ctx, coffer_model_refuse_code(k->ctx, model)));
-	TRY(hold_files(f, k, model, m->name, files));
-out:
-	coffer_model_free(&model);
-	return err;
-}
-
-static void
-forget(struct keep *k)
+void
+keep_forget(struct keep *k)
 {
 	term_progress_end();
+	for (size_t i = 0; i < k->job->n_models; i++)
+		coffer_trust_free(&k->job->models[i].publisher);
 	coffer_trust_free(&k->trust);
 	coffer_keyring_free(&k->keys);
 	library_end(&k->ctx);
 }
-
-static coffer_err
-make_links(struct fault *f, const struct keep *k, const struct held_files *files, struct links *links)
-{
-	struct keeper_word word = {.number = 0};
-	coffer_err err;
-
-	TRY(links_make(f, links));
-	for (size_t i = 0; i < files->n; i++)
-		TRY(links_add(f, links, files->v[i].path, files->v[i].fd));
-	(void)snprintf(word.path, sizeof(word.path), "%s", links->path);
-	TRY(keeper_say(f, k->channel, &word, -1));
-out:
-	return err;
-}
-
-/* The process that stays, which is no child of the program, for its parent ends now; it has no keys. */
-static coffer_err
-stay(struct fault *f, struct keep *k, const struct held_files *files, int program)
-{
-	struct links links = LINKS_INIT;
-	coffer_err err;
-
-	core_forbid();
-	err = make_links(f, k, files, &links);
-	if (err == COFFER_OK) {
-		file_close(&k->channel);
-		links_stay(program);
-	}
-	links_remove(&links);
-	return err;
-}
-
-static coffer_err
-fork_stay(struct fault *f, struct keep *k, const struct held_files *files, int program)
-{
-	struct keeper_word word = {.number = 0};
-	pid_t pid = fork();
-
-	if (pid < 0)
-		return fault_errno(f, errno, "cannot start a process");
-	if (pid > 0)
-		return COFFER_OK;
-	word.fault.err = stay(&word.fault, k, files, program);
-	if (word.fault.err)
-		(void)!keeper_say(NULL, k->channel, &word, -1);
-	_exit(coffer_err_exit(word.fault.err));
-}
-
-static coffer_err
-open_to_links(struct fault *f, struct keep *k)
-{
-	int program = (int)syscall(SYS_pidfd_open, getppid(), 0);
-	struct held_files files = {.n = 0};
-	coffer_err err;
-
-	if (program < 0)
-		TRY(fault_errno(f, errno, "cannot watch the program"));
-	raise_limit();
-	for (size_t i = 0; i < k->job->n_models; i++)
-		TRY(hold_model(f, k, &k->job->models[i], &files));
-	forget(k);
-	TRY(fork_stay(f, k, &files, program));
-out:
-	let_go(&files);
-	file_close(&program);
-	return err;
-}
-
-/* ---- all ---- */
 
 coffer_err
 run_keep(void *job, struct fault *f, int channel)
@@ -394,12 +265,14 @@ run_keep(void *job, struct fault *f, int channel)
 	TRY(get_ready(f, &k));
 	TRY(say_sizes(f, &k));
 	if (k.job->way == RUN_LINKS) {
-		TRY(open_to_links(f, &k));
+		TRY(keep_links(f, &k));
+	} else if (k.job->way == RUN_LAZY) {
+		TRY(keep_mounts(f, &k));
 	} else {
 		TRY(open_to_memory(f, &k));
 		TRY(keeper_say(f, channel, &done, -1));
 	}
 out:
-	forget(&k);
+	keep_forget(&k);
 	return err;
 }

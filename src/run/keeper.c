@@ -2,6 +2,7 @@
 #include "run/keeper.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -9,6 +10,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -56,6 +58,7 @@ keeper_say(struct fault *f, int channel, const struct keeper_word *word, int fd)
 	union control control = {.bytes = ""};
 	ssize_t n;
 
+	copy.pid = getpid();
 	if (fd >= 0)
 		enclose(&message, &control, fd);
 	do
@@ -111,8 +114,35 @@ live(keeper_fn *fn, void *arg, int channel)
 	exit(coffer_err_exit(err));
 }
 
+/* The second test: @starter may have died before the first call. */
+static bool
+die_with(pid_t starter)
+{
+	return prctl(PR_SET_PDEATHSIG, (unsigned long)SIGKILL, 0L, 0L, 0L) == 0 && getppid() == starter;
+}
+
+static void
+begin(keeper_fn *fn, void *arg, enum keeper_life life, pid_t starter, int channel)
+{
+	if (life == KEEPER_CHILD && !die_with(starter))
+		_exit(1);
+	/* whose parent has ended is a child of init */
+	if (life == KEEPER_STAYS && fork() != 0)
+		_exit(0);
+	live(fn, arg, channel);
+}
+
+static void
+reap(pid_t pid)
+{
+	int status;
+
+	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+		continue;
+}
+
 coffer_err
-keeper_start(struct fault *f, keeper_fn *fn, void *arg, struct keeper *out)
+keeper_start(struct fault *f, keeper_fn *fn, void *arg, enum keeper_life life, struct keeper *out)
 {
 	pid_t starter = getpid();
 	int ends[2];
@@ -123,29 +153,47 @@ keeper_start(struct fault *f, keeper_fn *fn, void *arg, struct keeper *out)
 	out->pid = fork();
 	if (out->pid == 0) {
 		(void)close(ends[0]);
-		/* the second test: it may have died before the first call */
-		if (prctl(PR_SET_PDEATHSIG, (unsigned long)SIGKILL, 0L, 0L, 0L) != 0 || getppid() != starter)
-			_exit(1);
-		live(fn, arg, ends[1]);
+		begin(fn, arg, life, starter, ends[1]);
 	}
 	(void)close(ends[1]);
 	out->channel = ends[0];
-	if (out->pid > 0)
-		return COFFER_OK;
-	file_close(&out->channel);
-	return fault_errno(f, errno, "cannot start a process");
+	if (out->pid < 0) {
+		file_close(&out->channel);
+		return fault_errno(f, errno, "cannot start a process");
+	}
+	if (life == KEEPER_STAYS) {
+		reap(out->pid);
+		out->pid = -1;
+	}
+	return COFFER_OK;
 }
 
 void
 keeper_end(struct keeper *k)
 {
-	int status;
-
 	file_close(&k->channel);
 	if (k->pid > 0)
-		while (waitpid(k->pid, &status, 0) < 0 && errno == EINTR)
-			continue;
+		reap(k->pid);
 	k->pid = -1;
+}
+
+void
+keeper_leave_terminal(void)
+{
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	struct stat st;
+
+	(void)setsid();
+	(void)!chdir("/");
+	if (null < 0)
+		return;
+	(void)dup2(null, STDIN_FILENO);
+	(void)dup2(null, STDOUT_FILENO);
+	/* what goes wrong later may still be said where somebody reads it later */
+	if (fstat(STDERR_FILENO, &st) != 0 || S_ISFIFO(st.st_mode) || S_ISSOCK(st.st_mode))
+		(void)dup2(null, STDERR_FILENO);
+	if (null > STDERR_FILENO)
+		file_close(&null);
 }
 
 /* ---- signals ---- */
@@ -154,7 +202,16 @@ static const int forwarded[] = {SIGINT, SIGTERM, SIGHUP};
 #define N_FORWARDED (sizeof(forwarded) / sizeof(forwarded[0]))
 
 static volatile pid_t forward_to;
-static volatile sig_atomic_t seen;
+static volatile sig_atomic_t seen, passed_on; /* once: the second one would end the keeper at once */
+
+static void
+pass_on(void)
+{
+	if (forward_to > 0 && !passed_on) {
+		passed_on = 1;
+		(void)kill(forward_to, SIGTERM);
+	}
+}
 
 static void
 on_signal(int signum)
@@ -163,7 +220,7 @@ on_signal(int signum)
 
 	(void)signum;
 	seen = 1;
-	(void)kill(forward_to, SIGTERM);
+	pass_on();
 	errno = before;
 }
 
@@ -178,10 +235,12 @@ exchange_action(void (*from)(int), void (*to)(int))
 }
 
 void
-keeper_forward(const struct keeper *k)
+keeper_forward(pid_t pid)
 {
-	forward_to = k->pid;
+	forward_to = pid;
 	exchange_action(SIG_DFL, on_signal);
+	if (seen)
+		pass_on(); /* one that came a moment before */
 }
 
 bool

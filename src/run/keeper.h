@@ -17,6 +17,7 @@
 
 /** struct keeper_word - what one of them says */
 struct keeper_word {
+	pid_t pid;	    /* who says it */
 	struct fault fault; /* COFFER_OK, or how it ended */
 	uint64_t number;
 	char path[512];
@@ -36,10 +37,15 @@ struct keeper {
  */
 typedef coffer_err keeper_fn(void *arg, struct fault *f, int channel);
 
-/** keeper_start() - fork one, which dies with this process; it must have one thread.  End with keeper_end(). */
-coffer_err keeper_start(struct fault *f, keeper_fn *fn, void *arg, struct keeper *out);
+enum keeper_life {
+	KEEPER_CHILD, /* dies with this process, or is waited for */
+	KEEPER_STAYS, /* is no child of this process, and ends by itself */
+};
 
-/** keeper_end() - say no more, and wait for its end */
+/** keeper_start() - fork one; this process must have one thread.  End with keeper_end(). */
+coffer_err keeper_start(struct fault *f, keeper_fn *fn, void *arg, enum keeper_life life, struct keeper *out);
+
+/** keeper_end() - say no more, and wait for the end of a child */
 void keeper_end(struct keeper *k);
 
 /**
@@ -58,10 +64,13 @@ coffer_err keeper_say(struct fault *f, int channel, const struct keeper_word *wo
  */
 coffer_err keeper_hear(struct fault *f, int channel, struct keeper_word *word, int *fd_out);
 
-/** keeper_forward() - from now on SIGINT, SIGTERM and SIGHUP are the keeper's, which ends tidily; ignored ones stay so */
-void keeper_forward(const struct keeper *k);
+/** keeper_forward() - from now on SIGINT, SIGTERM and SIGHUP go on to @pid, which ends tidily; ignored ones stay so */
+void keeper_forward(pid_t pid);
 
 /** keeper_forwarded() - whether one has come; then signals are as they were before keeper_forward() */
 bool keeper_forwarded(void);
+
+/** keeper_leave_terminal() - be in nobody's way: no terminal, no folder, no pipe that somebody waits for the end of */
+void keeper_leave_terminal(void);
 
 #endif

@@ -16,6 +16,7 @@
 
 #include "base/file.h"
 #include "base/path.h"
+#include "run/keeper.h"
 
 #define PREFIX "run-"
 
@@ -121,26 +122,12 @@ out:
 
 /* ---- stay ---- */
 
-/* So that who reads the program's output sees the end of it, and no key that is typed for the program ends this. */
-static void
-leave_terminal(void)
-{
-	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-
-	(void)setsid();
-	for (int fd = 0; null >= 0 && fd <= 2; fd++)
-		(void)dup2(null, fd);
-	if (null > 2)
-		file_close(&null);
-	(void)!chdir("/");
-}
-
 void
 links_stay(int program)
 {
 	struct pollfd until = {.fd = program, .events = POLLIN};
 
-	leave_terminal();
+	keeper_leave_terminal();
 	while (poll(&until, 1, -1) < 0 && errno == EINTR)
 		continue;
 }

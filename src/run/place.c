@@ -239,7 +239,7 @@ place_try(struct fault *f, const struct place_options *options)
 	struct keeper trial;
 	coffer_err err;
 
-	TRY(keeper_start(f, try_place, &copy, &trial));
+	TRY(keeper_start(f, try_place, &copy, KEEPER_CHILD, &trial));
 	err = keeper_hear(f, trial.channel, &word, NULL);
 	keeper_end(&trial);
 out:

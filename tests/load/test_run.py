@@ -544,6 +544,78 @@ def case_terminal(world):
     world.nothing_left()
 
 
+# ---- --lazy ----
+
+def with_fuse(world, before=()):
+    """Words in front of a command for which there is a /dev/fuse that it may open."""
+    words = before
+    if ROOT and os.path.exists('/dev/fuse') and not os.stat('/dev/fuse').st_mode & 0o002:
+        node = world.at('fuse')
+        if not os.path.exists(node):
+            os.mknod(node, 0o20666, os.stat('/dev/fuse').st_rdev)
+            os.chmod(node, 0o666)
+        words = ('unshare', '-m', 'sh', '-c', f'mount --bind {node} /dev/fuse && exec "$@"', 'sh', *before)
+    if not os.path.exists('/dev/fuse') or subprocess.run([*words, 'sh', '-c', ': <>/dev/fuse'], capture_output=True, check=False).returncode:
+        raise Skip('this machine has no /dev/fuse, or not for everybody')
+    return words
+
+
+def case_lazy(world):
+    """Root's kernel may read from memory by itself; everybody else's asks."""
+    for user in {(), unprivileged()}:
+        before = with_fuse(world, user)
+        script = 'echo ready "$1" "$2"; cd "$1" && find . -type f | sort | tr "\n" " " && wc -c <weights.bin; cmp weights.bin "$2" && echo same; ' \
+            'touch "$1/new" 2>&1; read -r _; exit 5'
+        with world.running('sh', '-c', script, 'sh', '{model}', '{file:renamed}', before=before, key=key_of(user),
+                           options=('--model', 'renamed.coffer', '--lazy')) as p:
+            check(p.stdout.readline() == f'./empty ./sub/config ä.json ./weights.bin {world.size}\n'.encode(), 'other files')
+            check(p.stdout.readline() == b'same\n', 'other bytes')
+            check(b'Read-only file system' in p.stdout.readline(), 'can be written')
+            if user:
+                check(not os.path.exists(p.words[0]) and not os.path.exists(f'/proc/{p.pid}/root{p.words[0]}'), 'another user, root, can look in')
+            else:
+                look_for_it(world, p)
+            p.stdin.write(b'\n')
+            p.stdin.flush()
+            check(p.wait(20) == 5, 'ended badly')
+        world.nothing_left()
+
+
+def case_lazy_refusals(world):
+    before = with_fuse(world)
+    refused(world, 6, ['model.py carries code'], model='code.sealed', before=before, options=('--lazy',))
+    refused(world, 7, ['no key opens it'], key='other', before=before, options=('--lazy',))
+    refused(world, 6, ['--verify wants'], before=before, options=('--lazy', '--verify'))
+
+
+def case_lazy_damaged(world):
+    """Who reads what is not authentic gets an error."""
+    before = with_fuse(world)
+    r = world.run('sh', '-c', 'cat "$1/sub/config ä.json"; cat "$1/weights.bin"', 'sh', '{model}', model='bad.sealed', options=('--lazy',), before=before, code=1)
+    check('Input/output error' in r.errors, r.errors)
+    check(r.stdout.startswith(b'{"model_type": "test"}\n') and len(r.stdout) < 2 * MIB + 100, 'bytes of a bad record came through')
+
+
+def case_lazy_killed(world):
+    """The program, and the server: whoever is left comes to an end."""
+    before = with_fuse(world)
+    for victim in 'program', 'server':
+        with world.running('sh', '-c', HOLD, 'sh', '{model}', before=before, options=('--lazy',)) as p:
+            if victim == 'program':
+                p.kill()
+                p.wait(20)
+            else:
+                for pid in set(world.processes()) - {p.pid}:
+                    os.kill(pid, signal.SIGKILL)
+                if ROOT:
+                    await_(lambda: not os.path.exists(f'/proc/{p.pid}/root{p.words[0]}/weights.bin'), 'is still served')
+        world.nothing_left()
+
+
+def case_lazy_without_namespaces(world):
+    world.run('sh', '-c', 'wc -c <"$1/weights.bin"', 'sh', '{model}', before=without_namespaces(), options=('--lazy',), words=['--lazy needs a namespace'])
+
+
 # ---- where the system gives less ----
 
 def case_without_namespaces(world):
