@@ -48,7 +48,7 @@ report(struct pool *p, const struct fault *f)
 	atomic_store(&p->stop, true);
 }
 
-/* Scratch is mapped, not malloc'ed: it is aligned for O_DIRECT and may be a huge page. */
+/* Scratch is mapped, not malloc'ed: it is aligned for O_DIRECT, and a huge page where the kernel aligns maps for that (6.7). */
 static coffer_err
 get_scratch(struct pool_worker *w, size_t len)
 {
@@ -64,6 +64,7 @@ get_scratch(struct pool_worker *w, size_t len)
 	if (map == MAP_FAILED)
 		return fault_nomem(&w->fault);
 	(void)madvise(map, len, MADV_DONTDUMP); /* it will hold plaintext */
+	(void)madvise(map, len, MADV_HUGEPAGE);
 	w->scratch = map;
 	w->scratch_len = len;
 	return COFFER_OK;
