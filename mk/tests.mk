@@ -104,6 +104,7 @@ INTEROP_STEPS = \
 	'interop: python3 tests/interop/reader_test.py $(BUILD)/coffer' \
 	'vectors with the second reader: python3 tests/vectors/run.py --reader' \
 	'sigstore test world: python3 tests/peers/sigstore/sigstore_test.py' \
+	'interop code: python3 tests/interop/code_test.py $(BUILD)/coffer' \
 	'interop trust: python3 tests/interop/trust_test.py $(BUILD)/coffer' \
 	'sign with sigstore: python3 tests/signing/sign_sigstore.py $(BUILD)' \
 	'interop openssl: python3 tests/signing/interop_openssl.py $(BUILD)/coffer' \

@@ -30,6 +30,13 @@
 
 /* ---- the folder ---- */
 
+/* What a file system says whose server is gone. */
+static bool
+is_dead(int errnum)
+{
+	return errnum == ENOTCONN || errnum == ECONNABORTED;
+}
+
 static coffer_err
 check_empty(struct fault *f, const char *dir)
 {
@@ -37,7 +44,7 @@ check_empty(struct fault *f, const char *dir)
 	const struct dirent *e;
 	bool is_empty = true;
 
-	if (!d && errno == ENOTCONN)
+	if (!d && is_dead(errno))
 		return fault_set(f, COFFER_E_EXISTS,
 				 "the server of what is mounted at %s is gone; «coffer umount %s» clears that away",
 				 dir, dir);
@@ -384,7 +391,7 @@ resolve(struct fault *f, const char *dir, char **out)
 	coffer_err err = COFFER_OK;
 
 	*out = realpath(dir, NULL);
-	if (*out || !copy || errno != ENOTCONN)
+	if (*out || !copy || !is_dead(errno))
 		goto out;
 	len = strlen(copy);
 	while (len > 1 && copy[len - 1] == '/')

@@ -5,12 +5,17 @@ import os
 import struct
 import sys
 import tempfile
+import time
 import unittest
 
 try:
     import numpy
 except ImportError:
     numpy = None  # type: ignore[assignment]
+
+# tests change folders, and their children look there, too
+sys.path[:] = [os.path.abspath(p) for p in sys.path]
+os.environ['PYTHONPATH'] = os.pathsep.join(os.path.abspath(p) for p in os.environ.get('PYTHONPATH', '.').split(os.pathsep))
 
 KEY = bytes(range(32))
 SIZES = {'F64': 8, 'F32': 4, 'F16': 2, 'BF16': 2, 'I64': 8, 'I32': 4, 'U8': 1, 'BOOL': 1, 'F8_E4M3': 1}
@@ -78,6 +83,16 @@ class Result(unittest.TextTestResult):
     """Counts what passed, too."""
 
     passed = 0
+    began = 0.0
+
+    def startTest(self, test):  # noqa: N802
+        super().startTest(test)
+        self.began = time.monotonic()
+
+    def stopTest(self, test):  # noqa: N802
+        super().stopTest(test)
+        if time.monotonic() - self.began > 5:
+            print(f'{test}: {time.monotonic() - self.began:.1f} s')
 
     def addSuccess(self, test):  # noqa: N802
         super().addSuccess(test)
