@@ -517,6 +517,8 @@ def case_signals_while_opening(world):
             if number != signal.SIGKILL:
                 time.sleep(0.2)
                 os.write(write, b'secret\n')
+            else:
+                await_(lambda: world.processes() in ([], [p.pid]), 'the keeper still waits for its key')
             os.close(write)
             os.close(read)
             check(p.wait(20) == code, f'{number!r}: ended with {p.returncode}')
