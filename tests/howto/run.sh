@@ -4,7 +4,7 @@
 # Do what a page of docs/howto says, as a reader would: in a folder that holds a small model, with a home of its own, and
 # coffer in the path.  Blocks «```sh» are run one after the other in one shell, blocks «```c NAME» and «```python NAME» become the
 # file NAME.
-# A line «<!-- needs: PROGRAM... -->» skips the page where one is not installed; «<!-- world: NAME -->» runs services of our own for as
+# A line «<!-- needs: PROGRAM... -->» skips the page where one is not installed, or a /dev/… cannot be used; «<!-- world: NAME -->» runs services of our own for as
 # long as the page runs, and puts their files into the folder NAME: sigstore is that of tests/peers/sigstore, every other one is
 # tests/services/NAME.py, whose file «env» is read before the page begins.  «<!-- peers: PACKAGE... -->» has python3 be the one that
 # COFFER_PEERS_LOAD names, with the Python package of coffer, and skips the page where it lacks a package; «<!-- models: NAME... -->»
@@ -16,6 +16,14 @@ page=$(realpath "$1")
 build=$(realpath "$2")
 needs=$(sed -n 's/^<!-- needs: \(.*\) -->$/\1/p' "$page")
 for program in $needs; do
+    case $program in /*)
+        [ -w "$program" ] || {
+            echo "there is no $program for this user"
+            exit 77
+        }
+        continue
+        ;;
+    esac
     command -v "$program" >/dev/null || {
         echo "$program is not installed"
         exit 77
