@@ -30,8 +30,8 @@ $(BUILD)/python/%: python/%
 .PHONY: python wheel
 python: $(PYTHON_EXT) $(PYTHON_OUT)
 
-# with what this system has, from nowhere else; setup.py has make build the extension
+# with what this system has, from nowhere else
 wheel: python
 	$(SAY) WHEEL $(BUILD)/wheel
 	$(Q)rm -rf $(BUILD)/wheel
-	$(Q)BUILD=$(BUILD) $(PYTHON) -m pip wheel --quiet --disable-pip-version-check --no-build-isolation --no-deps --no-index -w $(BUILD)/wheel .
+	$(Q)COFFER_NATIVE=$(abspath $(PYTHON_EXT)) $(PYTHON) -m pip wheel --quiet --disable-pip-version-check --no-build-isolation --no-deps --no-index -w $(BUILD)/wheel .

@@ -5,6 +5,7 @@ import os
 import struct
 import sys
 import tempfile
+import time
 import unittest
 
 try:
@@ -12,6 +13,11 @@ try:
 except ImportError:
     numpy = None  # type: ignore[assignment]
 
+# tests change folders, and their children look there, too
+sys.path[:] = [os.path.abspath(p) for p in sys.path]
+os.environ['PYTHONPATH'] = os.pathsep.join(os.path.abspath(p) for p in os.environ.get('PYTHONPATH', '.').split(os.pathsep))
+
+BUILD = os.path.abspath(os.environ.get('COFFER_TEST_BUILD', 'build'))
 KEY = bytes(range(32))
 SIZES = {'F64': 8, 'F32': 4, 'F16': 2, 'BF16': 2, 'I64': 8, 'I32': 4, 'U8': 1, 'BOOL': 1, 'F8_E4M3': 1}
 needs_numpy = unittest.skipUnless(numpy, 'numpy is not installed')
@@ -78,6 +84,16 @@ class Result(unittest.TextTestResult):
     """Counts what passed, too."""
 
     passed = 0
+    began = 0.0
+
+    def startTest(self, test):  # noqa: N802
+        super().startTest(test)
+        self.began = time.monotonic()
+
+    def stopTest(self, test):  # noqa: N802
+        super().stopTest(test)
+        if time.monotonic() - self.began > 5:
+            print(f'{test}: {time.monotonic() - self.began:.1f} s')
 
     def addSuccess(self, test):  # noqa: N802
         super().addSuccess(test)

@@ -19,7 +19,9 @@ FILES = {'config.json': b'{"model_type": "llama"}', 'model.safetensors': WEIGHTS
          'empty.txt': b'', 'large.bin': noise((5 << 20) + 4097)}
 
 
-class Model(Case):
+class Sealed(Case):
+    """A sealed folder."""
+
     def setUp(self):
         super().setUp()
         for path, data in FILES.items():
@@ -30,6 +32,10 @@ class Model(Case):
         model = coffer.open_model('llama.sealed', **{'kek': KEY, **how})
         self.addCleanup(model.close)
         return model
+
+
+class Model(Sealed):
+    """Models and memory."""
 
     def test_says_what_it_is(self):
         with self.open() as model:
@@ -190,7 +196,9 @@ class Model(Case):
         self.assertIn('closed', repr(model))
 
 
-class File(Model):
+class File(Sealed):
+    """Files, as those of io."""
+
     def test_reads_as_a_plain_file_does(self):
         model = self.open()
         for path, data in FILES.items():
