@@ -217,7 +217,7 @@ class Slice:
 
 
 def leading(shape: tuple[int, ...], index: tuple[Any, ...]) -> tuple[int, tuple[int, ...], tuple[Any, ...]]:
-    """The block that the first indexes cut out, as its first element and its shape, and the index left to apply to it."""
+    """The block that the first indexes cut out, as its first element and its shape, and the index that is left."""
     if not all(i is Ellipsis or isinstance(i, slice) or is_number(i) for i in index):
         return 0, shape, index
     first = depth = 0
