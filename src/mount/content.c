@@ -28,6 +28,7 @@ struct shared {
 	bool said;    /* what is wrong with it */
 
 	/* HOW_CACHED */
+	struct handle *handles;
 	bool opening; /* a thread is at it */
 	struct coffer_file *file;
 	struct blocks_file *blocks;
@@ -54,6 +55,8 @@ struct handle {
 	 */
 	atomic_uint users;
 	_Atomic uint64_t next; /* where its reader will go on if he reads in sequence */
+	struct handle *other;  /* of the same file; those that nobody has closed in the end are freed with it */
+	struct handle **at;    /* who points here */
 };
 
 struct content {
@@ -256,11 +259,31 @@ leave_cached(struct content *c, struct shared *s)
 }
 
 static void
+link_handle(struct shared *s, struct handle *handle)
+{
+	handle->shared = s;
+	handle->other = s->handles;
+	handle->at = &s->handles;
+	if (s->handles)
+		s->handles->at = &handle->other;
+	s->handles = handle;
+}
+
+static void
+unlink_handle(struct handle *handle)
+{
+	*handle->at = handle->other;
+	if (handle->other)
+		handle->other->at = handle->at;
+}
+
+static void
 leave_handle(struct content *c, struct handle *handle)
 {
 	if (atomic_fetch_sub(&handle->users, 1) > 1)
 		return;
 	pthread_mutex_lock(&c->lock);
+	unlink_handle(handle);
 	leave_cached(c, handle->shared);
 	pthread_mutex_unlock(&c->lock);
 	free(handle);
@@ -282,7 +305,7 @@ open_cached(struct content *c, struct coffer_ctx *ctx, struct shared *s, struct 
 		free(handle);
 		return rc;
 	}
-	handle->shared = s;
+	link_handle(s, handle);
 	atomic_store(&handle->users, 1);
 	*out = (struct wire_open_out){.fh = (uint64_t)(uintptr_t)handle, .open_flags = FOPEN_KEEP_CACHE};
 	return 0;
@@ -772,6 +795,10 @@ free_shared(struct content *c, struct shared *s)
 {
 	if (!s)
 		return;
+	for (struct handle *h = s->handles, *other; h; h = other) {
+		other = h->other;
+		free(h);
+	}
 	blocks_drop_file(c->setup.blocks, &s->blocks);
 	coffer_file_free(&s->file);
 	free(s->callers);
