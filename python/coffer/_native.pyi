@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The extension.  Its functions take what coffer._options has made of what users gave; paths are bytes."""
+
 from collections.abc import Callable
 from typing import Any
 
@@ -12,7 +13,10 @@ _Tensor = tuple[str, str, tuple[int, ...], int, int, int]
 _Stats = tuple[int, int, int, float, str]
 
 class Memory:
-    """Bytes of a model, opened: private to this process.  It has the buffer protocol, and lives as long as a view of it does."""
+    """Bytes of a model, opened: private to this process.
+
+    It has the buffer protocol, and lives as long as a view of it does.
+    """
 
     def __len__(self) -> int: ...
     def __buffer__(self, flags: int, /) -> memoryview: ...
@@ -20,8 +24,16 @@ class Memory:
 class Model:
     """A sealed model, open."""
 
-    def __new__(cls, path: bytes, keys: tuple[Any, ...] | None, call: dict[str, Any], trust: dict[str, Any] | None,
-                options: dict[str, Any], allow_code: bool, /) -> Model: ...
+    def __new__(
+        cls,
+        path: bytes,
+        keys: tuple[Any, ...] | None,
+        call: dict[str, Any],
+        trust: dict[str, Any] | None,
+        options: dict[str, Any],
+        allow_code: bool,
+        /,
+    ) -> Model: ...
     @property
     def name(self) -> str:
         """As its publisher calls it; verified."""
@@ -59,15 +71,38 @@ class File:
         """Those in it."""
     def close(self) -> None: ...
 
-def seal(path: bytes, out: bytes, keys: tuple[Any, ...], call: dict[str, Any], options: dict[str, Any],
-         signer: dict[str, Any] | None, /) -> _Stats: ...
-def open_to(path: bytes, out: bytes, keys: tuple[Any, ...] | None, call: dict[str, Any], trust: dict[str, Any] | None,
-            options: dict[str, Any], /) -> _Stats: ...
+def seal(
+    path: bytes,
+    out: bytes,
+    keys: tuple[Any, ...],
+    call: dict[str, Any],
+    options: dict[str, Any],
+    signer: dict[str, Any] | None,
+    /,
+) -> _Stats: ...
+def open_to(
+    path: bytes,
+    out: bytes,
+    keys: tuple[Any, ...] | None,
+    call: dict[str, Any],
+    trust: dict[str, Any] | None,
+    options: dict[str, Any],
+    /,
+) -> _Stats: ...
 def check(path: bytes, keys: tuple[Any, ...] | None, call: dict[str, Any], /) -> _Stats: ...
-def sign(path: bytes, signature: bytes, call: dict[str, Any], signer: dict[str, Any], options: dict[str, Any],
-         /) -> tuple[int, int, float, str]: ...
-def verify(path: bytes, signature: bytes, call: dict[str, Any], trust: dict[str, Any], options: dict[str, Any],
-           /) -> tuple[Any, ...]: ...
-def rewrap(path: bytes, keys: tuple[Any, ...] | None, call: dict[str, Any], options: dict[str, Any], add: tuple[Any, ...],
-           remove: tuple[Any, ...], /) -> None: ...
+def sign(
+    path: bytes, signature: bytes, call: dict[str, Any], signer: dict[str, Any], options: dict[str, Any], /
+) -> tuple[int, int, float, str]: ...
+def verify(
+    path: bytes, signature: bytes, call: dict[str, Any], trust: dict[str, Any], options: dict[str, Any], /
+) -> tuple[Any, ...]: ...
+def rewrap(
+    path: bytes,
+    keys: tuple[Any, ...] | None,
+    call: dict[str, Any],
+    options: dict[str, Any],
+    add: tuple[Any, ...],
+    remove: tuple[Any, ...],
+    /,
+) -> None: ...
 def inspect(path: bytes, call: dict[str, Any], /) -> tuple[Any, ...]: ...

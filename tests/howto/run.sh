@@ -33,15 +33,15 @@ packages=$(sed -n 's/^<!-- peers: \(.*\) -->$/\1/p' "$page")
 if [ -n "$packages" ]; then
     peer=${COFFER_PEERS_LOAD:-}
     [ -n "$peer" ] || {
-        echo "${COFFER_PEERS_LOAD_WHY:-COFFER_PEERS_LOAD names no Python with $packages; tests/peers/setup makes one}"
+        echo "${COFFER_PEERS_LOAD_WHY:-${COFFER_PEERS_WHY:-COFFER_PEERS_LOAD names no Python with $packages; tests/peers/setup makes one}}"
         exit 77
     }
     [ -e "$build/python/coffer/_native.abi3.so" ] || {
         echo 'the Python package is not built: make python'
         exit 77
     }
-    PATH=$(dirname "$peer"):$PATH PYTHONPATH=$build/python PYTHONDONTWRITEBYTECODE=1 HF_HUB_OFFLINE=1
-    export PATH PYTHONPATH PYTHONDONTWRITEBYTECODE HF_HUB_OFFLINE
+    PATH=$(dirname "$peer"):$PATH PYTHONPATH=$build/python HF_HUB_OFFLINE=1
+    export PATH PYTHONPATH HF_HUB_OFFLINE
     for package in $packages; do
         python3 -c 'import importlib.util as u, sys; sys.exit(not u.find_spec(sys.argv[1]))' "$package" || {
             echo "the Python of COFFER_PEERS_LOAD has no $package"

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """seal, open_to, check, sign, verify, rewrap and inspect."""
+
 import filecmp
 import logging
 import os
@@ -23,7 +24,9 @@ class Verbs(Case):
     def keys(self, name):
         """A key pair on P-256."""
         subprocess.run(['openssl', 'ecparam', '-name', 'prime256v1', '-genkey', '-noout', '-out', name], check=True)
-        subprocess.run(['openssl', 'ec', '-in', name, '-pubout', '-out', name + '.pub'], check=True, stderr=subprocess.DEVNULL)
+        subprocess.run(
+            ['openssl', 'ec', '-in', name, '-pubout', '-out', name + '.pub'], check=True, stderr=subprocess.DEVNULL
+        )
 
     def test_there_and_back(self):
         sealed = coffer.seal('m', 's', kek='file:key')
@@ -45,10 +48,19 @@ class Verbs(Case):
         self.assertEqual(os.listdir('o'), ['notes.md'])
 
     def test_inspect(self):
-        coffer.seal('m', 's', kek=[KEY, 'file:key', bytes(32)], name='llama', version='2', context={'environment': 'test', 'b': 'c'})
+        coffer.seal(
+            'm',
+            's',
+            kek=[KEY, 'file:key', bytes(32)],
+            name='llama',
+            version='2',
+            context={'environment': 'test', 'b': 'c'},
+        )
         found = coffer.inspect('s')
-        self.assertEqual((found.name, found.version, found.generation, found.is_folder, found.is_partial),
-                         ('llama', '2', 1, True, False))
+        self.assertEqual(
+            (found.name, found.version, found.generation, found.is_folder, found.is_partial),
+            ('llama', '2', 1, True, False),
+        )
         self.assertEqual(found.context, {'environment': 'test', 'b': 'c'})
         self.assertEqual({r.kind for r in found.recipients}, {'aes'})
         self.assertEqual(found.files['config.json'], 2)
@@ -130,6 +142,7 @@ class Verbs(Case):
 
     def test_paths_of_any_kind(self):
         import pathlib
+
         coffer.seal(pathlib.Path('m'), b's', kek='file:key')
         self.assertEqual(coffer.open_model(pathlib.Path('s'), kek=bytearray(KEY)).name, 'm')
         os.mkdir(b'\xff')

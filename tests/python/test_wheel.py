@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The wheel: made from this system alone, installed into a fresh environment, imported, and used."""
+
 import os
 import shutil
 import subprocess
@@ -16,8 +17,16 @@ import coffer
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 NATIVE = os.path.join(support.BUILD, 'python', 'coffer', '_native.abi3.so')
 # those of the stable ABI whose names look as if they were not
-STABLE = {'_Py_NoneStruct', '_Py_TrueStruct', '_Py_FalseStruct', '_Py_Dealloc', '_PyObject_New', '_PyObject_CallFunction_SizeT',
-          '_Py_BuildValue_SizeT', '_PyArg_ParseTuple_SizeT'}
+STABLE = {
+    '_Py_NoneStruct',
+    '_Py_TrueStruct',
+    '_Py_FalseStruct',
+    '_Py_Dealloc',
+    '_PyObject_New',
+    '_PyObject_CallFunction_SizeT',
+    '_Py_BuildValue_SizeT',
+    '_PyArg_ParseTuple_SizeT',
+}
 
 
 def find(name):
@@ -25,7 +34,9 @@ def find(name):
     return subprocess.run([sys.executable, '-c', f'import {name}'], capture_output=True, check=False).returncode == 0
 
 
-@unittest.skipUnless(all(map(find, ('pip', 'setuptools', 'wheel', 'ensurepip'))), 'pip, setuptools, wheel or venv are not installed')
+@unittest.skipUnless(
+    all(map(find, ('pip', 'setuptools', 'wheel', 'ensurepip'))), 'pip, setuptools, wheel or venv are not installed'
+)
 class Wheel(Case):
     """Made from a copy of the sources."""
 
@@ -39,9 +50,26 @@ class Wheel(Case):
             os.makedirs(os.path.join('source', os.path.dirname(name)), exist_ok=True)
             shutil.copy(os.path.join(ROOT, name), os.path.join('source', name))
         shutil.copytree(os.path.join(ROOT, 'python'), 'source/python')
-        done = subprocess.run([sys.executable, '-m', 'pip', 'wheel', '--quiet', '--disable-pip-version-check', '--no-build-isolation',
-                               '--no-deps', '--no-index', '-w', 'wheel', './source'], capture_output=True, text=True, check=False,
-                              env={**os.environ, 'COFFER_NATIVE': NATIVE})
+        done = subprocess.run(
+            [
+                sys.executable,
+                '-m',
+                'pip',
+                'wheel',
+                '--quiet',
+                '--disable-pip-version-check',
+                '--no-build-isolation',
+                '--no-deps',
+                '--no-index',
+                '-w',
+                'wheel',
+                './source',
+            ],
+            capture_output=True,
+            text=True,
+            check=False,
+            env={**os.environ, 'COFFER_NATIVE': NATIVE},
+        )
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
         self.assertEqual(len(os.listdir('wheel')), 1)
         return os.path.join('wheel', os.listdir('wheel')[0])
@@ -53,8 +81,11 @@ class Wheel(Case):
         with zipfile.ZipFile(self.wheel) as archive:
             names = set(archive.namelist())
             said = archive.read(f'coffer-{version}.dist-info/METADATA').decode()
-        modules = {'coffer/' + name for name in os.listdir(os.path.join(ROOT, 'python', 'coffer'))
-                   if name.endswith(('.py', '.pyi', '.typed'))}
+        modules = {
+            'coffer/' + name
+            for name in os.listdir(os.path.join(ROOT, 'python', 'coffer'))
+            if name.endswith(('.py', '.pyi', '.typed'))
+        }
         self.assertEqual({n for n in names if n.startswith('coffer/')}, modules | {'coffer/_native.abi3.so'})
         self.assertNotIn('Requires-Dist: numpy\n', said)
         self.assertIn('Requires-Python: >=3.11', said)
@@ -64,11 +95,15 @@ class Wheel(Case):
         subprocess.run(['v/bin/python', '-m', 'pip', 'install', '--quiet', '--no-index', self.wheel], check=True)
         write('m', b'weights')
         coffer.seal('m', 'm.coffer', kek=KEY)
-        program = ('import coffer, sys\n'
-                   'assert coffer.__file__.startswith(sys.prefix), coffer.__file__\n'
-                   'print(bytes(coffer.open_model("m.coffer", kek=bytes(range(32))).memory("m")))\n')
+        program = (
+            'import coffer, sys\n'
+            'assert coffer.__file__.startswith(sys.prefix), coffer.__file__\n'
+            'print(bytes(coffer.open_model("m.coffer", kek=bytes(range(32))).memory("m")))\n'
+        )
         environment = {k: v for k, v in os.environ.items() if k != 'PYTHONPATH'}
-        done = subprocess.run(['v/bin/python', '-c', program], capture_output=True, text=True, check=True, env=environment)
+        done = subprocess.run(
+            ['v/bin/python', '-c', program], capture_output=True, text=True, check=True, env=environment
+        )
         self.assertEqual(done.stdout, "b'weights'\n")
 
 
@@ -76,11 +111,15 @@ class Native(unittest.TestCase):
     """The extension as it was built."""
 
     def test_nothing_of_the_stable_interface_is_exceeded(self):
-        """All that the extension asks of Python is in the limited API: no name of it begins with an underscore, but for known ones."""
-        asked = subprocess.run(['nm', '-D', '--undefined-only', NATIVE], capture_output=True, text=True, check=True).stdout
+        """All that the extension asks of Python is in the limited API."""
+        asked = subprocess.run(
+            ['nm', '-D', '--undefined-only', NATIVE], capture_output=True, text=True, check=True
+        ).stdout
         private = {w for line in asked.splitlines() for w in line.split() if w.startswith('_Py')}
         self.assertEqual(private - STABLE, set())
-        exported = subprocess.run(['nm', '-D', '--defined-only', NATIVE], capture_output=True, text=True, check=True).stdout
+        exported = subprocess.run(
+            ['nm', '-D', '--defined-only', NATIVE], capture_output=True, text=True, check=True
+        ).stdout
         self.assertEqual([line.split()[2] for line in exported.splitlines()], ['PyInit__native'])
 
 
