@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "base/num.h"
-#include "mount/room.h"
+#include "mount/plain.h"
 
 #define N_BUCKETS 1024u
 #define N_WISHES 64u
@@ -129,7 +129,7 @@ static void
 destroy(struct blocks *b, struct block *block)
 {
 	b->kept -= block->len;
-	room_free(block->bytes, block->len);
+	plain_free(block->bytes, block->len);
 	free(block);
 }
 
@@ -167,7 +167,7 @@ make(struct blocks *b, struct blocks_file *file, uint64_t index, struct block **
 		block = calloc(1, sizeof(*block));
 		if (!block)
 			return COFFER_E_NOMEM;
-		err = room_new(NULL, len, &block->bytes);
+		err = plain_new(NULL, len, &block->bytes);
 		if (err) {
 			free(block);
 			return err;

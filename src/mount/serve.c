@@ -15,13 +15,14 @@
 
 #include "base/file.h"
 #include "base/num.h"
+#include "base/room.h"
 #include "mount/attach.h"
 #include "mount/backing.h"
 #include "mount/blocks.h"
 #include "mount/content.h"
 #include "mount/fuse_wire.h"
 #include "mount/mount.h"
-#include "mount/room.h"
+#include "mount/plain.h"
 #include "mount/tree.h"
 
 #define THREADS_MIN 4u
@@ -396,12 +397,22 @@ n_processors(void)
 	return n > 0 ? (unsigned int)num_min((uint64_t)n, THREADS_MAX) : 1;
 }
 
+static uint64_t
+memory_of(const struct mount_options *options)
+{
+	struct room room;
+
+	if (options->memory)
+		return options->memory;
+	room_measure("", &room);
+	return room.bytes / 2;
+}
+
 /* Records take a quarter of the memory, and no more than is of use: what was read the kernel keeps. */
 static coffer_err
 make_stores(struct fault *f, struct mount *m, struct coffer_ctx *ctx, bool passthrough)
 {
-	uint64_t memory = m->options.memory ? m->options.memory : room_available() / 2;
-	uint64_t cache = num_min(memory / 4, CACHE_MAX);
+	uint64_t memory = memory_of(&m->options), cache = num_min(memory / 4, CACHE_MAX);
 	unsigned int n = (unsigned int)num_min(n_processors(), THREADS_MIN);
 	struct content_setup setup = {.ctx = ctx,
 				      .model = m->model,
@@ -441,8 +452,8 @@ prepare_worker(struct fault *f, struct mount *m, struct worker *w)
 
 	*w = (struct worker){.mount = m, .fd = -1};
 	m->n_workers++;
-	TRY(room_new(f, WIRE_REQUEST_MAX, &w->request));
-	TRY(room_new(f, ATTACH_MAX_READ, &w->scratch));
+	TRY(plain_new(f, WIRE_REQUEST_MAX, &w->request));
+	TRY(plain_new(f, ATTACH_MAX_READ, &w->scratch));
 	err = coffer_ctx_new(&w->ctx);
 	if (err)
 		TRY(fault_set(f, err, "%s", coffer_err_text(err)));
@@ -483,13 +494,13 @@ mount_start(struct fault *f, struct coffer_ctx *ctx, struct mount *m, struct cof
 		return fault_set(f, COFFER_E_INTERNAL, "a file system is served once");
 	m->served = true;
 	m->model = model;
-	TRY(room_new(f, WIRE_REQUEST_MAX, &request));
+	TRY(plain_new(f, WIRE_REQUEST_MAX, &request));
 	TRY(learn_files(f, m));
 	TRY(shake_hands(f, m, request, &terms));
 	TRY(make_stores(f, m, ctx, terms.passthrough));
 	TRY(start_workers(f, m));
 out:
-	room_free(request, WIRE_REQUEST_MAX);
+	plain_free(request, WIRE_REQUEST_MAX);
 	return err;
 }
 
@@ -525,8 +536,8 @@ free_workers(struct mount *m)
 
 		file_close(&w->fd);
 		coffer_ctx_free(&w->ctx);
-		room_free(w->request, WIRE_REQUEST_MAX);
-		room_free(w->scratch, ATTACH_MAX_READ);
+		plain_free(w->request, WIRE_REQUEST_MAX);
+		plain_free(w->scratch, ATTACH_MAX_READ);
 	}
 	m->n_workers = 0;
 }
