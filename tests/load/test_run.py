@@ -618,7 +618,7 @@ def case_lazy(world):
     """Root's kernel may read from memory by itself; everybody else's asks."""
     for user in {(), unprivileged()}:
         before = with_fuse(world, user)
-        script = 'echo ready "$1" "$2"; cd "$1" && find . -type f | sort | tr "\n" " " && wc -c <weights.bin; cmp weights.bin "$2" && echo same; ' \
+        script = 'echo ready "$1" "$2"; cd "$1" && find . -type f | sort | tr "\n" " " && { wc -c <weights.bin || echo; }; { cmp weights.bin "$2" && echo same || echo; }; ' \
             'touch "$1/new" 2>&1; read -r _; exit 5'
         with world.running('sh', '-c', script, 'sh', '{model}', '{file:renamed}', before=before, key=key_of(user),
                            options=('--model', 'renamed.coffer', '--lazy')) as p:
@@ -681,7 +681,7 @@ def case_without_namespaces_as_nobody(world):
 
 
 def see_links(world, before, key):
-    script = 'echo ready "$1" "$2"; cd "$1" && find . -type l | sort | tr "\n" " " && wc -c <weights.bin; cmp weights.bin "$2" && echo same; read -r _'
+    script = 'echo ready "$1" "$2"; cd "$1" && find . -type l | sort | tr "\n" " " && { wc -c <weights.bin || echo; }; { cmp weights.bin "$2" && echo same || echo; }; read -r _'
     with world.running('sh', '-c', script, 'sh', '{model}', '{file:renamed}', before=before, key=key, options=('--model', 'renamed.coffer')) as p:
         folder = os.path.dirname(p.words[0])
         check(p.stdout.readline() == f'./empty ./sub/config ä.json ./weights.bin {world.size}\n'.encode(), 'other files')
