@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Benchmarks: ratios taken in one run, printed and written to docs/benchmarks.md.  Never a test: nothing fails for being slow.
 
-BENCH_BIN := $(BUILD)/bench/measure $(BUILD)/bench/first_tensor $(BUILD)/bench/audit_log $(if $(filter 1,$(HAVE_IPSEC_MB)),$(BUILD)/bench/aead)
+BENCH_BIN := $(addprefix $(BUILD)/bench/,measure first_tensor audit_log reader load startup) $(if $(filter 1,$(HAVE_IPSEC_MB)),$(BUILD)/bench/aead)
 
 $(BUILD)/bench/%: tests/bench/%.c $(BUILD)/libcoffer-internal.a $(BUILD)/flags
 	$(SAY) CC $<
@@ -23,4 +23,4 @@ bench:
 	@+$(MAKE) --no-print-directory $(JOBS) bench-built
 	@python3 tests/bench/run.py --build $(BUILD) $(BENCH)
 
-bench-built: all $(BENCH_BIN)
+bench-built: all $(BENCH_BIN) $(if $(HAVE_PYTHON),python)
