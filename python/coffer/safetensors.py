@@ -38,7 +38,12 @@ def locate(path: _options.Path) -> tuple[str, str | None]:
 
 
 def shards(model: Model, file: str | None = None) -> list[str]:
-    """The safetensors files of a model that belong together: those of its index, the only one, or model.safetensors."""
+    """The safetensors files of a model that belong together: those of its index, the only one, or model.safetensors.
+
+    Of a model that is one file it is that one, whatever its name.
+    """
+    if file is None and len(model.files) == 1:
+        file = model.files[0]
     if file is None:
         found = [f for f in model.files if f.endswith((SUFFIX, INDEX)) and '/' not in f]
         indexes = [f for f in found if f.endswith(INDEX)]

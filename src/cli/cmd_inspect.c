@@ -2,6 +2,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <coffer/load.h>
+
 #include "base/utc.h"
 #include "cli/args.h"
 #include "cli/library.h"
@@ -17,9 +19,8 @@ static const struct option options[] = {
 	 .flag = &want_tensors,
 	 .help = "list the tensors of safetensors and GGUF files: name, type, shape, file, offset and size; needs a "
 		 "key"},
-	OPTION_KEK("look inside with this key: names the format of each file, and says which can carry code. With "
-		   "--tensors the "
-		   "default is every key of the local keyring"),
+	OPTION_KEK("look inside with this key: names the format of each file, and says which carry code, and what. "
+		   "With --tensors the default is every key of the local keyring"),
 	OPTION_JSON,
 	OPTION_END,
 };
@@ -31,25 +32,39 @@ static const struct example examples[] = {
 	{NULL, NULL},
 };
 
+/** struct seen - what a file of the model turned out to be */
+struct seen {
+	enum coffer_weights_format format;
+	char *code; /* what it carries, or NULL */
+};
+
 /** struct inside - what only a key can show */
 struct inside {
 	struct coffer_keyring *keys;
 	struct coffer_model *model;
 	struct coffer_tensors *tensors;
-	enum coffer_weights_format *formats; /* of each file of @model */
+	struct seen *files; /* as many as @model has */
 };
 
 static coffer_err
-recognise(struct fault *f, struct coffer_ctx *ctx, struct coffer_model *model, size_t index,
-	  enum coffer_weights_format *format_out)
+look_at_file(struct fault *f, struct coffer_ctx *ctx, struct coffer_model *model, size_t index, struct seen *seen)
 {
 	struct coffer_file *file = NULL;
+	char code[COFFER_CODE_LEN];
 	struct coffer_source source;
 	coffer_err err;
 
 	TRY(library_fault(f, ctx, coffer_file_open(ctx, model, index, &file)));
 	source = coffer_file_source(file);
-	TRY(library_fault(f, ctx, coffer_weights_recognise(ctx, &source, format_out)));
+	TRY(library_fault(f, ctx, coffer_code_find(ctx, coffer_model_path(model, index), &source, code)));
+	if (*code) {
+		seen->code = strdup(code);
+		if (!seen->code)
+			TRY(fault_nomem(f));
+	}
+	err = coffer_weights_recognise(ctx, &source, &seen->format);
+	/* what contradicts itself is of no format, and was said to carry code */
+	err = err == COFFER_E_FORMAT && *code ? COFFER_OK : library_fault(f, ctx, err);
 out:
 	coffer_file_free(&file);
 	return err;
@@ -62,11 +77,11 @@ look_inside(struct fault *f, struct coffer_ctx *ctx, const char *path, struct in
 
 	TRY(library_keys_to_open(f, ctx, &in->keys));
 	TRY(library_fault(f, ctx, coffer_model_open(ctx, path, in->keys, &in->model)));
-	in->formats = calloc(coffer_model_size(in->model), sizeof(*in->formats));
-	if (!in->formats)
+	in->files = calloc(coffer_model_size(in->model), sizeof(*in->files));
+	if (!in->files)
 		TRY(fault_nomem(f));
 	for (size_t i = 0; i < coffer_model_size(in->model); i++)
-		TRY(recognise(f, ctx, in->model, i, &in->formats[i]));
+		TRY(look_at_file(f, ctx, in->model, i, &in->files[i]));
 	if (want_tensors)
 		TRY(library_fault(f, ctx, coffer_tensors_read_model(ctx, in->model, &in->tensors)));
 out:
@@ -76,19 +91,21 @@ out:
 static void
 inside_free(struct inside *in)
 {
+	for (size_t i = 0; in->files && i < coffer_model_size(in->model); i++)
+		free(in->files[i].code);
+	free(in->files);
 	coffer_tensors_free(&in->tensors);
 	coffer_model_free(&in->model);
 	coffer_keyring_free(&in->keys);
-	free(in->formats);
 }
 
-/* The format of the file at @path; UNKNOWN without a key. */
-static enum coffer_weights_format
-format_of(const struct inside *in, const char *path)
+/* What the file at @path is; nothing is known of it without a key. */
+static struct seen
+seen_at(const struct inside *in, const char *path)
 {
 	size_t index = in->model ? coffer_model_find(in->model, path) : SIZE_MAX;
 
-	return index == SIZE_MAX ? COFFER_WEIGHTS_UNKNOWN : in->formats[index];
+	return index == SIZE_MAX ? (struct seen){.format = COFFER_WEIGHTS_UNKNOWN} : in->files[index];
 }
 
 /* ---- for a program ---- */
@@ -125,7 +142,7 @@ json_files(struct json_out *j, const struct coffer_inspection *inspection, const
 	json_out_begin(j, "files", JSON_ARRAY);
 	for (size_t i = 0; i < inspection->n_files; i++) {
 		const struct coffer_file_info *file = &inspection->files[i];
-		enum coffer_weights_format format = format_of(in, file->path);
+		struct seen seen = seen_at(in, file->path);
 
 		json_out_begin(j, NULL, JSON_OBJECT);
 		json_out_str(j, "path", file->path);
@@ -133,8 +150,10 @@ json_files(struct json_out *j, const struct coffer_inspection *inspection, const
 		json_out_uint(j, "records", file->n_records);
 		json_out_uint(j, "record_size", file->record_size);
 		if (in->model) {
-			json_out_str(j, "format", coffer_weights_name(format));
-			json_out_bool(j, "carries_code", coffer_weights_carries_code(format));
+			json_out_str(j, "format", coffer_weights_name(seen.format));
+			json_out_bool(j, "carries_code", seen.code != NULL);
+			if (seen.code)
+				json_out_str(j, "code", seen.code);
 		}
 		json_out_end(j);
 	}
@@ -278,13 +297,16 @@ add_files(struct fault *f, struct buf *b, const struct coffer_inspection *inspec
 
 	for (size_t i = 0; i < inspection->n_files; i++) {
 		const struct coffer_file_info *file = &inspection->files[i];
-		enum coffer_weights_format format = format_of(in, file->path);
+		struct seen seen = seen_at(in, file->path);
 
 		TRY(buf_printf(f, b, "%-11s %10s  ", i == 0 ? "files" : "", term_bytes(file->size, size)));
 		TRY(add_clean(f, b, file->path));
-		if (format != COFFER_WEIGHTS_UNKNOWN)
-			TRY(buf_printf(f, b, "  [%s%s]", coffer_weights_name(format),
-				       coffer_weights_carries_code(format) ? ": CARRIES CODE" : ""));
+		if (seen.format != COFFER_WEIGHTS_UNKNOWN)
+			TRY(buf_printf(f, b, "  [%s]", coffer_weights_name(seen.format)));
+		if (seen.code) {
+			TRY(buf_str(f, b, "  CARRIES CODE: it "));
+			TRY(add_clean(f, b, seen.code));
+		}
 		TRY(buf_str(f, b, "\n"));
 	}
 out:
@@ -362,9 +384,11 @@ const struct command cmd_inspect = {
 	.about = "Shows name, version, context, files and the ids of the keys that open SEALED. Without a key nothing "
 		 "of this is "
 		 "verified: anybody could have written it.\n\n"
-		 "With a key it also tells the format of each file from its content, and names those whose loading can "
-		 "run code "
-		 "(pickle, PyTorch).",
+		 "With a key it also tells the format of each file from its content, and names those that carry code, "
+		 "and "
+		 "what it would do: a pickle that calls more than torch.load(weights_only=True) allows, TorchScript, "
+		 "Python, "
+		 "native code, and what cannot be told.",
 	.options = options,
 	.examples = examples,
 	.run = run,

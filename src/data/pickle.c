@@ -391,22 +391,33 @@ name_text(struct view module, struct view name, char out[static PICKLE_NAME_LEN]
 	snprintf(out, PICKLE_NAME_LEN, "%.*s.%.*s", (int)x.len, (const char *)x.p, (int)y.len, (const char *)y.p);
 }
 
-/* the place of a name in the report; PICKLE_NAMES are enough to have found */
+/* push something that is not on the list, and report it; PICKLE_NAMES are enough to have found */
 static coffer_err
-report_name(struct machine *m, struct view module, struct view name, size_t *index_out)
+push_foreign(struct machine *m, const char text[static PICKLE_NAME_LEN])
 {
 	struct pickle_report *report = m->report;
-	char text[PICKLE_NAME_LEN];
+	size_t i = 0;
 
-	name_text(known_name(module), name, text);
-	for (*index_out = 0; *index_out < report->n_names; ++*index_out)
-		if (strcmp(report->names[*index_out].text, text) == 0)
-			return COFFER_OK;
-	if (report->n_names == PICKLE_NAMES)
+	while (i < report->n_names && strcmp(report->names[i].text, text) != 0)
+		i++;
+	if (i == PICKLE_NAMES)
 		return broken(m, "more than enough was found");
-	report->names[report->n_names] = (struct pickle_name){.called = false};
-	memcpy(report->names[report->n_names++].text, text, sizeof(text));
-	return COFFER_OK;
+	if (i == report->n_names) {
+		memcpy(report->names[i].text, text, PICKLE_NAME_LEN);
+		report->names[i].called = false;
+		report->n_names++;
+	}
+	return push(m, (struct value){.kind = FOREIGN, .at = i});
+}
+
+/* what a program has registered under a number */
+static coffer_err
+push_extension(struct machine *m, uint64_t number)
+{
+	char text[PICKLE_NAME_LEN] = "";
+
+	snprintf(text, sizeof(text), "extension %" PRIu64, number);
+	return push_foreign(m, text);
 }
 
 static bool
@@ -427,17 +438,14 @@ is_utf8(struct view v)
 static coffer_err
 import(struct machine *m, struct view module, struct view name)
 {
-	coffer_err err;
-	size_t index;
+	char text[PICKLE_NAME_LEN] = "";
 
 	if (module.len == 0 || !is_utf8(module) || !is_utf8(name))
 		return broken(m, "no name of a module");
 	if (torch_global_allowed(module, name))
 		return push_kind(m, ALLOWED);
-	TRY(report_name(m, module, name, &index));
-	TRY(push(m, (struct value){.kind = FOREIGN, .at = index}));
-out:
-	return err;
+	name_text(known_name(module), name, text);
+	return push_foreign(m, text);
 }
 
 static coffer_err
@@ -783,7 +791,7 @@ obey(struct machine *m, uint8_t opcode, struct argument_read *a)
 	case PERSISTENT:
 		return persistent(m);
 	case EXTENSION:
-		return doubt(m, "it imports by a number that only another program knows");
+		return push_extension(m, a->number);
 	case NOTHING:
 		break;
 	}

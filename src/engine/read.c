@@ -54,6 +54,12 @@ coffer_model_path(const struct coffer_model *model, size_t index)
 	return index < model->keys.n_files ? model->keys.files[index].path : NULL;
 }
 
+uint64_t
+coffer_model_file_size(const struct coffer_model *model, size_t index)
+{
+	return index < model->keys.n_files ? model->keys.files[index].size : UINT64_MAX;
+}
+
 size_t
 coffer_model_find(const struct coffer_model *model, const char *path)
 {
@@ -111,6 +117,12 @@ uint64_t
 coffer_file_size(const struct coffer_file *file)
 {
 	return file->sealed.head.size;
+}
+
+uint32_t
+coffer_file_record_size(const struct coffer_file *file)
+{
+	return file->sealed.head.record_size;
 }
 
 static bool
