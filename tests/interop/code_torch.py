@@ -110,14 +110,13 @@ def takes(path):
 
 
 def tensors(path):
-    """NAME to type and bytes, of a dict of tensors whose elements lie one after the other."""
+    """NAME to shape and bytes, of the tensors of a dict whose elements lie one after the other."""
     value = torch.load(path, weights_only=True)
     if not isinstance(value, dict):
         return {}
-    return {name: [str(t.dtype), list(t.shape), t.contiguous().view(torch.uint8).numpy().tobytes().hex() if t.dim() else
-                   t.reshape(1).view(torch.uint8).numpy().tobytes().hex()]
-            for name, t in value.items() if isinstance(t, torch.Tensor) and t.layout == torch.strided
-            and not t.is_quantized and t.device.type == 'cpu'}
+    return {name: [list(t.shape), t.contiguous().reshape(-1).view(torch.uint8).numpy().tobytes().hex()]
+            for name, t in value.items()
+            if isinstance(t, torch.Tensor) and t.layout == torch.strided and t.is_contiguous()}
 
 
 def main():
