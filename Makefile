@@ -13,6 +13,7 @@ BUILD ?= build
 
 include mk/flags.mk
 include mk/build.mk
+include mk/python.mk
 include mk/tests.mk
 include mk/bench.mk
 include mk/install.mk
@@ -31,6 +32,8 @@ clean:
 ## help: make check          install what is needed, build, and run the tests (under three minutes)
 ## help: make check-all      the slow checks too: sanitizers, faults, kill sweep, fuzz replay, interop, arm64, lint
 ## help: make bench          compare speed with cp, age, openssl and others; writes docs/benchmarks.md
+## help: make python         build the Python package in place, in build/python
+## help: make wheel          make a wheel of it, in build/wheel
 ## help: make fuzz           fuzz every parser with libFuzzer (SECONDS=60 each)
 ## help: make format         apply clang-format
 ## help: make install        install under PREFIX (/usr/local), below DESTDIR

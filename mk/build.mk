@@ -19,8 +19,8 @@ $(BUILD)/obj/%.o: %.c $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
-# all objects as they are, for the tests
-$(BUILD)/libcoffer-internal.a: $(LIB_OBJ)
+# all objects as they are, for the tests; what only the command has, too
+$(BUILD)/libcoffer-internal.a: $(LIB_OBJ) $(filter $(BUILD)/obj/src/mount/% $(BUILD)/obj/src/run/%,$(CLI_OBJ))
 	$(SAY) AR $@
 	$(Q)rm -f $@; $(AR) rcs $@ $^
 

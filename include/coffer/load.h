@@ -12,7 +12,8 @@
  *	coffer_file_stream()	a FILE *, decrypted as it is read
  *	coffer_loader_…()	tensors by name, or each in turn as soon as it is verified
  *
- * Nothing is handed out before its record's tag has compared.  All memory made here is kept out of core dumps.
+ * Nothing is handed out before its record's tag has compared.  All memory made here is kept out of core dumps; what others map of a
+ * memfd is theirs to keep out.
  */
 #ifndef COFFER_LOAD_H
 #define COFFER_LOAD_H
@@ -36,7 +37,8 @@ extern "C" {
  * Verifies the signature over the sealed files, which reads them once, where somebody is asked for.  From then on a file of @model
  * that is not the one that was verified is COFFER_E_CHANGED.  The signature over the plain files is not looked at: that would
  * hash all of them again, and what the sealed files hold is certain.
- * Call it before coffer_file_open().  Return: COFFER_OK, COFFER_E_SIGNATURE, COFFER_E_POLICY, or as coffer_verify().
+ * Call it before coffer_file_open(); what was opened before is not looked at.  What comes from a source has no signature, and is
+ * COFFER_E_POLICY where somebody is asked for.  Return: COFFER_OK, COFFER_E_SIGNATURE, COFFER_E_POLICY, or as coffer_verify().
  */
 COFFER_API COFFER_CHECK coffer_err coffer_model_trust(struct coffer_ctx *ctx, struct coffer_model *model,
 						      const struct coffer_open_options *options);
@@ -63,7 +65,7 @@ COFFER_API COFFER_CHECK coffer_err coffer_model_refuse_code(struct coffer_ctx *c
 /**
  * coffer_file_load() - open a range of a file into the caller's memory, by as many threads as coffer_ctx_set_jobs() says
  * @off: offset in the plaintext, in bytes
- * @buf: where to put them; filled with zeros on failure.  Records that lie in it whole are opened in place.
+ * @buf: where to put them; filled with zeros on failure.  Records that lie in it whole are opened to it, at any alignment.
  * @len: how many bytes; past the end is COFFER_E_RANGE
  *
  * Fastest in memory of huge pages.  One call a context at a time.  Return: as coffer_file_read_at(), and COFFER_E_INTERRUPTED.
@@ -137,7 +139,8 @@ struct coffer_load_options {
  * @options: NULL = all defaults
  * @loader_out: gets it, or NULL; free it with coffer_loader_free()
  *
- * coffer_model_trust(), coffer_model_refuse_code(), coffer_tensors_read_model(), in this order.
+ * coffer_model_trust(), coffer_model_refuse_code(), coffer_tensors_read_model(), in this order.  Without @trust a model that
+ * coffer_model_trust() was called for already is not verified again.
  */
 COFFER_API COFFER_CHECK coffer_err coffer_loader_open(struct coffer_ctx *ctx, struct coffer_model *model,
 						      const struct coffer_load_options *options,
@@ -184,6 +187,8 @@ struct coffer_tensor_sink {
 /**
  * coffer_loader_each() - open every tensor into memory that @sink gives, and say so as soon as it is verified
  * @ahead: how many bytes may be placed and not yet ready, 0 = 64 MiB; one tensor always is
+ *
+ * @sink must not use @ctx, but for coffer_ctx_cancel().  What was placed when it fails, and is not ready, is filled with zeros.
  *
  * Return: COFFER_OK; COFFER_E_INTERRUPTED; as coffer_file_load(); or what @sink returned.
  */

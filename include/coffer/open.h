@@ -127,6 +127,9 @@ COFFER_API size_t coffer_model_size(const struct coffer_model *model);
 /** coffer_model_path() - the relative path of file @index, or NULL past the end; valid while @model is */
 COFFER_API const char *coffer_model_path(const struct coffer_model *model, size_t index);
 
+/** coffer_model_file_size() - plaintext bytes of file @index, verified, without opening it; UINT64_MAX past the end */
+COFFER_API uint64_t coffer_model_file_size(const struct coffer_model *model, size_t index);
+
 /** coffer_model_find() - the index of the file at @path, or SIZE_MAX */
 COFFER_API size_t coffer_model_find(const struct coffer_model *model, const char *path);
 
@@ -142,6 +145,9 @@ COFFER_API void coffer_file_free(struct coffer_file **file);
 
 /** coffer_file_size() - plaintext bytes; verified */
 COFFER_API uint64_t coffer_file_size(const struct coffer_file *file);
+
+/** coffer_file_record_size() - bytes that are verified together, a power of two: reads from one multiple of it to another cost least */
+COFFER_API uint32_t coffer_file_record_size(const struct coffer_file *file);
 
 /**
  * coffer_file_read_at() - read plaintext from any place of a file

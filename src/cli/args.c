@@ -314,6 +314,14 @@ out:
 	return err;
 }
 
+/* Without «--» it could not be told whose the options are. */
+static coffer_err
+refuse_program(struct parser *p, const char *arg)
+{
+	return fault_set(p->f, COFFER_E_USAGE, "put -- in front of the program: coffer %s [OPTIONS] -- %s …",
+			 p->command->name, args_shown(arg));
+}
+
 static coffer_err
 parse_all(struct parser *p)
 {
@@ -328,6 +336,8 @@ parse_all(struct parser *p)
 			TRY(parse_long(p, arg + 2));
 		else if (arg[0] == '-' && arg[1])
 			TRY(parse_letters(p, arg + 1));
+		else if (p->command->starts_program)
+			TRY(refuse_program(p, arg));
 		else
 			TRY(add_word(p->f, p->operands, arg));
 	}

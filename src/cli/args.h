@@ -3,7 +3,7 @@
  * The command line: options by a table, operands, and what they share.
  *
  * --name VALUE, --name=VALUE, -n VALUE, -nVALUE, -qf; options and operands in
- * any order; «--» ends the options.  In names «_» is as good as «-».  No
+ * any order; «--» ends the options, and stands before a program that is to be started.  In names «_» is as good as «-».  No
  * abbreviations, no option twice unless its table entry is a list, and every
  * refusal says what would have worked.
  */

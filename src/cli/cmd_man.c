@@ -31,7 +31,7 @@ static const char about_coffer[] =
 
 /* ---- text ---- */
 
-/* One line, with nothing in it that roff would take for a request or an escape. */
+/* One line, with nothing in it that roff would take for a request, an escape, or a dash between words. */
 static coffer_err
 add_line(struct fault *f, struct buf *b, const char *text, size_t len)
 {
@@ -39,25 +39,40 @@ add_line(struct fault *f, struct buf *b, const char *text, size_t len)
 
 	if (*text == '.' || *text == '\'')
 		TRY(buf_str(f, b, "\\&"));
-	for (size_t i = 0; i < len; i++)
-		TRY(text[i] == '\\' ? buf_str(f, b, "\\e") : buf_add(f, b, text + i, 1));
+	for (size_t i = 0; i < len; i++) {
+		if (i > 0 && strncmp(text + i - 1, " -- ", 4) == 0) {
+			TRY(buf_str(f, b, "\\-\\-"));
+			i++;
+		} else {
+			TRY(text[i] == '\\' ? buf_str(f, b, "\\e") : buf_add(f, b, text + i, 1));
+		}
+	}
 	TRY(buf_str(f, b, "\n"));
 out:
 	return err;
+}
+
+/* What a byte adds to a line: mandoc counts a character beyond ASCII as the escape that it makes of it, «\[u00AB]». */
+static size_t
+width_of(char c)
+{
+	unsigned char byte = (unsigned char)c;
+
+	return byte < 0x80 ? 1 : byte >= 0xc0 ? strlen("\\[u00AB]") : 0;
 }
 
 /* How much of @text goes on one line: up to the end of a sentence or paragraph, or as many words as fit. */
 static size_t
 line_len(const char *text)
 {
-	size_t fits = 0;
+	size_t fits = 0, width = 0;
 
-	for (size_t i = 0;; i++) {
+	for (size_t i = 0;; width += width_of(text[i++])) {
 		if (text[i] == '\0' || text[i] == '\n')
-			return i <= LINE_MAX_LEN || fits == 0 ? i : fits;
+			return width <= LINE_MAX_LEN || fits == 0 ? i : fits;
 		if (text[i] != ' ')
 			continue;
-		if (i > LINE_MAX_LEN)
+		if (width > LINE_MAX_LEN)
 			return fits > 0 ? fits : i;
 		fits = i;
 		if (i >= 2 && text[i - 1] == '.' && text[i - 2] != '.')

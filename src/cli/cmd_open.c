@@ -17,7 +17,6 @@
 #include "cli/term.h"
 
 static const char *file_path, *range_text, *tensor_name;
-static bool no_trust_store;
 
 static const struct option options[] = {
 	OPTION_OUT("OUT",
@@ -48,31 +47,6 @@ static const struct option options[] = {
 	OPTION_DRY_RUN("unwrap the key and check the heads and the list of files, write nothing"),
 	OPTION_JOBS,
 	OPTION_JSON,
-	OPTION_END,
-};
-
-static const struct option trust_options[] = {
-	{.name = "verify-key",
-	 .value = "FILE",
-	 .text = &signing.public_key,
-	 .hint = HINT_FILE,
-	 .help = "open only what the owner of this public key (PEM) has signed"},
-	OPTION_CERTIFICATE_CHAIN("or who has a certificate for signing code that leads to these roots (PEM); may be "
-				 "repeated"),
-	OPTION_IDENTITY,
-	OPTION_IDENTITY_PROVIDER(HELP_PROVIDER),
-	OPTION_TRUSTED_ROOT,
-	OPTION_TRUST_CONFIG,
-	OPTION_TSA_CHAIN,
-	OPTION_VERIFY_AT,
-	OPTION_SIGNATURE("the signature of the sealed files; the default is coffer.sig in SEALED, or SEALED.sig"),
-	{.name = "name",
-	 .value = "NAME",
-	 .text = &signing.name,
-	 .help = "open only a model that calls itself NAME, which is what the trust store is asked for"},
-	{.name = "no-trust-store",
-	 .flag = &no_trust_store,
-	 .help = "do not ask the trust store who must have signed the model"},
 	OPTION_END,
 };
 
@@ -191,7 +165,7 @@ check_name(struct fault *f, struct coffer_ctx *ctx, const char *in, const char *
 	if (signing.name && strcmp(signing.name, model_name) != 0)
 		TRY(fault_set(f, COFFER_E_POLICY, "%s calls itself %s, and %s was asked for; it is another model", in,
 			      model_name, signing.name));
-	if (no_trust_store)
+	if (signing.ignore_trust_store)
 		return COFFER_OK;
 	if (!signing.name)
 		TRY(refuse_misnamed(f, ctx, in, model_name));
@@ -343,26 +317,6 @@ choose_out(struct fault *f, const char *in, char **out_out)
 	return *out_out ? COFFER_OK : fault_nomem(f);
 }
 
-/* NULL when no option says whose signature is wanted. */
-static coffer_err
-open_trust(struct fault *f, struct coffer_ctx *ctx, struct coffer_trust **trust_out)
-{
-	enum coffer_method method;
-	bool is_given;
-	coffer_err err;
-
-	TRY(signing_method(f, &method, &is_given));
-	if (is_given)
-		TRY(signing_trust(f, ctx, method, trust_out));
-	else if (signing.signature)
-		TRY(fault_set(
-			f, COFFER_E_USAGE,
-			"--signature alone does not say whose it must be; add --verify-key, --certificate-chain or "
-			"--identity"));
-out:
-	return err;
-}
-
 static coffer_err
 open_whole(struct fault *f, struct coffer_ctx *ctx, const char *in)
 {
@@ -375,9 +329,6 @@ open_whole(struct fault *f, struct coffer_ctx *ctx, const char *in)
 		.in_place = common.in_place,
 		.force = common.force,
 		.dry_run = common.dry_run,
-		.signature = signing.signature,
-		.ignore_trust_store = no_trust_store,
-		.name = signing.name,
 	};
 	struct coffer_trust *trust = NULL;
 	struct coffer_keyring *keys = NULL;
@@ -386,8 +337,7 @@ open_whole(struct fault *f, struct coffer_ctx *ctx, const char *in)
 	coffer_err err;
 
 	TRY(choose_out(f, in, &out_path));
-	TRY(open_trust(f, ctx, &trust));
-	opt.trust = trust;
+	TRY(signing_to_open(f, ctx, &opt, &trust));
 	TRY(library_keys_to_open(f, ctx, &keys));
 	TRY(library_fault(f, ctx, coffer_open(ctx, in, out_path, keys, &opt, &stats)));
 	stats_say(common.dry_run ? "dry run, nothing written: would open"
@@ -456,7 +406,7 @@ const struct command cmd_open = {
 		"names itself; one that lies where the trust store expects another is refused, and --name says which "
 		"it must be.",
 	.options = options,
-	.shared = trust_options,
+	.shared = options_trust_open,
 	.examples = examples,
 	.run = run,
 	.library = true,

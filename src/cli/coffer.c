@@ -3,7 +3,6 @@
  * coffer: the command.  The table below is its index.
  */
 #include <fcntl.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -13,17 +12,19 @@
 #include "cli/args.h"
 #include "cli/command.h"
 #include "cli/help.h"
+#include "cli/interrupt.h"
 #include "cli/library.h"
 #include "cli/out.h"
 #include "cli/sign_options.h"
 #include "cli/term.h"
 
 const struct command *const commands[] = {
-	&cmd_keygen,	     &cmd_seal,		&cmd_open,	     &cmd_check,   &cmd_inspect, &cmd_sign,
-	&cmd_verify,	     &cmd_key,		&cmd_secret,	     &cmd_rewrap,  &cmd_rekey,	 &cmd_convert,
-	&cmd_hash,	     &cmd_digest,	&cmd_trust,	     &cmd_audit,   &cmd_backup,	 &cmd_sign_encrypt,
-	&cmd_decrypt_verify, &cmd_encrypt_sign, &cmd_verify_decrypt, &cmd_encrypt, &cmd_decrypt, &cmd_doctor,
-	&cmd_completion,     &cmd_version,	&cmd_help,	     &cmd_man,	   NULL,
+	&cmd_keygen,  &cmd_seal,    &cmd_open,	       &cmd_check,	    &cmd_inspect,      &cmd_run,
+	&cmd_sign,    &cmd_verify,  &cmd_mount,	       &cmd_umount,	    &cmd_key,	       &cmd_secret,
+	&cmd_rewrap,  &cmd_rekey,   &cmd_convert,      &cmd_hash,	    &cmd_digest,       &cmd_trust,
+	&cmd_audit,   &cmd_backup,  &cmd_sign_encrypt, &cmd_decrypt_verify, &cmd_encrypt_sign, &cmd_verify_decrypt,
+	&cmd_encrypt, &cmd_decrypt, &cmd_doctor,       &cmd_completion,	    &cmd_version,      &cmd_help,
+	&cmd_man,     NULL,
 };
 
 const char *
@@ -77,15 +78,14 @@ fill_descriptors(void)
 static void
 harden(void)
 {
-	const struct rlimit none = {0, 0};
-	struct sigaction ignore = {.sa_handler = SIG_IGN};
+	/* not 0: a program that core_pattern names would get one all the same (core(5)) */
+	const struct rlimit one = {1, 1};
 
-	(void)setrlimit(RLIMIT_CORE, &none);
+	(void)setrlimit(RLIMIT_CORE, &one);
 #if !defined(__SANITIZE_ADDRESS__) /* whose leak check looks at the process from a second one */
 	(void)prctl(PR_SET_DUMPABLE, 0L, 0L, 0L, 0L);
 #endif
-	/* a reader that went away is an error of writing */
-	(void)sigaction(SIGPIPE, &ignore, NULL);
+	interrupt_ignore_pipe();
 }
 
 /* ---- which command ---- */

@@ -69,7 +69,8 @@ struct command {
 	coffer_err (*run)(struct fault *f, struct coffer_ctx *ctx, const struct words *operands);
 	enum coffer_method method; /* of signing, where it belongs to the name; @run finds it by common.command */
 	bool library;
-	bool hidden; /* not in help */
+	bool starts_program; /* its operands are the command line of another program, and stand behind «--» */
+	bool hidden;	     /* not in help */
 };
 
 /** commands - all of them; ends with NULL.  The first five are those that a newcomer needs. */
@@ -86,9 +87,9 @@ const char *command_nearest(const struct command *const *in, const char *name);
 const char *command_word(const struct command *command);
 
 extern const struct command cmd_audit, cmd_backup, cmd_convert, cmd_keygen, cmd_seal, cmd_open, cmd_check, cmd_inspect,
-	cmd_key, cmd_rewrap, cmd_rekey, cmd_secret, cmd_sign, cmd_verify, cmd_digest, cmd_hash, cmd_trust, cmd_doctor,
-	cmd_completion, cmd_version, cmd_help, cmd_man, cmd_sign_encrypt, cmd_decrypt_verify, cmd_encrypt_sign,
-	cmd_verify_decrypt, cmd_encrypt, cmd_decrypt;
+	cmd_key, cmd_rewrap, cmd_rekey, cmd_run, cmd_secret, cmd_sign, cmd_verify, cmd_digest, cmd_hash, cmd_trust,
+	cmd_doctor, cmd_completion, cmd_version, cmd_help, cmd_man, cmd_sign_encrypt, cmd_decrypt_verify,
+	cmd_encrypt_sign, cmd_verify_decrypt, cmd_encrypt, cmd_decrypt, cmd_mount, cmd_umount;
 
 /* members of «key» that have a file of their own */
 extern const struct command cmd_key_status, cmd_key_policy;

@@ -5,17 +5,21 @@
 #include <stddef.h>
 
 static struct coffer_ctx *volatile to_cancel;
+static void (*volatile to_tell)(void);
 static volatile sig_atomic_t seen;
 
 static void
 on_signal(int signum)
 {
 	struct coffer_ctx *ctx = to_cancel;
+	void (*tell)(void) = to_tell;
 
 	(void)signum;
 	seen = 1;
 	if (ctx)
 		coffer_ctx_cancel(ctx);
+	if (tell)
+		tell();
 }
 
 /* No SA_RESTART: a prompt must wake up.  SA_RESETHAND: the second signal ends the process. */
@@ -38,6 +42,31 @@ interrupt_catch(struct coffer_ctx *ctx)
 	catch_one(SIGINT);
 	catch_one(SIGTERM);
 	catch_one(SIGHUP);
+}
+
+static struct sigaction pipe_before;
+
+void
+interrupt_ignore_pipe(void)
+{
+	struct sigaction ignore = {.sa_handler = SIG_IGN};
+
+	(void)sigaction(SIGPIPE, &ignore, &pipe_before);
+}
+
+void
+interrupt_restore_pipe(void)
+{
+	(void)sigaction(SIGPIPE, &pipe_before, NULL);
+}
+
+void
+interrupt_tell(void (*fn)(void))
+{
+	to_tell = fn;
+	/* it came a moment before */
+	if (fn && seen)
+		fn();
 }
 
 bool

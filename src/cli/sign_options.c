@@ -109,6 +109,31 @@ const struct option options_trust_sigstore[] = {
 	OPTION_STAGING,	     OPTION_END,
 };
 
+const struct option options_trust_open[] = {
+	{.name = "verify-key",
+	 .value = "FILE",
+	 .text = &signing.public_key,
+	 .hint = HINT_FILE,
+	 .help = "open only what the owner of this public key (PEM) has signed"},
+	OPTION_CERTIFICATE_CHAIN("or who has a certificate for signing code that leads to these roots (PEM); may be "
+				 "repeated"),
+	OPTION_IDENTITY,
+	OPTION_IDENTITY_PROVIDER(HELP_PROVIDER),
+	OPTION_TRUSTED_ROOT,
+	OPTION_TRUST_CONFIG,
+	OPTION_TSA_CHAIN,
+	OPTION_VERIFY_AT,
+	OPTION_SIGNATURE("the signature of the sealed files; the default is coffer.sig in SEALED, or SEALED.sig"),
+	{.name = "name",
+	 .value = "NAME",
+	 .text = &signing.name,
+	 .help = "open only a model that calls itself NAME, which is what the trust store is asked for"},
+	{.name = "no-trust-store",
+	 .flag = &signing.ignore_trust_store,
+	 .help = "do not ask the trust store who must have signed the model"},
+	OPTION_END,
+};
+
 /* ---- what may not be typed ---- */
 
 static const char *
@@ -387,6 +412,31 @@ signing_method(struct fault *f, enum coffer_method *method_out, bool *is_given_o
 			"out",
 			common.command->name);
 	return COFFER_OK;
+}
+
+coffer_err
+signing_to_open(struct fault *f, struct coffer_ctx *ctx, struct coffer_open_options *out,
+		struct coffer_trust **trust_out)
+{
+	enum coffer_method method;
+	bool is_given;
+	coffer_err err;
+
+	*trust_out = NULL;
+	TRY(signing_method(f, &method, &is_given));
+	if (is_given)
+		TRY(signing_trust(f, ctx, method, trust_out));
+	else if (signing.signature)
+		TRY(fault_set(
+			f, COFFER_E_USAGE,
+			"--signature alone does not say whose it must be; add --verify-key, --certificate-chain or "
+			"--identity"));
+	out->trust = *trust_out;
+	out->signature = signing.signature;
+	out->ignore_trust_store = signing.ignore_trust_store;
+	out->name = signing.name;
+out:
+	return err;
 }
 
 struct coffer_sign_options

@@ -8,6 +8,7 @@
 #ifndef CLI_SIGN_OPTIONS_H
 #define CLI_SIGN_OPTIONS_H
 
+#include <coffer/open.h>
 #include <coffer/sign.h>
 
 #include "base/limits.h"
@@ -52,6 +53,7 @@ struct signing {
 	struct words tsa_chain;
 	const char *verify_at;
 	const char *name;
+	bool ignore_trust_store;
 	bool ignore_unsigned;
 	bool log_fingerprints;
 };
@@ -67,6 +69,9 @@ extern const struct option options_sign_key[], options_sign_certificate[], optio
 
 /* of a trust, likewise */
 extern const struct option options_trust_key[], options_trust_certificate[], options_trust_sigstore[];
+
+/* whose model it must be that is opened, by any of these methods or by the trust store */
+extern const struct option options_trust_open[];
 
 /* One entry of a table each. */
 #define OPTION_PRIVATE_KEY(what)                                                                                       \
@@ -222,6 +227,13 @@ coffer_err signing_trust(struct fault *f, struct coffer_ctx *ctx, enum coffer_me
 
 /** signing_method() - which method the options of trust speak of; COFFER_E_USAGE for two, false for none */
 coffer_err signing_method(struct fault *f, enum coffer_method *method_out, bool *is_given_out);
+
+/**
+ * signing_to_open() - say in @out whose model it must be, of options_trust_open
+ * @trust_out: gets what @out->trust points to, NULL when it is left to the trust store; free it with coffer_trust_free()
+ */
+coffer_err signing_to_open(struct fault *f, struct coffer_ctx *ctx, struct coffer_open_options *out,
+			   struct coffer_trust **trust_out);
 
 /** signing_sign_options(), signing_verify_options() - what is signed or verified, and how */
 struct coffer_sign_options signing_sign_options(void);

@@ -336,7 +336,7 @@ refuse_bound(struct fault *f, const struct convert_run *r, const struct coffer_m
 
 	if (r->opt.ignore_trust_store)
 		return COFFER_OK;
-	TRY(open_trust_find(f, &t, &opt, m));
+	TRY(open_trust_find(f, &t, r->ctx, &opt, m));
 	if (t.trust)
 		TRY(fault_set(f, COFFER_E_POLICY,
 			      "the trust store says whose %s must be; use «coffer verify» first, and then "

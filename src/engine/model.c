@@ -16,6 +16,7 @@
 #include "base/path.h"
 #include "base/tree.h"
 #include "engine/key_use.h"
+#include "engine/open_trust.h"
 
 /* ---- the key block ---- */
 
@@ -479,6 +480,9 @@ model_free(struct coffer_model **model)
 
 	if (!m)
 		return;
+	if (m->trust)
+		open_trust_end(m->trust);
+	free(m->trust);
 	secret_free(&m->dek);
 	keyblock_free(&m->keys);
 	file_close(&m->fd);
@@ -562,6 +566,8 @@ model_sealed(struct fault *f, struct coffer_model *m, size_t index, struct seale
 	if (s->head.embedded == m->directory)
 		TRY(fault_set(f, COFFER_E_FORMAT, "%s: a key block in a file of a directory", s->in.shown));
 	TRY(check_listed(f, &m->keys, index, s));
+	if (m->trust)
+		TRY(open_trust_follow(f, m->trust, m, index, s));
 out:
 	if (err) {
 		input_close(&in);

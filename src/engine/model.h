@@ -22,6 +22,8 @@
 #define INNER_NAME "model.sig"	       /* the signature over its plain files, sealed with them */
 #define SUFFIX ".coffer"
 
+struct open_trust;
+
 struct coffer_model {
 	struct coffer_ctx *ctx;
 	char *shown;
@@ -32,7 +34,8 @@ struct coffer_model {
 	struct secret dek;
 	unsigned int slot; /* which slot counts, of an embedded key block */
 	bool torn; /* a change of the key block was interrupted when the new one counted: an older one is there, too */
-	bool damaged; /* one slot of an embedded key block is, and the other counts */
+	struct open_trust *trust; /* what coffer_model_trust() has verified; its own, and NULL before */
+	bool damaged;		  /* one slot of an embedded key block is, and the other counts */
 };
 
 enum model_mode {

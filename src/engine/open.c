@@ -760,7 +760,7 @@ check_publisher(struct fault *f, struct open_run *r, const struct coffer_keyring
 {
 	coffer_err err;
 
-	TRY(open_trust_find(f, &r->trust, &r->opt, r->model));
+	TRY(open_trust_find(f, &r->trust, r->ctx, &r->opt, r->model));
 	if (r->trust.trust && !r->going_on)
 		TRY(open_trust_outer(f, &r->trust, r->model, &r->opt));
 	if (!r->model->directory)

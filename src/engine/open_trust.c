@@ -38,7 +38,7 @@ count(void *arg, struct fault *f, const struct stored *s)
 
 /* The name is of whoever sealed it: one that is not bound is what he would take who has nobody's signature. */
 static coffer_err
-notice_unbound(struct fault *f, const struct coffer_model *m)
+notice_unbound(struct fault *f, const struct coffer_ctx *ctx, const struct coffer_model *m)
 {
 	static const struct trust_dirs everywhere = {NULL, NULL};
 	size_t n = 0;
@@ -46,7 +46,7 @@ notice_unbound(struct fault *f, const struct coffer_model *m)
 
 	TRY(trust_store_each(f, &everywhere, count, &n));
 	if (n > 0)
-		ctx_notice(m->ctx,
+		ctx_notice(ctx,
 			   "%s calls itself %s, which the trust store binds to nobody: no signature is asked for (a "
 			   "binding of * asks always)",
 			   m->shown, m->keys.name);
@@ -100,12 +100,12 @@ out:
 }
 
 coffer_err
-open_trust_find(struct fault *f, struct open_trust *t, const struct coffer_open_options *options,
-		const struct coffer_model *m)
+open_trust_find(struct fault *f, struct open_trust *t, struct coffer_ctx *ctx,
+		const struct coffer_open_options *options, const struct coffer_model *m)
 {
 	coffer_err err = COFFER_OK;
 
-	t->ctx = m->ctx;
+	t->ctx = ctx;
 	manifest_init(&t->inner);
 	if (options->name && strcmp(options->name, m->keys.name) != 0)
 		return fault_set(f, COFFER_E_POLICY, "%s calls itself %s, and %s was asked for; it is another model",
@@ -113,12 +113,12 @@ open_trust_find(struct fault *f, struct open_trust *t, const struct coffer_open_
 	t->trust = options->trust;
 	if (t->trust || options->ignore_trust_store)
 		return COFFER_OK;
-	if (!options->name)
+	if (!options->name && !m->source)
 		TRY(check_expected(f, m));
-	TRY(engine_trust_for_model(f, m->ctx, m->keys.name, &t->found));
+	TRY(engine_trust_for_model(f, ctx, m->keys.name, &t->found));
 	t->trust = t->found;
 	if (!t->trust)
-		TRY(notice_unbound(f, m));
+		TRY(notice_unbound(f, ctx, m));
 out:
 	return err;
 }
@@ -195,6 +195,12 @@ open_trust_outer(struct fault *f, struct open_trust *t, const struct coffer_mode
 	coffer_err err;
 
 	manifest_init(&manifest);
+	if (m->source)
+		TRY(fault_set(
+			f, COFFER_E_POLICY,
+			"%s must be of a publisher who is believed, and what comes from a source has no signature "
+			"that could be verified; open it by its path",
+			m->keys.name));
 	if (!signature)
 		TRY(model_outer_path(f, m->shown, m->directory, &own));
 	err = verify_model(f, t->ctx, m->shown, signature ? signature : own, t->trust, options->verify, &manifest,
@@ -215,31 +221,45 @@ out:
 	return err;
 }
 
-/* Whoever put it there after it was verified, or before, had it verified in the place of another. */
+/* What was verified in the place of file @index, which @fd must still be. */
+static coffer_err
+check_verified(struct fault *f, const struct open_trust *t, const struct coffer_model *m, size_t index, int fd,
+	       const struct sign_file **file_out)
+{
+	const char *shown = m->directory ? m->keys.files[index].path : m->shown;
+	char *sealed = NULL;
+
+	*file_out = t->outer.files;
+	if (m->directory) {
+		if (asprintf(&sealed, "%s%s", shown, SUFFIX) < 0)
+			return fault_nomem(f);
+		*file_out = sign_walk_find(&t->outer, sealed);
+		free(sealed);
+	}
+	/* whoever put it there after it was verified, or before, had it verified in the place of another */
+	return *file_out ? sign_file_check(f, *file_out, fd, shown) : sign_file_changed(f, shown);
+}
+
 coffer_err
 open_trust_unchanged(struct fault *f, const struct open_trust *t, const struct coffer_model *m, size_t index, int fd)
 {
-	const struct sign_file *file = t->outer.files;
-	const char *shown = m->directory ? m->keys.files[index].path : m->shown;
-	char *sealed = NULL;
-	struct stat st;
+	const struct sign_file *file;
+
+	return t->outer.n == 0 ? COFFER_OK : check_verified(f, t, m, index, fd, &file);
+}
+
+coffer_err
+open_trust_follow(struct fault *f, const struct open_trust *t, const struct coffer_model *m, size_t index,
+		  struct sealed *s)
+{
+	const struct sign_file *file;
 	coffer_err err = COFFER_OK;
 
 	if (t->outer.n == 0)
 		return COFFER_OK;
-	if (m->directory) {
-		if (asprintf(&sealed, "%s%s", shown, SUFFIX) < 0)
-			return fault_nomem(f);
-		file = sign_walk_find(&t->outer, sealed);
-		free(sealed);
-	}
-	if (fstat(fd, &st) != 0)
-		TRY(fault_errno(f, errno, "cannot look at %s", shown));
-	if (!file || !sign_file_is(file, &st))
-		err = fault_set(f, COFFER_E_CHANGED,
-				"%s is not the file whose signature was verified: somebody was at work meanwhile; open "
-				"it where nobody else can write",
-				shown);
+	TRY(check_verified(f, t, m, index, s->in.fd, &file));
+	s->verified = *file;
+	s->is_verified = true;
 out:
 	return err;
 }

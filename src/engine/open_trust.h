@@ -38,9 +38,12 @@ struct open_trust {
  */
 coffer_err engine_trust_for_model(struct fault *f, struct coffer_ctx *ctx, const char *name, struct coffer_trust **out);
 
-/** open_trust_find() - who is to be believed about the model @m, which must be called as expected, else COFFER_E_POLICY; end with open_trust_end() */
-coffer_err open_trust_find(struct fault *f, struct open_trust *t, const struct coffer_open_options *options,
-			   const struct coffer_model *m);
+/**
+ * open_trust_find() - who is to be believed about the model @m, which must be called as expected, else COFFER_E_POLICY
+ * @ctx: of this and of what is done with @t later; end with open_trust_end()
+ */
+coffer_err open_trust_find(struct fault *f, struct open_trust *t, struct coffer_ctx *ctx,
+			   const struct coffer_open_options *options, const struct coffer_model *m);
 
 /** open_trust_outer() - verify the signature over all sealed files, as @options say; COFFER_E_POLICY when there is none where it is made */
 coffer_err open_trust_outer(struct fault *f, struct open_trust *t, const struct coffer_model *m,
@@ -49,6 +52,10 @@ coffer_err open_trust_outer(struct fault *f, struct open_trust *t, const struct 
 /** open_trust_unchanged() - COFFER_E_CHANGED when @fd, of file @index of @m, is not the file that open_trust_outer() has verified; fine without that */
 coffer_err open_trust_unchanged(struct fault *f, const struct open_trust *t, const struct coffer_model *m, size_t index,
 				int fd);
+
+/** open_trust_follow() - open_trust_unchanged() of @s now, and with each record that is read from it */
+coffer_err open_trust_follow(struct fault *f, const struct open_trust *t, const struct coffer_model *m, size_t index,
+			     struct sealed *s);
 
 /** open_trust_inner() - verify @json, the signature over the plain files of @m, and that it lists them all; @what is for messages */
 coffer_err open_trust_inner(struct fault *f, struct open_trust *t, const struct coffer_model *m, const char *what,

@@ -2,24 +2,13 @@
 /*
  * Any byte range of a sealed model, from any thread (coffer/open.h).
  */
-#include <pthread.h>
+#include "engine/read.h"
+
 #include <stdlib.h>
 #include <string.h>
 
-#include <coffer/open.h>
-
 #include "base/num.h"
 #include "engine/model.h"
-
-struct coffer_file {
-	struct sealed sealed;
-	char *shown;
-
-	/* the record that was last read in part: small reads in a row cost one record */
-	pthread_mutex_t lock;
-	uint8_t *cached;
-	uint64_t cached_index;
-};
 
 coffer_err
 coffer_model_open(struct coffer_ctx *ctx, const char *path, const struct coffer_keyring *keys,
@@ -63,6 +52,12 @@ const char *
 coffer_model_path(const struct coffer_model *model, size_t index)
 {
 	return index < model->keys.n_files ? model->keys.files[index].path : NULL;
+}
+
+uint64_t
+coffer_model_file_size(const struct coffer_model *model, size_t index)
+{
+	return index < model->keys.n_files ? model->keys.files[index].size : UINT64_MAX;
 }
 
 size_t
@@ -124,6 +119,12 @@ coffer_file_size(const struct coffer_file *file)
 	return file->sealed.head.size;
 }
 
+uint32_t
+coffer_file_record_size(const struct coffer_file *file)
+{
+	return file->sealed.head.record_size;
+}
+
 static bool
 copy_cached(struct coffer_file *o, uint64_t index, size_t from, void *buf, size_t len)
 {
@@ -164,17 +165,36 @@ read_part(struct fault *f, struct coffer_file *o, uint64_t index, size_t from, v
 	return COFFER_OK;
 }
 
-static coffer_err
+void
+read_expect_bulk(struct coffer_file *o)
+{
+	pthread_mutex_lock(&o->lock);
+	if (!o->bulk)
+		input_expect_bulk(&o->sealed.in);
+	o->bulk = true;
+	pthread_mutex_unlock(&o->lock);
+}
+
+coffer_err
+read_check_range(struct fault *f, struct coffer_file *o, uint64_t off, uint64_t len)
+{
+	uint64_t size = o->sealed.head.size;
+
+	if (off > size || len > size - off)
+		return fault_set(f, COFFER_E_RANGE, "%s: %llu bytes from %llu on, of %llu", o->sealed.in.shown,
+				 (unsigned long long)len, (unsigned long long)off, (unsigned long long)size);
+	if (atomic_load(&o->sealed.failed)) /* [F-11] */
+		return fault_set(f, COFFER_E_AUTH, "%s: an earlier record was not authentic", o->sealed.in.shown);
+	return COFFER_OK;
+}
+
+coffer_err
 read_range(struct fault *f, struct coffer_file *o, uint64_t off, uint8_t *buf, size_t len)
 {
 	const struct head *h = &o->sealed.head;
-	coffer_err err = COFFER_OK;
+	coffer_err err;
 
-	if (off > h->size || len > h->size - off)
-		return fault_set(f, COFFER_E_RANGE, "bytes %llu to %llu of %llu", (unsigned long long)off,
-				 (unsigned long long)(off + len), (unsigned long long)h->size);
-	if (atomic_load(&o->sealed.failed)) /* [F-11] */
-		return COFFER_E_AUTH;
+	TRY(read_check_range(f, o, off, len));
 	while (len > 0) {
 		uint64_t index = off / h->record_size;
 		size_t from = (size_t)(off % h->record_size), record_len = head_record_len(h, index);
@@ -214,7 +234,7 @@ copy_record(struct fault *f, struct coffer_file *o, uint64_t index, uint64_t off
 	uint64_t to = num_min(end - start, head_record_len(&o->sealed.head, index));
 	coffer_err err;
 
-	TRY(sealed_read_record(f, &o->sealed, index, buf, true));
+	TRY(sealed_read_record(f, &o->sealed, index, buf, false));
 	TRY(output_write(f, out, start + from - off, buf + from, (size_t)(to - from)));
 out:
 	return err;
@@ -228,13 +248,10 @@ copy_range(struct fault *f, struct coffer_ctx *ctx, struct coffer_file *o, uint6
 	uint64_t end = off + len, done = 0;
 	struct progress progress;
 	uint8_t *buf = NULL;
-	coffer_err err = COFFER_OK;
+	coffer_err err = read_check_range(f, o, off, len);
 
-	if (off > h->size || len > h->size - off)
-		return fault_set(f, COFFER_E_RANGE, "bytes %llu to %llu of %llu", (unsigned long long)off,
-				 (unsigned long long)end, (unsigned long long)h->size);
-	if (len == 0)
-		return COFFER_OK;
+	if (err != COFFER_OK || len == 0)
+		return err;
 	buf = aligned_alloc(HEAD_ALIGN, h->record_size);
 	if (!buf)
 		return fault_nomem(f);

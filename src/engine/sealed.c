@@ -149,6 +149,12 @@ sealed_close(struct sealed *s)
 coffer_err
 sealed_read_record(struct fault *f, struct sealed *s, uint64_t i, uint8_t *buf, bool bulk)
 {
+	return sealed_open_record(f, s, i, buf, buf, bulk);
+}
+
+coffer_err
+sealed_open_record(struct fault *f, struct sealed *s, uint64_t i, uint8_t *room, uint8_t *out, bool bulk)
+{
 	uint8_t tag[AEAD_TAG_LEN], nonce[AEAD_NONCE_LEN];
 	uint32_t len = head_record_len(&s->head, i);
 	uint64_t off = s->at.payload + i * s->head.record_size;
@@ -158,10 +164,13 @@ sealed_read_record(struct fault *f, struct sealed *s, uint64_t i, uint8_t *buf, 
 	if (atomic_load(&s->failed))
 		return fault_set(f, COFFER_E_AUTH, "%s: an earlier record was not authentic", s->in.shown);
 	TRY(input_read(f, &s->in, s->at.tags + i * AEAD_TAG_LEN, tag, sizeof(tag)));
-	TRY((bulk ? input_read_bulk : input_read)(f, &s->in, off, buf, len));
+	TRY((bulk ? input_read_bulk : input_read)(f, &s->in, off, room, len));
+	/* whoever has the DEK can write a record that is authentic, and not what was signed */
+	if (s->is_verified)
+		TRY(sign_file_check(f, &s->verified, s->in.fd, s->in.shown));
 	head_nonce(i, s->at.n_records, nonce);
 	/* [F-10] */
-	err = aead_open(f, s->key, nonce, view_of(s->a_hash, sizeof(s->a_hash)), buf, len, buf, tag);
+	err = aead_open(f, s->key, nonce, view_of(s->a_hash, sizeof(s->a_hash)), room, len, out, tag);
 	if (err == COFFER_E_AUTH) {
 		atomic_store(&s->failed, true);
 		err = fault_set(f, COFFER_E_AUTH,
@@ -170,7 +179,7 @@ sealed_read_record(struct fault *f, struct sealed *s, uint64_t i, uint8_t *buf, 
 	}
 out:
 	if (err)
-		memset(buf, 0, len);
+		memset(out, 0, len);
 	return err;
 }
 

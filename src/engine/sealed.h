@@ -12,6 +12,7 @@
 #include "base/input.h"
 #include "base/pool.h"
 #include "engine/ctx.h"
+#include "engine/sign_walk.h"
 #include "format/head.h"
 #include "format/slot.h"
 
@@ -23,6 +24,10 @@ struct sealed {
 	uint8_t a_hash[SHA256_LEN];
 	struct aead_key *key;
 	atomic_bool failed; /* a tag has failed: nothing more is handed out [F-11] */
+
+	/* somebody's signature over it was verified, and it must stay what it was; its path is not valid */
+	bool is_verified;
+	struct sign_file verified;
 };
 
 /** sealed_read_head() - read A of @in, without any key: structure and size alone ([F-1] to [F-7]) */
@@ -45,6 +50,9 @@ void sealed_close(struct sealed *s);
 
 /** sealed_read_record() - read record @i to @buf (see input_read_bulk() for its room) and verify it; @bulk reads may go around the page cache */
 coffer_err sealed_read_record(struct fault *f, struct sealed *s, uint64_t i, uint8_t *buf, bool bulk);
+
+/** sealed_open_record() - as sealed_read_record(), but @room gets the ciphertext, and @out the plaintext; nothing else is written to @out */
+coffer_err sealed_open_record(struct fault *f, struct sealed *s, uint64_t i, uint8_t *room, uint8_t *out, bool bulk);
 
 /** struct sealing - a sealed file in the making */
 struct sealing {

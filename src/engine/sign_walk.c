@@ -95,6 +95,26 @@ sign_file_is(const struct sign_file *file, const struct stat *st)
 	       same_time(&file->mtime, &st->st_mtim) && same_time(&file->ctime, &st->st_ctim);
 }
 
+coffer_err
+sign_file_changed(struct fault *f, const char *shown)
+{
+	return fault_set(
+		f, COFFER_E_CHANGED,
+		"%s is not the file whose signature was verified: somebody was at work meanwhile; open it where "
+		"nobody else can write",
+		shown);
+}
+
+coffer_err
+sign_file_check(struct fault *f, const struct sign_file *file, int fd, const char *shown)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) != 0)
+		return fault_errno(f, errno, "cannot look at %s", shown);
+	return sign_file_is(file, &st) ? COFFER_OK : sign_file_changed(f, shown);
+}
+
 static bool
 is_same_file(const struct sign_file *a, const struct sign_file *b)
 {

@@ -70,6 +70,12 @@ const char *sign_walk_difference(const struct sign_walk *a, const struct sign_wa
 /** sign_file_is() - whether @st is the file as it was listed: the same one, of that size, not written or changed since */
 bool sign_file_is(const struct sign_file *file, const struct stat *st);
 
+/** sign_file_check() - COFFER_E_CHANGED when @fd is not the file as it was listed, and verified; @shown is its name, for messages */
+coffer_err sign_file_check(struct fault *f, const struct sign_file *file, int fd, const char *shown);
+
+/** sign_file_changed() - the COFFER_E_CHANGED of sign_file_check() */
+coffer_err sign_file_changed(struct fault *f, const char *shown);
+
 /** sign_walk_free() - free what it holds; it is empty again */
 void sign_walk_free(struct sign_walk *w);
 

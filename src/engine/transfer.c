@@ -4,12 +4,6 @@
 #include "base/limits.h"
 #include "base/num.h"
 
-/*
- * One step moves this many bytes, or one record when that is more: a huge page's worth, so that a
- * page of huge tmpfs is written whole and need not be zeroed first.
- */
-#define STEP_LEN (UINT32_C(2) << 20)
-
 static const struct head *
 head_of(const struct transfer *t)
 {
@@ -22,10 +16,11 @@ layout_of(const struct transfer *t)
 	return t->sealed ? &t->sealed->at : &t->into->at;
 }
 
-static uint64_t
-records_a_step(uint32_t record_size)
+/* A page of huge tmpfs that is written whole need not be zeroed first. */
+uint64_t
+transfer_a_step(uint32_t record_size)
 {
-	return record_size >= STEP_LEN ? 1 : STEP_LEN / record_size;
+	return record_size >= TRANSFER_STEP ? 1 : TRANSFER_STEP / record_size;
 }
 
 /* Records @first to @end - 1: fill @buf with their plaintext. */
@@ -62,7 +57,7 @@ step(void *arg, uint64_t item, struct pool_worker *w)
 {
 	const struct transfer *t = arg;
 	const struct head *h = head_of(t);
-	uint64_t n = records_a_step(h->record_size), first = item * n;
+	uint64_t n = transfer_a_step(h->record_size), first = item * n;
 	uint64_t end = num_min(first + n, layout_of(t)->n_records);
 	uint64_t len = num_min(n * h->record_size, h->size - first * h->record_size);
 	coffer_err err;
@@ -85,7 +80,7 @@ out:
 static uint64_t
 n_steps(const struct transfer *t)
 {
-	uint64_t n = records_a_step(head_of(t)->record_size);
+	uint64_t n = transfer_a_step(head_of(t)->record_size);
 
 	return (layout_of(t)->n_records + n - 1) / n;
 }
@@ -93,26 +88,39 @@ n_steps(const struct transfer *t)
 size_t
 transfer_scratch(uint32_t record_size)
 {
-	return (size_t)num_round_up(record_size > STEP_LEN ? record_size : STEP_LEN, HEAD_ALIGN);
+	return (size_t)num_round_up(record_size > TRANSFER_STEP ? record_size : TRANSFER_STEP, HEAD_ALIGN);
+}
+
+enum transfer_from
+transfer_from(const struct input *in)
+{
+	return in->direct_fd >= 0 ? TRANSFER_FROM_DISK : TRANSFER_FROM_MEMORY;
+}
+
+coffer_err
+transfer_steps(struct fault *f, struct coffer_ctx *ctx, enum transfer_from from, size_t scratch, pool_fn fn, void *arg,
+	       uint64_t n)
+{
+	unsigned int threads, most = (unsigned int)num_min(LIMIT_BULK_MEMORY / scratch, 1024);
+	struct pool *pool;
+	coffer_err err;
+
+	TRY(ctx_pool(f, ctx, &pool));
+	threads = from == TRANSFER_FROM_DISK ? pool_size(pool) : ctx_jobs(ctx);
+	TRY(pool_run(f, pool, threads < most ? threads : most, scratch, fn, arg, n));
+out:
+	return err;
 }
 
 coffer_err
 transfer_run(struct fault *f, struct coffer_ctx *ctx, const struct transfer *t)
 {
 	struct input *in = t->plain ? t->plain : &t->sealed->in;
-	size_t scratch = transfer_scratch(head_of(t)->record_size);
-	unsigned int threads, most = (unsigned int)num_min(LIMIT_BULK_MEMORY / scratch, 1024);
 	struct transfer copy = *t;
-	struct pool *pool;
-	coffer_err err;
 
-	TRY(ctx_pool(f, ctx, &pool));
 	input_expect_bulk(in);
-	/* a disk wants several requests at once; memory wants no more threads than there are cores */
-	threads = in->direct_fd >= 0 ? pool_size(pool) : ctx_jobs(ctx);
-	TRY(pool_run(f, pool, threads < most ? threads : most, scratch, step, &copy, n_steps(t)));
-out:
-	return err;
+	return transfer_steps(f, ctx, transfer_from(in), transfer_scratch(head_of(t)->record_size), step, &copy,
+			      n_steps(t));
 }
 
 static coffer_err

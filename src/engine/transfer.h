@@ -27,6 +27,24 @@ struct transfer {
 /** transfer_run() - all records, with all threads of @pool */
 coffer_err transfer_run(struct fault *f, struct coffer_ctx *ctx, const struct transfer *t);
 
+/** TRANSFER_STEP - bytes that one step moves, or one record when that is more: a huge page's worth */
+#define TRANSFER_STEP (UINT32_C(2) << 20)
+
+enum transfer_from {
+	TRANSFER_FROM_MEMORY, /* which wants no more threads than there are cores */
+	TRANSFER_FROM_DISK,   /* which wants several requests at once */
+};
+
+/** transfer_from() - where what is read from @in comes from, after input_expect_bulk() */
+enum transfer_from transfer_from(const struct input *in);
+
+/** transfer_steps() - @n steps of bulk work by as many threads of @ctx as are worth it; @scratch bytes for each */
+coffer_err transfer_steps(struct fault *f, struct coffer_ctx *ctx, enum transfer_from from, size_t scratch, pool_fn fn,
+			  void *arg, uint64_t n);
+
+/** transfer_a_step() - how many records of @record_size are one step */
+uint64_t transfer_a_step(uint32_t record_size);
+
 /** TRANSFER_SMALL - a file of at most so many bytes is not worth several threads */
 #define TRANSFER_SMALL ((size_t)4 << 20)
 

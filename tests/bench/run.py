@@ -18,169 +18,10 @@ import signal
 import statistics
 import subprocess
 import sys
-import tempfile
 
-HERE = os.path.dirname(os.path.realpath(__file__))
-ROOT = os.path.dirname(os.path.dirname(HERE))
-MIB, GIB = 1 << 20, 1 << 30
-
-
-class Skip(Exception):
-    """A row that cannot be measured here, and why."""
-
-
-# ---- the place: files on disk, and a tmpfs of huge pages ----
-
-class Place:
-    def __init__(self, build, size):
-        self.build, self.size = build, size
-        self.coffer = os.path.join(build, 'coffer')
-        self.disk = tempfile.mkdtemp(prefix='bench-', dir=build)
-        self.memory, self.mounted, self.about = self.mount()
-        self.key = os.path.join(self.disk, 'key')
-        with open(self.key, 'wb') as file:
-            file.write(os.urandom(32))
-        os.chmod(self.key, 0o600)
-        self.kek = ['--kek', 'file:' + self.key]
-        self.result = os.path.join(self.disk, 'result')
-        os.environ['COFFER_AUDIT'] = os.path.join(self.disk, 'audit')
-
-    def mount(self):
-        folder = tempfile.mkdtemp(prefix='coffer-bench-', dir='/dev/shm' if os.path.isdir('/dev/shm') else None)
-        options = f'huge=within_size,mode=700,size={8 * GIB}'
-        if os.geteuid() == 0 and subprocess.run(['mount', '-t', 'tmpfs', '-o', options, 'coffer-bench', folder],
-                                                stderr=subprocess.DEVNULL, check=False).returncode == 0:
-            return folder, True, 'a tmpfs of huge pages (huge=within_size)'
-        return folder, False, 'a tmpfs of small pages, /dev/shm, for mounting one of huge pages needs root'
-
-    def clean(self):
-        if self.mounted:
-            subprocess.run(['umount', '-l', self.memory], check=False)
-        shutil.rmtree(self.memory, ignore_errors=True)
-        shutil.rmtree(self.disk, ignore_errors=True)
-
-    def on(self, name):
-        return os.path.join(self.memory, name)
-
-    def off(self, name):
-        return os.path.join(self.disk, name)
-
-    def room(self, need):
-        free = shutil.disk_usage(self.disk).free
-        if free < need + GIB:
-            raise Skip(f'{need >> 30} GiB of disk are needed, {free >> 30} are free')
-
-
-def remove(path):
-    if not path:
-        return
-    if os.path.isdir(path):
-        shutil.rmtree(path)
-    elif os.path.lexists(path):
-        os.unlink(path)
-
-
-def noise(path, size):
-    """A file of random bytes; AES in counter mode makes them faster than the kernel does."""
-    with open(path, 'wb') as out:
-        piece = os.urandom(4 * MIB)
-        for i in range(size // (4 * MIB)):
-            out.write(i.to_bytes(8, 'big') + piece[8:])
-        os.fsync(out.fileno())
-
-
-def forget(path):
-    """Drop a file's pages from the page cache."""
-    fd = os.open(path, os.O_RDONLY)
-    os.fsync(fd)
-    os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
-    os.close(fd)
-
-
-def settle(path):
-    """Have it on the disk, so that nothing is written in the background while others are measured."""
-    fd = os.open(path, os.O_RDONLY)
-    os.fsync(fd)
-    os.close(fd)
-
-
-def remember(path):
-    with open(path, 'rb') as file:
-        while file.read(16 * MIB):
-            pass
-
-
-# ---- measuring ----
-
-WARM_MIB = 1500  # more than any timed run takes
-
-
-class Run:
-    """One way to do the job: its name, its command, what it makes, and what comes before it (unmeasured)."""
-    def __init__(self, name, command, target=None, before=None):
-        self.name, self.command, self.target, self.before = name, command, target, before
-
-    def measure(self, place):
-        """Seconds, and the peak of memory in MiB."""
-        remove(self.target)
-        if self.before:
-            self.before()
-        done = subprocess.run([os.path.join(place.build, 'bench', 'measure'), place.result, str(WARM_MIB), *self.command],
-                              stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, check=False)
-        if done.returncode != 0:
-            said = done.stderr.decode('utf-8', 'replace').strip().splitlines() or ['nothing']
-            raise Skip(f'{self.name} ended with {done.returncode} and said: {said[-1][:120]}')
-        with open(place.result, encoding='ascii') as file:
-            took, _, peak = file.read().split()
-        return float(took), int(peak) / 1024
-
-
-def compete(place, rounds, runs):
-    """Let the runs take turns; each goes first in turn.  Returns the seconds of each, round by round.
-
-    What makes a file runs twice, and the second time counts.  On a virtual machine a page of memory that comes fresh from the
-    host costs more than all that is measured here; the first time brings just those pages that the second will use, and
-    tests/bench/measure.c takes and frees enough of them before each run.
-    """
-    seconds = [[] for _ in runs]
-    for turn in range(rounds):
-        for i in range(len(runs)):
-            which = (i + turn) % len(runs)
-            if runs[which].target or turn == 0:
-                runs[which].measure(place)
-            took, _ = runs[which].measure(place)
-            seconds[which].append(took)
-            remove(runs[which].target)
-    return seconds
-
-
-def ratios(beside, own):
-    return [b / o for b, o in zip(beside, own)]
-
-
-class Page:
-    """Rows of ratios and rows of absolute figures, in the order in which they come."""
-    def __init__(self):
-        self.rows, self.figures, self.skipped = [], [], []
-
-    def row(self, what, beside, values, target=None, at_most=False, unit=''):
-        middle = statistics.median(values)
-        reached = '' if target is None else 'yes' if (middle <= target if at_most else middle >= target) else 'no'
-        goal = '' if target is None else f'{"≤" if at_most else "≥"} {target:g}{unit}'
-        form = '{:.1f}{u}' if max(map(abs, values)) >= 10 else '{:.2f}{u}'
-        spread = '' if len(values) == 1 else form.format(min(values), u='') + ' – ' + form.format(max(values), u='')
-        row = (what, beside, form.format(middle, u=unit), spread, goal, reached)
-        self.rows.append(row)
-        print('  {:<56} {:<46} {:>9}  {:>15}  {:>9} {}'.format(*row), flush=True)
-
-    def figure(self, what, seconds, size=None):
-        middle, best = statistics.median(seconds), min(seconds)
-        self.figures.append((what, *(f'{t:.3f} s' if t >= 0.1 else f'{t * 1e3:.2f} ms' for t in (middle, best)),
-                             f'{size / middle / 1e9:.2f} GB/s' if size else ''))
-
-    def skip(self, what, why):
-        self.skipped.append((what, why))
-        print(f'  {what}: not measured: {why}', flush=True)
+import loading
+from rig import (GIB, HERE, MIB, ROOT, Page, Place, Run, Skip, coffer_plain, coffer_run, compete, forget, memory_gib, noise, ratios,
+                 remember, remove, settle, size_text, sparse_weights)
 
 
 # ---- the sections ----
@@ -559,17 +400,18 @@ def big(place, page, args):
     """Memory at any size, and one tensor of a big file."""
     sizes = [64 * MIB, place.size] if args.quick else [64 * MIB, GIB, 8 * GIB]
     place.room(2 * max(sizes))
-    plain, sealed, target = place.off('weights'), place.off('weights.coffer'), place.off('target')
+    plain, sealed, target = place.off('weights.safetensors'), place.off('weights.coffer'), place.off('target')
     try:
         for size in sizes:
             remove(plain)
             remove(sealed)
-            subprocess.run([sys.executable, os.path.join(HERE, 'sparse.py'), 'weights', plain, str(size)], check=True)
+            sparse_weights(plain, size)
             for verb, source, out in (('seal', plain, sealed), ('open', sealed, target)):
                 _, peak = Run(verb, [place.coffer, verb, '-q', source, '-o', out, *place.kek], out).measure(place)
                 page.row(f'peak memory, {verb} {size_text(size)}', '', [peak], 64, at_most=True, unit=' MiB')
             remove(target)
         first_tensor(place, page, sealed, max(sizes))
+        os.rename(sealed, place.off(f'weights-{max(sizes)}.coffer'))  # see Place.weights()
     finally:
         for path in (plain, sealed, target):
             remove(path)
@@ -589,22 +431,6 @@ def first_tensor(place, page, sealed, size):
         page.figure(f'{text}: {part}', [lap[i] / 1e3 for lap in laps])
 
 
-def size_text(size):
-    return f'{size >> 30} GiB' if size >= GIB else f'{size >> 20} MiB'
-
-
-def coffer_run(place, args):
-    done = subprocess.run([place.coffer, args[0], '-q', '--force', *args[1:], *place.kek], stderr=subprocess.PIPE, check=False)
-    if done.returncode:
-        raise Skip(done.stderr.decode().strip())
-
-
-def coffer_plain(place, args):
-    done = subprocess.run([place.coffer, *args, '-q'], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, check=False)
-    if done.returncode:
-        raise Skip(done.stderr.decode().strip())
-
-
 SECTIONS = [
     ('records', records),
     ('files', files),
@@ -617,6 +443,11 @@ SECTIONS = [
     ('rotation', rotation_of_many),
     ('backup', backups),
     ('big', big),
+    ('load', loading.load),
+    ('run', loading.run),
+    ('mount', loading.mount),
+    ('python', loading.python),
+    ('loaders', loading.loaders),
 ]
 
 
@@ -630,11 +461,6 @@ def processor():
     with open('/proc/cpuinfo', encoding='utf-8') as file:
         found = re.search(r'model name\s*: (.*)', file.read())
     return found.group(1) if found else platform.machine()
-
-
-def memory_gib(word):
-    with open('/proc/meminfo', encoding='ascii') as file:
-        return int(re.search(word + r':\s+(\d+)', file.read()).group(1)) / MIB
 
 
 def ticks():

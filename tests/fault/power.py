@@ -11,6 +11,7 @@ while later ones arrive.  An unnamed file (O_TMPFILE) exists in no state until i
 every state must be «new».  That the model follows the command is checked: in the end it must hold what the folder holds.
 """
 import itertools
+import math
 import os
 import random
 import re
@@ -21,10 +22,13 @@ import rig
 SYSCALLS = ('open', 'openat', 'openat2', 'creat', 'close', 'dup', 'dup2', 'dup3', 'fcntl', 'write', 'pwrite64', 'fsync', 'fdatasync',
             'ftruncate', 'fallocate', 'link', 'linkat', 'rename', 'renameat', 'renameat2', 'unlink', 'unlinkat', 'mkdir', 'mkdirat',
             'rmdir')
+# after these a disk may hold something else than before
+MOMENTS = ('creat', 'write', 'pwrite64', 'fsync', 'fdatasync', 'ftruncate', 'fallocate', 'link', 'linkat', 'rename', 'renameat',
+           'renameat2', 'unlink', 'unlinkat', 'mkdir', 'mkdirat', 'rmdir')
 UNKNOWN = ('writev', 'pwritev', 'pwritev2', 'copy_file_range', 'sendfile', 'io_uring_setup', 'sync_file_range')
 SECTOR = 512
 VARIANTS = 40  # of one file at one moment
-STATES = 300  # at one moment; beyond that, a choice that the seed fixes
+STATES = 300  # at one moment, less where a case says how much is enough; beyond that, a choice that the seed fixes
 
 
 def text(hexed):
@@ -234,10 +238,24 @@ class Disk:
     def move(old, new, names):
         return [(new + p[len(old):], names[p]) for p in beneath(names, old)]
 
-    def states(self):
-        """Every tree that may be found now; an order of magnitude too many are thinned out by a fixed choice."""
+    def arrivals(self, limit):
+        """How many changes of each folder have arrived: every way, or so many, those at the edges among them."""
+        depths = self.depths()
+        if math.prod(n + 1 for n in depths) <= limit:
+            return list(itertools.product(*[range(n + 1) for n in depths]))
+        chance = random.Random(1)
+        found = {tuple(depths), tuple(0 for _ in depths)}
+        for i in range(min(len(depths), limit // 4)):  # one folder behind the others, or ahead of them
+            found.add(tuple(0 if i == j else n for j, n in enumerate(depths)))
+            found.add(tuple(n if i == j else 0 for j, n in enumerate(depths)))
+        while len(found) < limit:
+            found.add(tuple(chance.randint(0, n) for n in depths))
+        return sorted(found)
+
+    def states(self, limit):
+        """Every tree that may be found now, or where those are more than limit, a choice that is always the same."""
         found = []
-        for k in itertools.product(*[range(n + 1) for n in self.depths()]):
+        for k in self.arrivals(limit):
             names = self.names_after(dict(zip(self.folders(), k)))
             files = sorted((p, w) for p, w in names.items() if isinstance(w, Inode) and rooted(names, p))
             folders = [p + '/' for p, w in names.items() if w == 'folder' and rooted(names, p)]
@@ -245,7 +263,7 @@ class Disk:
             total = 1
             for choice in choices:
                 total *= len(choice)
-            if total <= STATES:
+            if total <= limit:
                 combos = itertools.product(*choices)
             else:  # each file in each of its variants, the others as they were and as they are
                 combos = [tuple(c if i == j else other[pick] for j, other in enumerate(choices))
@@ -254,8 +272,8 @@ class Disk:
                 tree = {p: None for p in folders}
                 tree.update({p: c for (p, _), c in zip(files, combo)})
                 found.append(tree)
-        if len(found) > STATES:
-            found = random.Random(1).sample(found, STATES)
+        if len(found) > limit:
+            found = random.Random(1).sample(found, limit)
         return found
 
     def folders(self):
@@ -310,8 +328,11 @@ def cut(case, report):
         disk = Disk(folder, case.start)
         seen, complaints = {}, []
 
+        limit = STATES if case.most is None else min(STATES, max(8, case.most // 2))
+        moments = set(rig.thin([i for i, call in enumerate(calls) if call.name in MOMENTS], case))
+
         def explore(moment, ended=False):
-            for tree in disk.states():
+            for tree in disk.states(limit):
                 key = (frozenset(tree.items()), ended)
                 if key in seen:
                     continue
@@ -328,7 +349,7 @@ def cut(case, report):
 
         try:
             for i, call in enumerate(calls):
-                if disk.step(call) and call.name not in ('open', 'openat', 'openat2'):
+                if disk.step(call) and i in moments:
                     explore(f'{call.name} (call {i})')
             now = {p: bytes(w.now) for p, w in disk.names.items() if isinstance(w, Inode)}
             if now != after:

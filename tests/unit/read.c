@@ -47,9 +47,12 @@ test_model(void **state)
 	assert_int_equal(coffer_model_size(model), 1);
 	assert_string_equal(coffer_model_path(model, 0), "f");
 	assert_null(coffer_model_path(model, 1));
+	assert_true(coffer_model_file_size(model, 0) == SIZE);
+	assert_true(coffer_model_file_size(model, 1) == UINT64_MAX);
 	assert_int_equal(coffer_model_find(model, "f"), 0);
 	assert_int_equal(coffer_model_find(model, "g"), SIZE_MAX);
 	assert_int_equal(coffer_file_size(file), SIZE);
+	assert_int_equal(coffer_file_record_size(file), RECORD);
 	assert_refused(coffer_file_open(kit.ctx, model, 1, &none), COFFER_E_RANGE);
 	assert_null(none);
 	coffer_file_free(&none);
