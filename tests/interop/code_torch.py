@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Files that torch.save() writes, and whether torch.load(weights_only=True) takes them.
 
-usage: code_torch.py FOLDER          make them; on standard output a JSON object: torch's version, its allowlist, and of each
-                                     file whether it was taken
-       code_torch.py FOLDER --tensors  the same folder once more: of each file that is a dict of tensors their names, types and bytes
+usage: code_torch.py FOLDER            make them; on standard output a JSON object: torch's version, its allowlist, and of each
+                                       file whether it was taken
+       code_torch.py FOLDER --tensors  of each file there that is taken: its tensors, with shape and bytes
 
 Run by code_test.py with a Python that has torch.
 """
