@@ -238,7 +238,7 @@ def in_turns(rounds, *looks):
 def mount(place, page, args):
     """Through a file system, mounted anew for each figure."""
     plain, sealed = pair(place)
-    rounds = min(args.rounds, 5)
+    rounds = min(args.rounds, 4)
     read = {
         'as it is': lambda: look(place, 'read', of_coffer(place, sealed)),
         'without passthrough': lambda: look(place, 'read', of_coffer(place, sealed, '--no-passthrough')),

@@ -79,8 +79,8 @@ def first(framework, sealed, kek, rounds):
         start = time.monotonic()
         with opened(sealed, KINDS[framework], kek=kek) as file:
             tensor = file.get_tensor('t0')
-        print(time.monotonic() - start)
-        del tensor
+            print(time.monotonic() - start)
+            del tensor
 
 
 def resident(which):
