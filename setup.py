@@ -14,15 +14,14 @@ with open('include/coffer/coffer.h', encoding='utf-8') as header:
 
 
 class Make(build_ext):
-    """Have make build _native.abi3.so in $BUILD, which is build by default."""
+    """Have make build _native.abi3.so; $COFFER_NATIVE is one that was built already."""
 
     def build_extension(self, ext):
         """Build it and copy it where setuptools wants it."""
-        build = os.environ.get('BUILD', 'build')
-        made = os.path.join(build, 'python', 'coffer', '_native.abi3.so')
-        environment = {k: v for k, v in os.environ.items() if k not in ('MAKEFLAGS', 'MFLAGS', 'MAKELEVEL')}
-        subprocess.run(['make', f'-j{os.cpu_count()}', f'PYTHON={sys.executable}', f'BUILD={build}', made], check=True,
-                       env=environment)
+        made = os.environ.get('COFFER_NATIVE')
+        if not made:
+            made = 'build/python/coffer/_native.abi3.so'
+            subprocess.run(['make', f'-j{os.cpu_count()}', f'PYTHON={sys.executable}', made], check=True)
         target = self.get_ext_fullpath(ext.name)
         os.makedirs(os.path.dirname(target), exist_ok=True)
         shutil.copyfile(made, target)

@@ -2,7 +2,8 @@
 # The Python package: `make python` builds it in place under build/python, `make wheel` makes a wheel.  Both need the
 # headers of Python (python3-dev); the extension uses the limited API, so one of them serves every Python from 3.11 on.
 
-PYTHON ?= python3
+# the one of the system, whose headers and NumPy packages bring
+PYTHON ?= $(firstword $(wildcard /usr/bin/python3) python3)
 PYTHON_CPPFLAGS = $(addprefix -isystem ,$(shell $(PYTHON) -c 'import sysconfig as s; p = s.get_paths(); print(p["include"], p["platinclude"])' 2>/dev/null))
 # tests are run where the headers are not, too, and say so
 HAVE_PYTHON := $(if $(CROSS),,$(shell echo '#include <Python.h>' | $(CC) -E -x c $(PYTHON_CPPFLAGS) - >/dev/null 2>&1 && echo 1))
@@ -30,8 +31,8 @@ $(BUILD)/python/%: python/%
 .PHONY: python wheel
 python: $(PYTHON_EXT) $(PYTHON_OUT)
 
-# with what this system has, from nowhere else; setup.py has make build the extension
+# with what this system has, from nowhere else
 wheel: python
 	$(SAY) WHEEL $(BUILD)/wheel
 	$(Q)rm -rf $(BUILD)/wheel
-	$(Q)BUILD=$(BUILD) $(PYTHON) -m pip wheel --quiet --disable-pip-version-check --no-build-isolation --no-deps --no-index -w $(BUILD)/wheel .
+	$(Q)COFFER_NATIVE=$(abspath $(PYTHON_EXT)) $(PYTHON) -m pip wheel --quiet --disable-pip-version-check --no-build-isolation --no-deps --no-index -w $(BUILD)/wheel .

@@ -87,6 +87,11 @@ SIGNING_STEPS = 'sigstore universe: python3 tests/signing/sigstore_universe.py $
 KEY_STEPS = $(foreach t,$(filter-out %_moto.py %_lowkey.py,$(sort $(wildcard tests/services/test_*.py))),'$(patsubst test_%,key service %,$(basename $(notdir $t))): python3 $t $(BUILD)/coffer')
 # programs that read what is sealed
 LOAD_STEPS = $(foreach t,$(sort $(wildcard tests/load/test_*.py)),'load $(patsubst test_%,%,$(basename $(notdir $t))): python3 $t $(BUILD)/coffer')
+# with the python3 of this system, and in INTEROP with that of tests/peers/setup, which has what users have
+PYTHON_TESTS := $(sort $(wildcard tests/python/test_*.py))
+PYTHON_STEPS = $(if $(RUN_WITH),,$(if $(HAVE_PYTHON),\
+	$(foreach t,$(PYTHON_TESTS),'$(patsubst test_%,python %,$(basename $(notdir $t))): PYTHONPATH=$(BUILD)/python COFFER_TEST_BUILD=$(BUILD) $(PYTHON) $t'),\
+	'python: echo "the headers of $(PYTHON) are not installed (python3-dev)"; exit 77'))
 CLI_STEPS = 'cli: BUILD=$(BUILD) tests/cli/run.sh $(BUILD)/coffer'
 EXAMPLE_STEPS = 'examples: RUN_WITH="$(RUN_WITH)" examples/run $(BUILD)'
 # these run the command by its name, as a reader would, so it must be one for this machine
@@ -113,6 +118,7 @@ INTEROP_STEPS = \
 	'oms adapter: python3 tests/signing/oms_adapter.py $(BUILD)/coffer' \
 	'load consumers: python3 tests/load/consumers.py $(BUILD)/coffer $(BUILD)' \
 	'load safetensors: python3 tests/load/safetensors_suite.py $(BUILD)/coffer $(BUILD)' \
+	$(foreach t,model safetensors process,'python $t with its peers: BUILD=$(BUILD) tests/python/with_peers tests/python/test_$t.py') \
 	$(foreach t,$(sort $(wildcard tests/services/*_sdk.py)),'fake and SDK $(patsubst %_sdk,%,$(basename $(notdir $t))): python3 $t') \
 	$(foreach t,$(sort $(wildcard tests/services/test_*_moto.py tests/services/test_*_lowkey.py)),'$(patsubst test_%,key service %,$(basename $(notdir $t))): python3 $t $(BUILD)/coffer')
 LINT_STEPS = 'lint: BUILD=$(BUILD) tests/lint/run' 'install: MAKE=$(firstword $(MAKE)) BUILD=$(BUILD) tests/lint/install'
@@ -130,7 +136,7 @@ demo:
 	@+$(MAKE) --no-print-directory $(JOBS) all
 	@scripts/demo --build $(BUILD)
 
-tests: all $(UNIT_BIN) $(REPLAY_BIN) $(ADAPTER_BIN) $(EXAMPLE_BIN) $(PRELOADS) $(TOKEN_SHIM)
+tests: all $(UNIT_BIN) $(REPLAY_BIN) $(ADAPTER_BIN) $(EXAMPLE_BIN) $(PRELOADS) $(TOKEN_SHIM) $(if $(HAVE_PYTHON),python)
 
 examples: $(EXAMPLE_BIN)
 
@@ -144,7 +150,7 @@ check:
 	@+$(MAKE) --no-print-directory check-built
 
 check-built:
-	@tests/run --jobs 3 $(KEY_STEPS) $(UNIT_STEPS) $(REPLAY_STEPS) $(VECTOR_STEPS) $(SIGNING_STEPS) $(CLI_STEPS) $(LOAD_STEPS) $(EXAMPLE_STEPS) $(HOWTO_STEPS) $(LINT_STEPS)
+	@tests/run --jobs 3 $(KEY_STEPS) $(UNIT_STEPS) $(REPLAY_STEPS) $(VECTOR_STEPS) $(SIGNING_STEPS) $(CLI_STEPS) $(LOAD_STEPS) $(PYTHON_STEPS) $(EXAMPLE_STEPS) $(HOWTO_STEPS) $(LINT_STEPS)
 
 check-all:
 	@.ci/run
@@ -161,6 +167,6 @@ fuzz:
 
 fuzz-built: $(FUZZ_BIN) $(BUILD)/fuzz/negative
 
-FORMATTED := $(wildcard include/coffer/*.h src/*/*.[ch] tests/*/*.[ch] examples/*.c)
+FORMATTED := $(wildcard include/coffer/*.h src/*/*.[ch] python/coffer/*.c tests/*/*.[ch] examples/*.c)
 format:
 	clang-format-14 -i $(FORMATTED)

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Arrays of NumPy and tensors of PyTorch over memory that was opened; each is imported when it is first asked for."""
+
 from __future__ import annotations
 
 import importlib
@@ -12,13 +13,28 @@ from coffer._model import Memory
 
 FRAMEWORKS = {'np': 'numpy', 'numpy': 'numpy', 'pt': 'torch', 'torch': 'torch', 'pytorch': 'torch'}
 NUMPY = {
-    'BOOL': 'bool_', 'U8': 'uint8', 'I8': 'int8', 'U16': 'uint16', 'I16': 'int16', 'U32': 'uint32', 'I32': 'int32',
-    'U64': 'uint64', 'I64': 'int64', 'F16': 'float16', 'F32': 'float32', 'F64': 'float64', 'C64': 'complex64',
+    'BOOL': 'bool_',
+    'U8': 'uint8',
+    'I8': 'int8',
+    'U16': 'uint16',
+    'I16': 'int16',
+    'U32': 'uint32',
+    'I32': 'int32',
+    'U64': 'uint64',
+    'I64': 'int64',
+    'F16': 'float16',
+    'F32': 'float32',
+    'F64': 'float64',
+    'C64': 'complex64',
 }
 # NumPy has no such types; the package ml_dtypes adds them
 ML_DTYPES = {
-    'BF16': 'bfloat16', 'F8_E4M3': 'float8_e4m3fn', 'F8_E5M2': 'float8_e5m2', 'F8_E8M0': 'float8_e8m0fnu',
-    'F8_E4M3FNUZ': 'float8_e4m3fnuz', 'F8_E5M2FNUZ': 'float8_e5m2fnuz',
+    'BF16': 'bfloat16',
+    'F8_E4M3': 'float8_e4m3fn',
+    'F8_E5M2': 'float8_e5m2',
+    'F8_E8M0': 'float8_e8m0fnu',
+    'F8_E4M3FNUZ': 'float8_e4m3fnuz',
+    'F8_E5M2FNUZ': 'float8_e5m2fnuz',
 }
 TORCH = {**NUMPY, **ML_DTYPES, 'BOOL': 'bool', 'F4': 'float4_e2m1fn_x2'}
 

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The exceptions, one for each category of error (and exit code of the command)."""
+
 from __future__ import annotations
 
 import logging
-from typing import Type
 
 
 class Error(Exception):
@@ -63,9 +63,19 @@ class InterruptedError_(Error):
     """The call was cancelled."""
 
 
-CATEGORIES: dict[int, Type[Error]] = {
-    2: UsageError, 3: NotFoundError, 4: PermissionError_, 5: AuthError, 6: SignatureError, 7: KeyError_, 8: NetError,
-    9: AttestError, 10: ConflictError, 11: RateError, 12: IOError_, 130: InterruptedError_,
+CATEGORIES: dict[int, type[Error]] = {
+    2: UsageError,
+    3: NotFoundError,
+    4: PermissionError_,
+    5: AuthError,
+    6: SignatureError,
+    7: KeyError_,
+    8: NetError,
+    9: AttestError,
+    10: ConflictError,
+    11: RateError,
+    12: IOError_,
+    130: InterruptedError_,
 }
 
 

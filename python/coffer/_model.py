@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Models and their files, open."""
+
 from __future__ import annotations
 
 import contextlib
@@ -38,7 +39,7 @@ class File(_native.File):
     It has the buffer protocol: memoryview(file) opens all of it, once, and outlives it.
     """
 
-    def __init__(self, model: 'Model', index: int) -> None:
+    def __init__(self, model: Model, index: int) -> None:
         super().__init__()
         self.name = model.files[index]
         self.mode = 'rb'
@@ -140,7 +141,7 @@ class File(_native.File):
         at, line = self._at, b''
         while len(line) < limit and b'\n' not in line:
             line += self.read(min(io.DEFAULT_BUFFER_SIZE, limit - len(line)))
-        line = line[:line.find(b'\n') + 1 or len(line)]
+        line = line[: line.find(b'\n') + 1 or len(line)]
         self._at = at + len(line)
         return line
 
@@ -155,7 +156,7 @@ class File(_native.File):
                 break
         return lines
 
-    def __iter__(self) -> 'File':
+    def __iter__(self) -> File:
         self._refuse_closed()
         return self
 
@@ -165,7 +166,7 @@ class File(_native.File):
             raise StopIteration
         return line
 
-    def __enter__(self) -> 'File':
+    def __enter__(self) -> File:
         self._refuse_closed()
         return self
 
@@ -226,11 +227,14 @@ class Model(_native.Model):
     def tensors(self) -> dict[str, Tensor]:  # type: ignore[override]
         """The tensors of all weight files, in order of file and offset."""
         files = self.files
-        return {name: Tensor(name, dtype, shape, files[file], offset, size)
-                for name, dtype, shape, file, offset, size in super().tensors()}
+        return {
+            name: Tensor(name, dtype, shape, files[file], offset, size)
+            for name, dtype, shape, file, offset, size in super().tensors()
+        }
 
     def load_into(self, buffers: dict[str, Writable]) -> None:
         """Fill a buffer for each tensor that is named, each of the tensor's size, in order of file and offset."""
+
         def place(tensor: Tensor) -> Writable | None:
             return left.pop(tensor.name, None)
 
@@ -239,10 +243,15 @@ class Model(_native.Model):
         if left:
             raise error_for('NOTFOUND', 3, f'the model {self.name} has no tensor {min(left)}')
 
-    def each(self, place: Callable[[Tensor], Writable | None],  # type: ignore[override]
-             ready: Callable[[Tensor, Any], Any] = lambda tensor, buffer: None, *, ahead: int = 0) -> None:
-        """Every tensor in order of file and offset: place() gives a buffer of its size, or None to leave it out; ready()
-        is told when all of it is there and authentic, while those after it are being opened.
+    def each(
+        self,
+        place: Callable[[Tensor], Writable | None],  # type: ignore[override]
+        ready: Callable[[Tensor, Any], Any] = lambda tensor, buffer: None,
+        *,
+        ahead: int = 0,
+    ) -> None:
+        """Every tensor in order of file and offset: place() gives a buffer of its size, or None to leave it out;
+        ready() is told when all of it is there and authentic, while those after it are being opened.
 
         Both are called in this thread.  At most `ahead` bytes (0: 64 MiB) are placed and not ready, but for one tensor.
         """
@@ -255,9 +264,9 @@ class Model(_native.Model):
 
     @contextlib.contextmanager
     def folder(self, files: Iterable[str] | None = None) -> Iterator[str]:
-        """A folder that looks like the model, for libraries that want paths: links to memory, which is given back at the end.
+        """A folder that looks like the model, for libraries that want paths.
 
-        Processes of the same user can open them, too.  Nothing but the links is in a file system.
+        It has links to memory, which is given back at the end; processes of the same user can open them, too.
         """
         descriptors: list[int] = []
         with tempfile.TemporaryDirectory(prefix='coffer-') as top:
@@ -272,7 +281,7 @@ class Model(_native.Model):
                 for descriptor in descriptors:
                     os.close(descriptor)
 
-    def __enter__(self) -> 'Model':
+    def __enter__(self) -> Model:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -288,25 +297,37 @@ class Model(_native.Model):
             raise error_for('NOTFOUND', 3, f'the model {self.name} has no file {path}; .files lists them') from None
 
 
-def open_model(path: _options.Path, *, kek: _options.Keys = None, verify: _options.Path | None = None,
-               identity: str | None = None, identity_provider: str | None = None,
-               certificate_chain: _options.Path | Iterable[_options.Path] | None = None, name: str | None = None,
-               trust_store: bool = True, environment: str | None = None, min_generation: int = 0,
-               allow_code: bool = False, jobs: int = 0, signature: _options.Path | None = None,
-               prompt: _options.Prompt | None = None) -> Model:
+def open_model(
+    path: _options.Path,
+    *,
+    kek: _options.Keys = None,
+    verify: _options.Path | None = None,
+    identity: str | None = None,
+    identity_provider: str | None = None,
+    certificate_chain: _options.Path | Iterable[_options.Path] | None = None,
+    name: str | None = None,
+    trust_store: bool = True,
+    environment: str | None = None,
+    min_generation: int = 0,
+    allow_code: bool = False,
+    jobs: int = 0,
+    signature: _options.Path | None = None,
+    prompt: _options.Prompt | None = None,
+) -> Model:
     """Open a sealed model: a folder, or one sealed file.
 
-    kek: key URIs ('file:PATH', 'keyring:NAME', 'awskms://…', 'passphrase:'), or the 32 bytes of a key, which are copied to locked
-        memory; by default what COFFER_KEK says, else every key of the local keyring
-    verify: only what the owner of this public key (a PEM file) has signed; or certificate_chain: PEM files that its signer's
-        certificate must lead to; or identity and identity_provider: who signed with Sigstore.  By default whom the trust store
-        binds the model's name to; trust_store=False asks nobody
+    kek: key URIs ('file:PATH', 'keyring:NAME', 'awskms://…', 'passphrase:'), or the 32 bytes of a key, which are
+        copied to locked memory; by default what COFFER_KEK says, else every key of the local keyring
+    verify: only what the owner of this public key (a PEM file) has signed; or certificate_chain: PEM files that the
+        signer's certificate must lead to; or identity and identity_provider: who signed with Sigstore.  By default
+        whom the trust store binds the model's name to; trust_store=False asks nobody
     signature: where the signature is; by default coffer.sig in the folder, beside a file S S.sig
     name: what the model must call itself
     environment, min_generation: which model of that name it must be; COFFER_ENVIRONMENT is the default
     allow_code: open one with files that carry code, which nothing here runs, but whoever loads them may
     jobs: how many threads; 0: one a processor
-    prompt: asks for a passphrase or PIN, as prompt('passphrase for model.coffer', False) -> bytearray; by default the terminal does
+    prompt: asks for a passphrase or PIN, as prompt('passphrase for model.coffer', False) -> bytearray; by default the
+        terminal does
     """
     call = _options.call(jobs, prompt, environment, min_generation)
     trust = _options.trust(verify, identity, identity_provider, certificate_chain)

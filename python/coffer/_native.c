@@ -28,13 +28,12 @@
 #include <coffer/coffer.h>
 #include <coffer/load.h>
 
-
 #define KIB ((size_t)1 << 10)
 #define MIB ((size_t)1 << 20)
 #define HUGE_PAGE (2 * MIB)
-#define SMALL_READ MIB	       /* below it one thread is as fast as all of them */
+#define SMALL_READ MIB		/* below it one thread is as fast as all of them */
 #define SMALL_MEMORY (64 * KIB) /* below it a mapping of its own costs more than it gives */
-#define SIGNALS_NS 20000000    /* how often the main thread looks for signals */
+#define SIGNALS_NS 20000000	/* how often the main thread looks for signals */
 #define MAX_BLOCKS 32
 
 static PyTypeObject *memory_type, *file_type, *model_type;
@@ -253,6 +252,7 @@ struct call {
 	coffer_err (*work)(void *);
 	void *user;
 	coffer_err err;
+	bool fine; /* the last @work did what it should, so that @ctx can serve again */
 
 	PyObject *type, *value, *traceback; /* what Python code has raised meanwhile */
 };
@@ -341,8 +341,7 @@ call_begin(struct call *c, const struct call_options *o)
 {
 	coffer_err err;
 
-	*c = (struct call){
-		.prompt = o->prompt, .lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
+	*c = (struct call){.prompt = o->prompt, .lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
 	err = coffer_ctx_new(&c->ctx);
 	if (err) {
 		(void)raise_text(err, coffer_err_text(err));
@@ -406,10 +405,9 @@ attend(struct call *c, pthread_t thread)
 	while (!done) {
 		struct question *q;
 
-		Py_BEGIN_ALLOW_THREADS
-		done = wait_a_while(c, &q);
-		Py_END_ALLOW_THREADS
-		if (q) {
+		Py_BEGIN_ALLOW_THREADS done = wait_a_while(c, &q);
+		Py_END_ALLOW_THREADS if (q)
+		{
 			answer(c, q);
 			pthread_mutex_lock(&c->lock);
 			q->answered = true;
@@ -430,14 +428,13 @@ call_run(struct call *c, coffer_err (*work)(void *), void *user)
 
 	c->work = work;
 	c->user = user;
-	c->done = false;
+	c->done = c->fine = false;
 	/* signals are the main thread's */
 	c->threaded = gettid() == getpid() && pthread_create(&thread, NULL, run_thread, c) == 0;
 	if (c->threaded) {
 		attend(c, thread);
 	} else {
-		Py_BEGIN_ALLOW_THREADS
-		c->err = work(user);
+		Py_BEGIN_ALLOW_THREADS c->err = work(user);
 		Py_END_ALLOW_THREADS
 	}
 	if (c->type) {
@@ -447,6 +444,7 @@ call_run(struct call *c, coffer_err (*work)(void *), void *user)
 	}
 	if (c->err)
 		(void)raise_error(c->err, c->ctx);
+	c->fine = !c->err;
 	return c->err ? -1 : 0;
 }
 
@@ -541,8 +539,7 @@ keys_to_open(struct call *c, PyObject *list)
 
 /** struct memory - bytes of a file, opened; what looks at them keeps the object, and the object keeps them */
 struct memory {
-	PyObject_HEAD
-	uint8_t *bytes;
+	PyObject_HEAD uint8_t *bytes;
 	size_t len;
 	void *map; /* what is unmapped; NULL: @bytes are freed */
 	size_t map_len;
@@ -633,16 +630,13 @@ memory_repr(PyObject *self)
 	return PyUnicode_FromFormat("<coffer.Memory of %zu bytes%s>", m->len, m->writable ? ", writable" : "");
 }
 
-static char memory_doc[] = "Bytes of a model, opened: private to this process.  It has the buffer protocol, and lives as "
-			   "long as a view of it does.";
+static char memory_doc[] =
+	"Bytes of a model, opened: private to this process.  It has the buffer protocol, and lives as "
+	"long as a view of it does.";
 
 static PyType_Slot memory_slots[] = {
-	{Py_tp_doc, memory_doc},
-	{Py_tp_dealloc, memory_dealloc},
-	{Py_tp_repr, memory_repr},
-	{Py_sq_length, memory_len},
-	{Py_bf_getbuffer, memory_getbuffer},
-	{0, NULL},
+	{Py_tp_doc, memory_doc},    {Py_tp_dealloc, memory_dealloc},	 {Py_tp_repr, memory_repr},
+	{Py_sq_length, memory_len}, {Py_bf_getbuffer, memory_getbuffer}, {0, NULL},
 };
 
 static PyType_Spec memory_spec = {
@@ -665,6 +659,8 @@ struct opened {
 	size_t users; /* with the GIL */
 	pid_t pid;
 	struct coffer_ctx *ctx; /* that it was opened with */
+	struct coffer_ctx
+		*idle; /* of a call that has ended, for the next one: its threads and their memory are warm; or NULL */
 	struct coffer_model *model;
 	uint32_t jobs;
 	struct held *files; /* with the GIL */
@@ -682,6 +678,7 @@ opened_put(struct opened **opened)
 	if (o->pid == getpid()) {
 		coffer_model_free(&o->model);
 		coffer_ctx_free(&o->ctx);
+		coffer_ctx_free(&o->idle);
 	}
 	free(o->files);
 	free(o);
@@ -696,18 +693,40 @@ opened_get(struct opened *o)
 		return NULL;
 	}
 	if (o->pid != getpid()) {
-		(void)raise_text(COFFER_E_USAGE, "the model was opened before this process was forked, and its key is wiped here; "
-						 "open it again in this process");
+		(void)raise_text(COFFER_E_USAGE,
+				 "the model was opened before this process was forked, and its key is wiped here; "
+				 "open it again in this process");
 		return NULL;
 	}
 	o->users++;
 	return o;
 }
 
+/* A call on a model; give it back with call_return(), unless this fails. */
+static int
+call_borrow(struct call *c, struct opened *o)
+{
+	if (!o->idle)
+		return call_begin(c, &(struct call_options){.jobs = o->jobs});
+	*c = (struct call){.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER, .ctx = o->idle};
+	o->idle = NULL;
+	return 0;
+}
+
+static void
+call_return(struct call *c, struct opened *o)
+{
+	if (!c->fine || o->idle) {
+		coffer_ctx_free(&c->ctx); /* a cancelled one stays so */
+	} else {
+		o->idle = c->ctx;
+		c->ctx = NULL;
+	}
+}
+
 /** struct file - one file of a model */
 struct file {
-	PyObject_HEAD
-	struct opened *opened; /* NULL: closed */
+	PyObject_HEAD struct opened *opened; /* NULL: closed */
 	size_t index;
 	struct memory *all; /* for the buffer protocol, once somebody has asked */
 };
@@ -734,7 +753,6 @@ file_let_go(struct file *f)
 static int
 hold(struct opened *o, size_t index)
 {
-	const struct call_options options = {.jobs = o->jobs};
 	struct held *h = &o->files[index];
 	struct coffer_file *file = NULL;
 	struct call call;
@@ -743,14 +761,12 @@ hold(struct opened *o, size_t index)
 	h->users++;
 	if (h->file)
 		return 0;
-	if (call_begin(&call, &options) < 0)
+	if (call_borrow(&call, o) < 0)
 		goto failed;
-	Py_BEGIN_ALLOW_THREADS
-	err = coffer_file_open(call.ctx, o->model, index, &file);
-	Py_END_ALLOW_THREADS
-	if (err)
-		(void)raise_error(err, call.ctx);
-	coffer_ctx_free(&call.ctx);
+	Py_BEGIN_ALLOW_THREADS err = coffer_file_open(call.ctx, o->model, index, &file);
+	Py_END_ALLOW_THREADS if (err)(void) raise_error(err, call.ctx);
+	call.fine = !err;
+	call_return(&call, o);
 	if (err)
 		goto failed;
 	if (h->file)
@@ -764,7 +780,8 @@ failed:
 }
 
 /** struct using - a call that uses a file, which nobody else can close meanwhile */
-struct using {
+struct using
+{
 	struct opened *opened;
 	size_t index;
 	struct coffer_file *file;
@@ -774,8 +791,6 @@ struct using {
 static int
 using_begin(struct using *u, struct file *f, bool with_call)
 {
-	struct call_options options = {.jobs = f->opened ? f->opened->jobs : 0};
-
 	*u = (struct using){.index = f->index};
 	if (!f->opened) {
 		PyErr_SetString(PyExc_ValueError, "I/O operation on closed file");
@@ -786,15 +801,16 @@ using_begin(struct using *u, struct file *f, bool with_call)
 		return -1;
 	u->opened->files[u->index].users++;
 	u->file = u->opened->files[u->index].file;
-	return with_call ? call_begin(&u->call, &options) : 0;
+	return with_call ? call_borrow(&u->call, u->opened) : 0;
 }
 
 static void
 using_end(struct using *u)
 {
-	coffer_ctx_free(&u->call.ctx);
-	if (u->opened)
+	if (u->opened) {
+		call_return(&u->call, u->opened);
 		let_go(u->opened, u->index);
+	}
 	opened_put(&u->opened);
 }
 
@@ -822,11 +838,8 @@ read_small(struct using *u, uint64_t off, void *to, size_t len)
 	char text[1024];
 	coffer_err err;
 
-	Py_BEGIN_ALLOW_THREADS
-	err = coffer_file_read_at(u->file, off, to, len);
-	Py_END_ALLOW_THREADS
-	if (!err)
-		return 0;
+	Py_BEGIN_ALLOW_THREADS err = coffer_file_read_at(u->file, off, to, len);
+	Py_END_ALLOW_THREADS if (!err) return 0;
 	(void)snprintf(text, sizeof(text), "%s: %s", path, coffer_err_text(err));
 	(void)raise_text(err, text);
 	return -1;
@@ -1005,8 +1018,7 @@ file_dealloc(PyObject *self)
 
 /** struct model - what Python has of one */
 struct model {
-	PyObject_HEAD
-	struct opened *opened; /* NULL: closed */
+	PyObject_HEAD struct opened *opened; /* NULL: closed */
 };
 
 static const struct option call_table[] = {
@@ -1018,7 +1030,7 @@ static const struct option call_table[] = {
 };
 
 /* as enum coffer_method numbers them */
-static const char *const methods[] = {"",      "key", "certificate", "pkcs11-key", "pkcs11-certificate", "sigstore", NULL};
+static const char *const methods[] = {"", "key", "certificate", "pkcs11-key", "pkcs11-certificate", "sigstore", NULL};
 
 static const struct option trust_table[] = {
 	{.name = "method", .kind = CHOICE, .off = offsetof(struct coffer_trust_options, method), .choices = methods},
@@ -1284,8 +1296,8 @@ tensor_tuple(const struct coffer_tensor *t)
 		if (!n || PyTuple_SetItem(shape, (Py_ssize_t)i, n) < 0)
 			Py_CLEAR(shape);
 	}
-	return shape ? Py_BuildValue("ssNnKK", t->name, t->dtype, shape, (Py_ssize_t)t->file, (unsigned long long)t->off,
-				     (unsigned long long)t->size)
+	return shape ? Py_BuildValue("ssNnKK", t->name, t->dtype, shape, (Py_ssize_t)t->file,
+				     (unsigned long long)t->off, (unsigned long long)t->size)
 		     : NULL;
 }
 
@@ -1362,11 +1374,11 @@ model_tensors(PyObject *self, PyObject *none)
 	(void)none;
 	if (!o)
 		return NULL;
-	if (call_begin(&call, &(struct call_options){.jobs = o->jobs}) == 0) {
+	if (call_borrow(&call, o) == 0) {
 		struct listing l = {.model = o->model};
 
 		list = list_tensors(&call, &l);
-		coffer_ctx_free(&call.ctx);
+		call_return(&call, o);
 	}
 	opened_put(&o);
 	return list;
@@ -1508,17 +1520,16 @@ model_each(PyObject *self, PyObject *args)
 	o = opened_get(((struct model *)self)->opened);
 	if (!o)
 		return NULL;
-	if (call_begin(&call, &(struct call_options){.jobs = o->jobs}) < 0) {
+	if (call_borrow(&call, o) < 0) {
 		opened_put(&o);
 		return NULL;
 	}
 	d.ctx = call.ctx;
 	d.model = o->model;
 	d.ahead = ahead;
-	Py_BEGIN_ALLOW_THREADS
-	err = deliver(&d);
-	Py_END_ALLOW_THREADS
-	while (d.first) {
+	Py_BEGIN_ALLOW_THREADS err = deliver(&d);
+	Py_END_ALLOW_THREADS while (d.first)
+	{
 		struct placed *next = d.first->next;
 
 		placed_free(d.first);
@@ -1528,7 +1539,8 @@ model_each(PyObject *self, PyObject *args)
 		PyErr_Restore(d.type, d.value, d.traceback);
 	else if (err)
 		(void)raise_error(err, call.ctx);
-	coffer_ctx_free(&call.ctx);
+	call.fine = !err;
+	call_return(&call, o);
 	opened_put(&o);
 	if (PyErr_Occurred())
 		return NULL;
@@ -1553,12 +1565,8 @@ static PyGetSetDef model_members[] = {
 static char model_doc[] = "A sealed model, open";
 
 static PyType_Slot model_slots[] = {
-	{Py_tp_doc, model_doc},
-	{Py_tp_new, model_new},
-	{Py_tp_dealloc, model_dealloc},
-	{Py_tp_methods, model_methods},
-	{Py_tp_getset, model_members},
-	{0, NULL},
+	{Py_tp_doc, model_doc},		{Py_tp_new, model_new},	       {Py_tp_dealloc, model_dealloc},
+	{Py_tp_methods, model_methods}, {Py_tp_getset, model_members}, {0, NULL},
 };
 
 static PyType_Spec model_spec = {
@@ -1663,7 +1671,9 @@ static const struct option signer_table[] = {
 	{.name = "method", .kind = CHOICE, .off = offsetof(struct coffer_signer_options, method), .choices = methods},
 	{.name = "private_key", .kind = TEXT, .off = offsetof(struct coffer_signer_options, private_key)},
 	{.name = "passphrase_file", .kind = TEXT, .off = offsetof(struct coffer_signer_options, passphrase_file)},
-	{.name = "signing_certificate", .kind = TEXT, .off = offsetof(struct coffer_signer_options, signing_certificate)},
+	{.name = "signing_certificate",
+	 .kind = TEXT,
+	 .off = offsetof(struct coffer_signer_options, signing_certificate)},
 	{.name = "certificate_chain",
 	 .kind = LIST,
 	 .off = offsetof(struct coffer_signer_options, certificate_chain),
@@ -1987,8 +1997,7 @@ inspection_tuple(const struct coffer_inspection *f)
 		recipients = append(recipients, Py_BuildValue("sss", f->recipients[i].kind, f->recipients[i].id,
 							      f->recipients[i].version));
 	for (size_t i = 0; files && i < f->n_files; i++)
-		files = append(files,
-			       Py_BuildValue("sK", f->files[i].path, (unsigned long long)f->files[i].size));
+		files = append(files, Py_BuildValue("sK", f->files[i].path, (unsigned long long)f->files[i].size));
 	if (context && recipients && files)
 		return Py_BuildValue("sssKKNNNOO", f->model_id, f->name, f->version, (unsigned long long)f->generation,
 				     (unsigned long long)f->bytes, context, recipients, files,
@@ -2025,8 +2034,8 @@ static PyMethodDef functions[] = {
 	{"inspect", py_inspect, METH_VARARGS, NULL}, {NULL, NULL, 0, NULL},
 };
 
-static struct PyModuleDef definition = {
-	PyModuleDef_HEAD_INIT, .m_name = "coffer._native", .m_size = -1, .m_methods = functions};
+static struct PyModuleDef definition = {PyModuleDef_HEAD_INIT, .m_name = "coffer._native", .m_size = -1,
+					.m_methods = functions};
 
 static int
 add_type(PyObject *module, PyType_Spec *spec, PyTypeObject **out)

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """What callers may give, in the form that _native takes: tuples, dicts without None, paths as bytes."""
+
 from __future__ import annotations
 
 import os
@@ -69,32 +70,63 @@ def environment(given: str | None) -> str | None:
     if variable == '':
         raise error_for('USAGE', 2, 'COFFER_ENVIRONMENT is set and empty; name an environment, or unset it')
     if given is not None and variable is not None and given != variable:
-        raise error_for('USAGE', 2, f'environment={given!r} is not what COFFER_ENVIRONMENT says, which is {variable}; '
-                                    'one of them is wrong')
+        raise error_for(
+            'USAGE',
+            2,
+            f'environment={given!r} is not what COFFER_ENVIRONMENT says, which is {variable}; one of them is wrong',
+        )
     return variable if given is None else given
 
 
-def call(jobs: int = 0, prompt: Prompt | None = None, env: str | None = None,
-         min_generation: int = 0) -> dict[str, Any]:
+def call(
+    jobs: int = 0, prompt: Prompt | None = None, env: str | None = None, min_generation: int = 0
+) -> dict[str, Any]:
     """What every call of the library can be told."""
-    return without_none({'jobs': jobs, 'prompt': prompt or terminal(), 'environment': environment(env),
-                         'min_generation': min_generation})
+    return without_none(
+        {
+            'jobs': jobs,
+            'prompt': prompt or terminal(),
+            'environment': environment(env),
+            'min_generation': min_generation,
+        }
+    )
 
 
-def trust(verify: Path | None, identity: str | None, identity_provider: str | None,
-          certificate_chain: Path | Iterable[Path] | None, **more: Any) -> dict[str, Any] | None:
+def trust(
+    verify: Path | None,
+    identity: str | None,
+    identity_provider: str | None,
+    certificate_chain: Path | Iterable[Path] | None,
+    **more: Any,
+) -> dict[str, Any] | None:
     """Whose signature is believed: a key's, a certificate's, an identity's; None when nothing of it was given."""
     chain = paths(certificate_chain)
-    by = [method for method, is_given in (('key', verify), ('certificate', chain),
-                                          ('sigstore', identity or identity_provider)) if is_given]
+    by = [
+        method
+        for method, is_given in (('key', verify), ('certificate', chain), ('sigstore', identity or identity_provider))
+        if is_given
+    ]
     if not by:
         return None
     if len(by) > 1:
-        raise error_for('USAGE', 2, 'one kind of signer is believed: a key (verify=), certificates '
-                                    '(certificate_chain=), or an identity; leave the others out')
-    return {'method': by[0],
-            **without_none({'public_key': path(verify), 'certificate_chain': chain or None, 'identity': identity,
-                            'issuer': identity_provider, **more})}
+        raise error_for(
+            'USAGE',
+            2,
+            'one kind of signer is believed: a key (verify=), certificates '
+            '(certificate_chain=), or an identity; leave the others out',
+        )
+    return {
+        'method': by[0],
+        **without_none(
+            {
+                'public_key': path(verify),
+                'certificate_chain': chain or None,
+                'identity': identity,
+                'issuer': identity_provider,
+                **more,
+            }
+        ),
+    }
 
 
 def terminal() -> Prompt | None:

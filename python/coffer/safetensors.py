@@ -3,6 +3,7 @@
 
 A model is a sealed folder, a file in it, its index, or one sealed file; or a Model that is open already.
 """
+
 from __future__ import annotations
 
 import json
@@ -37,7 +38,7 @@ def locate(path: _options.Path) -> tuple[str, str | None]:
 
 
 def shards(model: Model, file: str | None = None) -> list[str]:
-    """The safetensors files of a model that belong together: those of an index, or the only one, or model.safetensors.
+    """The safetensors files of a model that belong together: those of its index, the only one, or model.safetensors.
 
     Of a model that is one file it is that one, whatever its name.
     """
@@ -52,10 +53,16 @@ def shards(model: Model, file: str | None = None) -> list[str]:
         elif 'model' + SUFFIX in whole or len(whole) == 1:
             file = 'model' + SUFFIX if len(whole) > 1 else whole[0]
         elif found:
-            raise error_for('USAGE', 2, f'the model {model.name} has {len(found)} safetensors files and no index that says '
-                                        f'which belong together; name one, as {found[0]}')
+            raise error_for(
+                'USAGE',
+                2,
+                f'the model {model.name} has {len(found)} safetensors files and no index that says '
+                f'which belong together; name one, as {found[0]}',
+            )
         else:
-            raise error_for('NOTFOUND', 3, f'the model {model.name} has no safetensors file among its {len(model.files)}')
+            raise error_for(
+                'NOTFOUND', 3, f'the model {model.name} has no safetensors file among its {len(model.files)}'
+            )
     if not file.endswith(INDEX):
         return [file]
     with model.open(file) as index:
@@ -68,14 +75,22 @@ def shards(model: Model, file: str | None = None) -> list[str]:
 
 
 class safe_open:  # noqa: N801
-    """As safetensors.safe_open: tensors by name, each decrypted when it is asked for, into memory of its own that can be
-    written to.
+    """As safetensors.safe_open: tensors by name, each decrypted when it is asked for, into memory of its own, which can
+    be written to.
 
     A folder or an index is one file to it.  The keyword arguments but `file` are those of open_model().
     """
 
-    def __init__(self, filename: Source, framework: str, device: Any = 'cpu', *, file: str | None = None,
-                 backend: str | None = None, **options: Any) -> None:
+    def __init__(
+        self,
+        filename: Source,
+        framework: str,
+        device: Any = 'cpu',
+        *,
+        file: str | None = None,
+        backend: str | None = None,
+        **options: Any,
+    ) -> None:
         del backend  # how plain files are read
         self._wrap = wrapper(framework)
         self._device = device
@@ -126,7 +141,7 @@ class safe_open:  # noqa: N801
         return self.get_slice(name)[...]
 
     def get_tensors(self) -> dict[str, Any]:
-        """Every tensor, as they lie in the file: whole files are opened, which is fastest, and the tensors are parts of them."""
+        """Every tensor, as they lie in the file.  The tensors are parts of one memory a file, which is fastest."""
         tensors = self._open()
         found: dict[str, Any] = {}
         for path, file in self._files.items():
@@ -136,7 +151,7 @@ class safe_open:  # noqa: N801
                     found[t.name] = self._placed(self._wrap(memory, t.offset, t.dtype, t.shape))
         return found
 
-    def get_slice(self, name: str) -> 'Slice':
+    def get_slice(self, name: str) -> Slice:
         """A tensor that is read when it is indexed, and then no more of it than the first indexes need."""
         tensors = self._open()
         if name not in tensors:
@@ -149,7 +164,7 @@ class safe_open:  # noqa: N801
             file.close()
         self._files = {}
 
-    def __enter__(self) -> 'safe_open':
+    def __enter__(self) -> safe_open:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -207,13 +222,13 @@ class Slice:
 
 
 def leading(shape: tuple[int, ...], index: tuple[Any, ...]) -> tuple[int, tuple[int, ...], tuple[Any, ...]]:
-    """The block that the first indexes cut out, as its first element and its shape, and the index that is left to apply to it."""
+    """The block that the first indexes cut out, as its first element and its shape, and the index that is left."""
     if not all(i is Ellipsis or isinstance(i, slice) or is_number(i) for i in index):
         return 0, shape, index
     first = depth = 0
     while depth < min(len(index), len(shape)) and is_number(index[depth]):
         try:
-            first += range(shape[depth])[index[depth]] * math.prod(shape[depth + 1:])
+            first += range(shape[depth])[index[depth]] * math.prod(shape[depth + 1 :])
         except IndexError:
             raise IndexError(f'index {index[depth]} is out of range for dimension {depth} of {shape[depth]}') from None
         depth += 1
@@ -234,8 +249,11 @@ def is_number(index: Any) -> bool:
 def is_all(shape: tuple[int, ...], index: tuple[Any, ...]) -> bool:
     """Whether the index leaves nothing out, and there is nothing wrong with it."""
     dots = sum(i is Ellipsis for i in index)
-    return dots <= 1 and len(index) - dots <= len(shape) and \
-        all(i is Ellipsis or isinstance(i, slice) and i == slice(None) for i in index)
+    return (
+        dots <= 1
+        and len(index) - dots <= len(shape)
+        and all(i is Ellipsis or isinstance(i, slice) and i == slice(None) for i in index)
+    )
 
 
 def header_metadata(file: File) -> dict[str, str]:

@@ -37,7 +37,7 @@ void blocks_free(struct blocks **blocks);
 coffer_err blocks_add_file(struct fault *f, struct blocks *b, const struct blocks_source *source,
 			   struct blocks_file **out);
 
-/** blocks_drop_file() - forget all of *@file and set it to NULL; nobody may be reading it */
+/** blocks_drop_file() - forget all of *@file and set it to NULL; nobody may hold a record of it */
 void blocks_drop_file(struct blocks *b, struct blocks_file **file);
 
 /**

@@ -2,10 +2,13 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # Do what a page of docs/howto says, as a reader would: in a folder that holds a small model, with a home of its own, and
-# coffer in the path.  Blocks «```sh» are run one after the other in one shell, blocks «```c NAME» become the file NAME.
-# A line «<!-- needs: PROGRAM... -->» skips the page where one is not installed; «<!-- world: NAME -->» runs services of our own for as
+# coffer in the path.  Blocks «```sh» are run one after the other in one shell, blocks «```c NAME» and «```python NAME» become the
+# file NAME.
+# A line «<!-- needs: PROGRAM... -->» skips the page where one is not installed, or a /dev/… cannot be used; «<!-- world: NAME -->» runs services of our own for as
 # long as the page runs, and puts their files into the folder NAME: sigstore is that of tests/peers/sigstore, every other one is
-# tests/services/NAME.py, whose file «env» is read before the page begins.
+# tests/services/NAME.py, whose file «env» is read before the page begins.  «<!-- peers: PACKAGE... -->» has python3 be the one that
+# COFFER_PEERS_LOAD names, with the Python package of coffer, and skips the page where it lacks a package; «<!-- models: NAME... -->»
+# makes models of tests/load/models.py.
 # usage: tests/howto/run.sh PAGE BUILD
 set -eu
 root=$(realpath "$(dirname "$0")/../..")
@@ -13,16 +16,48 @@ page=$(realpath "$1")
 build=$(realpath "$2")
 needs=$(sed -n 's/^<!-- needs: \(.*\) -->$/\1/p' "$page")
 for program in $needs; do
+    case $program in /*)
+        [ -w "$program" ] || {
+            echo "there is no $program for this user"
+            exit 77
+        }
+        continue
+        ;;
+    esac
     command -v "$program" >/dev/null || {
         echo "$program is not installed"
         exit 77
     }
 done
+packages=$(sed -n 's/^<!-- peers: \(.*\) -->$/\1/p' "$page")
+if [ -n "$packages" ]; then
+    peer=${COFFER_PEERS_LOAD:-}
+    [ -n "$peer" ] || {
+        echo "${COFFER_PEERS_LOAD_WHY:-${COFFER_PEERS_WHY:-COFFER_PEERS_LOAD names no Python with $packages; tests/peers/setup makes one}}"
+        exit 77
+    }
+    [ -e "$build/python/coffer/_native.abi3.so" ] || {
+        echo 'the Python package is not built: make python'
+        exit 77
+    }
+    PATH=$(dirname "$peer"):$PATH PYTHONPATH=$build/python HF_HUB_OFFLINE=1
+    export PATH PYTHONPATH HF_HUB_OFFLINE
+    for package in $packages; do
+        python3 -c 'import importlib.util as u, sys; sys.exit(not u.find_spec(sys.argv[1]))' "$package" || {
+            echo "the Python of COFFER_PEERS_LOAD has no $package"
+            exit 77
+        }
+    done
+fi
 work=$(mktemp -d)
 world=
 trap 'kill $world 2>/dev/null || true; rm -rf "$work"' EXIT
 mkdir "$work/home" "$work/here" "$work/pkgconfig"
 python3 "$root/tests/interop/make_weights.py" "$work/here/llama" --size 3
+models=$(sed -n 's/^<!-- models: \(.*\) -->$/\1/p' "$page")
+for model in $models; do
+    python3 "$root/tests/load/models.py" "$model" "$work/here/$model"
+done
 
 # the library as if it were installed; one that was built with a sanitizer needs that in the program, too
 sanitizer=$(grep -o -m 1 -e '-fsanitize=[a-z,]*' "$build/flags" | head -n 1 || true)
@@ -38,7 +73,7 @@ cd "$work/here"
 awk -v script="$work/script" '
 /^```/ { out = "" }
 /^```sh$/ { out = script; n++; next }
-/^```c [a-z_]+\.c$/ { out = $2; next }
+/^```(c [a-z_]+\.c|python [a-z_]+\.py)$/ { out = $2; next }
 out { print >out }
 END { exit !n }' "$page" || {
     echo "$1 has no block of sh, so nothing shows that what it says is true"

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Plain models for the consumers, each of a kind that its consumer can compute something with.
 
+    models.py NAME FOLDER
+
 Weights are random, of a fixed seed; the sentence encoder is the real all-MiniLM-L6-v2 where its package is installed.
 """
 import importlib.util
@@ -137,3 +139,7 @@ MAKERS = {
     'gguf': gguf_folder,
     'gguf-split': gguf_split,
 }
+
+
+if __name__ == '__main__':
+    MAKERS[sys.argv[1]](sys.argv[2])

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the tests of the Python package share: a folder and a home of their own, small models, and a last line that counts."""
+"""What the tests of the Python package share: a folder of their own, small models, and a last line that counts."""
+
 import json
 import os
 import struct
@@ -15,8 +16,11 @@ except ImportError:
 
 # tests change folders, and their children look there, too
 sys.path[:] = [os.path.abspath(p) for p in sys.path]
-os.environ['PYTHONPATH'] = os.pathsep.join(os.path.abspath(p) for p in os.environ.get('PYTHONPATH', '.').split(os.pathsep))
+os.environ['PYTHONPATH'] = os.pathsep.join(
+    os.path.abspath(p) for p in os.environ.get('PYTHONPATH', '.').split(os.pathsep)
+)
 
+BUILD = os.path.abspath(os.environ.get('COFFER_TEST_BUILD', 'build'))
 KEY = bytes(range(32))
 SIZES = {'F64': 8, 'F32': 4, 'F16': 2, 'BF16': 2, 'I64': 8, 'I32': 4, 'U8': 1, 'BOOL': 1, 'F8_E4M3': 1}
 needs_numpy = unittest.skipUnless(numpy, 'numpy is not installed')
@@ -72,6 +76,7 @@ class Case(unittest.TestCase):
     def assertCoffer(self, code, exit_code, call, *args, **kwargs):  # noqa: N802
         """The exception of a call that must fail with that error."""
         import coffer
+
         with self.assertRaises(coffer.Error) as caught:
             call(*args, **kwargs)
         self.assertEqual((caught.exception.code, caught.exception.exit_code), (code, exit_code), str(caught.exception))

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Models, files and memory."""
+
 import contextlib
 import ctypes
 import gc
@@ -15,8 +16,13 @@ from support import KEY, Case, noise, safetensors, tensor, write
 import coffer
 
 WEIGHTS = safetensors({'a.weight': tensor('F32', [64, 32]), 'b.weight': tensor('BF16', [3, 5], 2)}, {'format': 'pt'})
-FILES = {'config.json': b'{"model_type": "llama"}', 'model.safetensors': WEIGHTS, 'sub/notes.txt': b'one\ntwo\nthree',
-         'empty.txt': b'', 'large.bin': noise((5 << 20) + 4097)}
+FILES = {
+    'config.json': b'{"model_type": "llama"}',
+    'model.safetensors': WEIGHTS,
+    'sub/notes.txt': b'one\ntwo\nthree',
+    'empty.txt': b'',
+    'large.bin': noise((5 << 20) + 4097),
+}
 
 
 class Sealed(Case):
@@ -107,7 +113,7 @@ class Model(Sealed):
         for off, n in (0, 1), (4095, 3), (1 << 20, 1 << 20), (12345, 3 << 20), (len(data) - 5, 5), (len(data), 0):
             room = bytearray(n)
             model.read_into('large.bin', off, room)
-            self.assertEqual(room, data[off:off + n])
+            self.assertEqual(room, data[off : off + n])
 
     def test_reading_past_the_end(self):
         model, size = self.open(), len(FILES['large.bin'])
@@ -131,7 +137,7 @@ class Model(Sealed):
         self.assertEqual(list(tensors), ['a.weight', 'b.weight'])
         b = tensors['b.weight']
         self.assertEqual((b.dtype, b.shape, b.file, b.size), ('BF16', (3, 5), 'model.safetensors', 30))
-        self.assertEqual(WEIGHTS[b.offset:b.offset + b.size], tensor('BF16', [3, 5], 2)[2])
+        self.assertEqual(WEIGHTS[b.offset : b.offset + b.size], tensor('BF16', [3, 5], 2)[2])
 
     def test_each_tensor_in_order(self):
         seen, rooms = [], {}
@@ -204,19 +210,40 @@ class File(Sealed):
         for path, data in FILES.items():
             write('plain', data)
             with open('plain', 'rb') as plain, model.open(path) as sealed:
-                for step in (lambda f: f.read(7), lambda f: f.tell(), lambda f: f.seek(-3, 2) if data else 0,
-                             lambda f: f.read(), lambda f: f.read(), lambda f: f.seek(4), lambda f: f.read1(9),
-                             lambda f: f.seek(2, 1), lambda f: f.readinto(bytearray(11)), lambda f: f.tell(),
-                             lambda f: f.seek(0), lambda f: f.readline(), lambda f: f.readline(2), lambda f: f.readlines(),
-                             lambda f: f.seek(1 << 40), lambda f: f.read(), lambda f: f.seek(0), lambda f: list(f),
-                             lambda f: (f.readable(), f.writable(), f.seekable(), f.isatty(), f.closed)):
+                for step in (
+                    lambda f: f.read(7),
+                    lambda f: f.tell(),
+                    lambda f: f.seek(-3, 2) if data else 0,
+                    lambda f: f.read(),
+                    lambda f: f.read(),
+                    lambda f: f.seek(4),
+                    lambda f: f.read1(9),
+                    lambda f: f.seek(2, 1),
+                    lambda f: f.readinto(bytearray(11)),
+                    lambda f: f.tell(),
+                    lambda f: f.seek(0),
+                    lambda f: f.readline(),
+                    lambda f: f.readline(2),
+                    lambda f: f.readlines(),
+                    lambda f: f.seek(1 << 40),
+                    lambda f: f.read(),
+                    lambda f: f.seek(0),
+                    lambda f: list(f),
+                    lambda f: (f.readable(), f.writable(), f.seekable(), f.isatty(), f.closed),
+                ):
                     self.assertEqual(step(plain), step(sealed), path)
 
     def test_refuses_what_a_plain_file_does(self):
         file = self.open().open('config.json')
         self.assertRaises(ValueError, file.seek, -1)
         self.assertRaises(ValueError, file.seek, 0, 7)
-        for refused in (lambda: file.write(b'x'), file.truncate, file.fileno, file.detach, lambda: file.writelines([b'x'])):
+        for refused in (
+            lambda: file.write(b'x'),
+            file.truncate,
+            file.fileno,
+            file.detach,
+            lambda: file.writelines([b'x']),
+        ):
             self.assertRaises(io.UnsupportedOperation, refused)
 
     def test_is_one_of_io(self):
@@ -244,7 +271,7 @@ class File(Sealed):
 
     def test_a_part_in_memory(self):
         file = self.open().open('large.bin')
-        self.assertEqual(bytes(file.memory(1000, 2 << 20)), FILES['large.bin'][1000:1000 + (2 << 20)])
+        self.assertEqual(bytes(file.memory(1000, 2 << 20)), FILES['large.bin'][1000 : 1000 + (2 << 20)])
         self.assertEqual(bytes(file.memory(1000)), FILES['large.bin'][1000:])
         self.assertCoffer('RANGE', 2, file.memory, len(FILES['large.bin']), 1)
         with contextlib.suppress(MemoryError):

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """What must not open: wrong keys, damaged, cut and swapped files, code, models of others."""
+
 import os
 import pickle
 import shutil
@@ -62,10 +63,16 @@ class Refused(Case):
     def test_a_damaged_record(self):
         self.change(-2 * MIB)
         model = coffer.open_model('m.sealed', kek=KEY)
-        for use in (lambda: model.memory('model.safetensors'), lambda: model.memfd('model.safetensors'),
-                    lambda: memoryview(model.open('model.safetensors')),
-                    lambda: coffer.safetensors.safe_open('m.sealed', 'np', kek=KEY).get_slice('t2')[:] if support.numpy
-                    else model.memory('model.safetensors')):
+        for use in (
+            lambda: model.memory('model.safetensors'),
+            lambda: model.memfd('model.safetensors'),
+            lambda: memoryview(model.open('model.safetensors')),
+            lambda: (
+                coffer.safetensors.safe_open('m.sealed', 'np', kek=KEY).get_slice('t2')[:]
+                if support.numpy
+                else model.memory('model.safetensors')
+            ),
+        ):
             error = self.assertCoffer('AUTH', 5, use)
             self.assertIn('model.safetensors', str(error))
         room = bytearray(b'x' * 10)
@@ -155,8 +162,12 @@ class Refused(Case):
         self.assertFalse(os.path.exists('was-run'))
 
     def test_hostile_safetensors(self):
-        for head in (b'{', b'[]', b'{"a":{"dtype":"F32","shape":[9],"data_offsets":[0,4]}}',
-                     b'{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,1099511627776]}}'):
+        for head in (
+            b'{',
+            b'[]',
+            b'{"a":{"dtype":"F32","shape":[9],"data_offsets":[0,4]}}',
+            b'{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,1099511627776]}}',
+        ):
             shutil.rmtree('h', ignore_errors=True)
             shutil.rmtree('h.sealed', ignore_errors=True)
             write('h/model.safetensors', len(head).to_bytes(8, 'little') + head + bytes(4))
@@ -173,8 +184,9 @@ class Trust(Case):
         write('m/notes', noise(10))
         for name in 'ours', 'theirs':
             subprocess.run(['openssl', 'ecparam', '-name', 'prime256v1', '-genkey', '-noout', '-out', name], check=True)
-            subprocess.run(['openssl', 'ec', '-in', name, '-pubout', '-out', name + '.pub'], check=True,
-                           stderr=subprocess.DEVNULL)
+            subprocess.run(
+                ['openssl', 'ec', '-in', name, '-pubout', '-out', name + '.pub'], check=True, stderr=subprocess.DEVNULL
+            )
         coffer.seal('m', 'm.sealed', kek=KEY, signer={'private_key': 'ours'})
 
     def test_by_a_key(self):

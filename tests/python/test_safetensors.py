@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """safe_open and load_file, with NumPy; against the safetensors package and PyTorch where they are."""
+
 import gc
 import itertools
 import json
@@ -27,8 +28,13 @@ except ImportError:
 needs_package = unittest.skipUnless(package, 'safetensors and torch are not installed')
 
 TENSORS = {
-    'a': tensor('I64', [2, 3]), 'b': tensor('F32', [4, 3, 5], 2), 'scalar': tensor('F16', [], 3), 'none': tensor('F32', [0, 3]),
-    'flags': tensor('BOOL', [7]), 'large': tensor('F32', [1024, 1024], 4), 'odd': tensor('U8', [3], 5),
+    'a': tensor('I64', [2, 3]),
+    'b': tensor('F32', [4, 3, 5], 2),
+    'scalar': tensor('F16', [], 3),
+    'none': tensor('F32', [0, 3]),
+    'flags': tensor('BOOL', [7]),
+    'large': tensor('F32', [1024, 1024], 4),
+    'odd': tensor('U8', [3], 5),
     'behind': tensor('F64', [2], 6),  # at an offset that is no multiple of 8
 }
 DTYPES = {'I64': '<i8', 'F32': '<f4', 'F16': '<f2', 'BOOL': '?', 'U8': 'u1', 'F64': '<f8'}
@@ -87,6 +93,7 @@ class WithNumpy(Lone):
 
     def test_load_file(self):
         import coffer.numpy
+
         loaded = coffer.numpy.load_file('x.safetensors.coffer', kek=KEY)
         gc.collect()
         self.assertEqual(set(loaded), set(TENSORS))
@@ -98,6 +105,7 @@ class WithNumpy(Lone):
 
     def test_arrays_are_parts_of_one_memory(self):
         import coffer.numpy
+
         loaded = coffer.numpy.load_file('x.safetensors.coffer', kek=KEY)
         kept = loaded.pop('large')
         distance = kept.ctypes.data - loaded['b'].ctypes.data
@@ -111,12 +119,38 @@ class WithNumpy(Lone):
     def test_slices_are_those_of_numpy(self):
         f = self.open()
         warnings.simplefilter('ignore')
-        parts = [0, 1, -1, slice(None), slice(1, 3), slice(0, 3, 2), slice(None, None, 2), slice(-2, None), slice(2, 1),
-                 slice(5, 9), slice(None, None, -1), Ellipsis, None, [0, 1], numpy.int64(1), 9, -9, 1.5, 'x']
+        parts = [
+            0,
+            1,
+            -1,
+            slice(None),
+            slice(1, 3),
+            slice(0, 3, 2),
+            slice(None, None, 2),
+            slice(-2, None),
+            slice(2, 1),
+            slice(5, 9),
+            slice(None, None, -1),
+            Ellipsis,
+            None,
+            [0, 1],
+            numpy.int64(1),
+            9,
+            -9,
+            1.5,
+            'x',
+        ]
         for name in TENSORS:
             lazy, whole = f.get_slice(name), expected(name)
             self.assertEqual((lazy.get_shape(), lazy.get_dtype()), (list(whole.shape), TENSORS[name][0]))
-            for index in [(), *parts, *itertools.product(parts, repeat=2), (0, 1, 2), (0, 1, 2, 3), (1, slice(None), [0, 2])]:
+            for index in [
+                (),
+                *parts,
+                *itertools.product(parts, repeat=2),
+                (0, 1, 2),
+                (0, 1, 2, 3),
+                (1, slice(None), [0, 2]),
+            ]:
                 if name == 'large' and isinstance(index, tuple):
                     continue
                 try:
@@ -131,7 +165,9 @@ class WithNumpy(Lone):
 
     def test_a_slice_reads_no_more_than_it_needs(self):
         f = self.open()
-        self.assertEqual(f.get_slice('large')[3:5].base.nbytes if f.get_slice('large')[3:5].base is not None else 0, 2 * 4096)
+        self.assertEqual(
+            f.get_slice('large')[3:5].base.nbytes if f.get_slice('large')[3:5].base is not None else 0, 2 * 4096
+        )
         column = f.get_slice('large')[:, 7]
         self.assertEqual((column.base, column.nbytes), (None, 4096))
 
@@ -149,11 +185,13 @@ class WithNumpy(Lone):
     def test_types_that_numpy_lacks(self):
         write('y.safetensors', safetensors({'w': tensor('BF16', [4]), 'e': tensor('F8_E4M3', [4])}))
         coffer.seal('y.safetensors', 'y.safetensors.coffer', kek=KEY)
-        blocked = ('import sys; sys.modules["ml_dtypes"] = None\n'
-                   'from coffer.safetensors import safe_open\n'
-                   'f = safe_open("y.safetensors.coffer", "np", kek=bytes(range(32)))\n'
-                   'assert f.get_slice("w").get_dtype() == "BF16"\n'
-                   'try:\n    f.get_tensor("w")\nexcept TypeError as e:\n    print(e)\n')
+        blocked = (
+            'import sys; sys.modules["ml_dtypes"] = None\n'
+            'from coffer.safetensors import safe_open\n'
+            'f = safe_open("y.safetensors.coffer", "np", kek=bytes(range(32)))\n'
+            'assert f.get_slice("w").get_dtype() == "BF16"\n'
+            'try:\n    f.get_tensor("w")\nexcept TypeError as e:\n    print(e)\n'
+        )
         said = subprocess.run([sys.executable, '-c', blocked], check=True, capture_output=True, text=True).stdout
         self.assertIn('ml_dtypes', said)
 
@@ -166,13 +204,15 @@ class WithoutNumpy(Lone):
     """Nothing but numpy's own arrays needs it."""
 
     def test_everything_else_works(self):
-        program = ('import sys; sys.modules["numpy"] = None\n'
-                   'import coffer, coffer.safetensors\n'
-                   'f = coffer.safetensors.safe_open("x.safetensors.coffer", "np", kek=bytes(range(32)))\n'
-                   'print(f.get_slice("b").get_shape(), f.metadata()["by"])\n'
-                   'with coffer.open_model("x.safetensors.coffer", kek=bytes(range(32))) as m:\n'
-                   '    print(len(m.memory("x.safetensors")))\n'
-                   'try:\n    f.get_tensor("b")\nexcept ImportError:\n    print("needs numpy")\n')
+        program = (
+            'import sys; sys.modules["numpy"] = None\n'
+            'import coffer, coffer.safetensors\n'
+            'f = coffer.safetensors.safe_open("x.safetensors.coffer", "np", kek=bytes(range(32)))\n'
+            'print(f.get_slice("b").get_shape(), f.metadata()["by"])\n'
+            'with coffer.open_model("x.safetensors.coffer", kek=bytes(range(32))) as m:\n'
+            '    print(len(m.memory("x.safetensors")))\n'
+            'try:\n    f.get_tensor("b")\nexcept ImportError:\n    print("needs numpy")\n'
+        )
         said = subprocess.run([sys.executable, '-c', program], check=True, capture_output=True, text=True).stdout
         self.assertEqual(said.split('\n')[0], '[4, 3, 5] us')
         self.assertIn('needs numpy', said)
@@ -184,8 +224,10 @@ class Sharded(Case):
 
     def setUp(self):
         super().setUp()
-        self.parts = {'model-1-of-2.safetensors': {'b': TENSORS['b'], 'a': TENSORS['a']},
-                      'model-2-of-2.safetensors': {'large': TENSORS['large']}}
+        self.parts = {
+            'model-1-of-2.safetensors': {'b': TENSORS['b'], 'a': TENSORS['a']},
+            'model-2-of-2.safetensors': {'large': TENSORS['large']},
+        }
         for path, tensors in self.parts.items():
             write(f'm/{path}', safetensors(tensors, {'of': path}))
         weight_map = {name: path for path, tensors in self.parts.items() for name in tensors}
@@ -196,8 +238,13 @@ class Sharded(Case):
 
     def test_paths(self):
         top = os.path.abspath('m.sealed')
-        for path, want in (('m.sealed', None), ('m.sealed/', None), ('m.sealed/other.safetensors', 'other.safetensors'),
-                           ('m.sealed/other.safetensors.coffer', 'other.safetensors'), ('./m.sealed/a/b', 'a/b')):
+        for path, want in (
+            ('m.sealed', None),
+            ('m.sealed/', None),
+            ('m.sealed/other.safetensors', 'other.safetensors'),
+            ('m.sealed/other.safetensors.coffer', 'other.safetensors'),
+            ('./m.sealed/a/b', 'a/b'),
+        ):
             self.assertEqual(locate(path), (top, want))
         self.assertEqual(locate('x')[1], None)
 
@@ -211,6 +258,7 @@ class Sharded(Case):
 
     def test_one_shard(self):
         import coffer.numpy
+
         self.assertEqual(list(coffer.numpy.load_file('m.sealed/model-2-of-2.safetensors', kek=KEY)), ['large'])
         self.assertEqual(list(coffer.numpy.load_file('m.sealed', file='other.safetensors', kek=KEY)), ['other'])
 
@@ -247,9 +295,11 @@ class Package(Lone):
             self.assertEqual(plain.offset_keys(), sealed.offset_keys())
             self.assertEqual(plain.metadata(), sealed.metadata())
             self.assertEqual(list(plain.get_tensors()), list(sealed.get_tensors()))
-            for name in plain.keys():
-                for a, b in (plain.get_tensor(name), sealed.get_tensor(name)), \
-                        (plain.get_tensors()[name], sealed.get_tensors()[name]):
+            for name in sealed.keys():
+                for a, b in (
+                    (plain.get_tensor(name), sealed.get_tensor(name)),
+                    (plain.get_tensors()[name], sealed.get_tensors()[name]),
+                ):
                     self.assertTrue(same(a, b), (framework, name))
                 self.assertEqual(plain.get_slice(name).get_shape(), sealed.get_slice(name).get_shape())
                 self.assertEqual(plain.get_slice(name).get_dtype(), sealed.get_slice(name).get_dtype())
@@ -257,7 +307,21 @@ class Package(Lone):
     def test_slices_that_it_takes(self):
         """Whatever it accepts gives the same; what it refuses may give what the framework makes of it."""
         warnings.simplefilter('ignore')
-        parts = [0, -1, slice(None), slice(1, 3), slice(0, 3, 2), slice(-2, None), slice(5, 9), Ellipsis, None, [0, 1], [], True, 9]
+        parts = [
+            0,
+            -1,
+            slice(None),
+            slice(1, 3),
+            slice(0, 3, 2),
+            slice(-2, None),
+            slice(5, 9),
+            Ellipsis,
+            None,
+            [0, 1],
+            [],
+            True,
+            9,
+        ]
         for framework, name in itertools.product(('np', 'pt'), ('a', 'b', 'scalar', 'none', 'flags')):
             plain, sealed = (f.get_slice(name) for f in self.both(framework))
             for index in [(), *parts, *itertools.product(parts, repeat=2), (0, 1, 2), (0, 1, 2, 3)]:
@@ -269,9 +333,21 @@ class Package(Lone):
                 self.assertTrue(same(want, got), (framework, name, index))
 
     def test_types(self):
-        for dtype, shape, size in (('BF16', [4], 8), ('F8_E4M3', [4], 4), ('F8_E5M2', [4], 4), ('F8_E8M0', [4], 4),
-                                   ('F8_E4M3FNUZ', [4], 4), ('F8_E5M2FNUZ', [4], 4), ('F4', [2, 4], 4), ('C64', [2], 16),
-                                   ('U16', [2], 4), ('U32', [2], 8), ('U64', [2], 16), ('I8', [3], 3), ('I16', [2], 4)):
+        for dtype, shape, size in (
+            ('BF16', [4], 8),
+            ('F8_E4M3', [4], 4),
+            ('F8_E5M2', [4], 4),
+            ('F8_E8M0', [4], 4),
+            ('F8_E4M3FNUZ', [4], 4),
+            ('F8_E5M2FNUZ', [4], 4),
+            ('F4', [2, 4], 4),
+            ('C64', [2], 16),
+            ('U16', [2], 4),
+            ('U32', [2], 8),
+            ('U64', [2], 16),
+            ('I8', [3], 3),
+            ('I16', [2], 4),
+        ):
             write('t.safetensors', safetensors({'t': (dtype, shape, noise(size))}))
             coffer.seal('t.safetensors', 't.safetensors.coffer', kek=KEY, force=True)
             for framework in 'np', 'pt':
