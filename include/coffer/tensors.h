@@ -27,15 +27,15 @@ enum coffer_weights_format {
 	COFFER_WEIGHTS_SAFETENSORS,
 	COFFER_WEIGHTS_SAFETENSORS_INDEX, /* model.safetensors.index.json */
 	COFFER_WEIGHTS_GGUF,
-	COFFER_WEIGHTS_ONNX,	/* recognised, tensors not listed */
-	COFFER_WEIGHTS_PYTORCH, /* a zip with a pickle in it: it carries code */
-	COFFER_WEIGHTS_PICKLE,	/* a bare pickle: it carries code */
+	COFFER_WEIGHTS_ONNX,
+	COFFER_WEIGHTS_PYTORCH, /* a zip with a pickle in it */
+	COFFER_WEIGHTS_PICKLE,	/* a bare pickle */
 };
 
 /** struct coffer_tensor - where one tensor lies */
 struct coffer_tensor {
 	const char *name;
-	const char *dtype; /* as the file says: «F32», «BF16», «Q4_K» */
+	const char *dtype; /* «F32», «BF16», «Q4_K»: as safetensors calls it, else as the format does */
 	unsigned int n_dims;
 	uint64_t shape[COFFER_MAX_DIMS];
 	size_t file;   /* index of the file in the model; 0 for a lone source */
@@ -48,7 +48,7 @@ struct coffer_tensors;
 /** coffer_weights_name() - the format's name as people write it, «safetensors»; static text */
 COFFER_API const char *coffer_weights_name(enum coffer_weights_format format);
 
-/** coffer_weights_carries_code() - whether loading that format can run code from the file */
+/** coffer_weights_carries_code() - whether files of that format can carry code; coffer_code_find() of load.h looks into one */
 COFFER_API bool coffer_weights_carries_code(enum coffer_weights_format format);
 
 /**
@@ -60,16 +60,23 @@ COFFER_API COFFER_CHECK coffer_err coffer_weights_recognise(struct coffer_ctx *c
 							    enum coffer_weights_format *format_out);
 
 /**
- * coffer_tensors_read() - the tensors of one weight file (safetensors, GGUF)
+ * coffer_tensors_read() - the tensors of one weight file (safetensors, GGUF, ONNX, PyTorch)
  * @tensors_out: gets them, or NULL; free with coffer_tensors_free()
  *
- * Return: COFFER_OK; COFFER_E_UNSUPPORTED for a format whose tensors are not listed;
+ * Of an ONNX model those whose bytes stand as they are: none that are written number by number, sparse, or inside of a node.
+ * Of a file of torch.save() those of a dict, «model.weight» of a dict in it, whose elements lie in the order of their shape.
+ *
+ * Return: COFFER_OK; COFFER_E_UNSUPPORTED for a format whose tensors are not listed, or when some lie in another file;
  * COFFER_E_FORMAT for a hostile or broken one; COFFER_E_IO or what @source returned.
  */
 COFFER_API COFFER_CHECK coffer_err coffer_tensors_read(struct coffer_ctx *ctx, const struct coffer_source *source,
 						       struct coffer_tensors **tensors_out);
 
-/** coffer_tensors_read_model() - the tensors of all weight files of @model; an index is checked against its shards */
+/**
+ * coffer_tensors_read_model() - the tensors of all weight files of @model
+ *
+ * An index is checked against its shards.  Files in which an ONNX model keeps tensors must be in @model, beside or beneath it.
+ */
 COFFER_API COFFER_CHECK coffer_err coffer_tensors_read_model(struct coffer_ctx *ctx, struct coffer_model *model,
 							     struct coffer_tensors **tensors_out);
 

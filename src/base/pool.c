@@ -10,12 +10,14 @@
 struct member {
 	struct pool *pool;
 	pthread_t thread;
+	uint64_t seen; /* the last job that is none of its business any more */
 	struct pool_worker worker;
 };
 
 struct pool {
-	struct member *members; /* the last is the caller of pool_run() */
-	unsigned int n;
+	struct member *members; /* the first is the caller of pool_run() */
+	unsigned int size;
+	unsigned int started; /* of those behind the first: no more than a job could use */
 	const atomic_bool *cancelled;
 
 	pthread_mutex_t lock;
@@ -46,7 +48,7 @@ report(struct pool *p, const struct fault *f)
 	atomic_store(&p->stop, true);
 }
 
-/* Scratch is mapped, not malloc'ed: it is aligned for O_DIRECT and may be a huge page. */
+/* Scratch is mapped, not malloc'ed: it is aligned for O_DIRECT, and a huge page where the kernel aligns maps for that (6.7). */
 static coffer_err
 get_scratch(struct pool_worker *w, size_t len)
 {
@@ -62,6 +64,7 @@ get_scratch(struct pool_worker *w, size_t len)
 	if (map == MAP_FAILED)
 		return fault_nomem(&w->fault);
 	(void)madvise(map, len, MADV_DONTDUMP); /* it will hold plaintext */
+	(void)madvise(map, len, MADV_HUGEPAGE);
 	w->scratch = map;
 	w->scratch_len = len;
 	return COFFER_OK;
@@ -98,15 +101,14 @@ thread_main(void *cookie)
 {
 	struct member *m = cookie;
 	struct pool *p = m->pool;
-	uint64_t seen = 0;
 
 	pthread_mutex_lock(&p->lock);
 	for (;;) {
-		while (p->job_number == seen && !p->ending)
+		while (p->job_number == m->seen && !p->ending)
 			pthread_cond_wait(&p->wake, &p->lock);
 		if (p->ending)
 			break;
-		seen = p->job_number;
+		m->seen = p->job_number;
 		pthread_mutex_unlock(&p->lock);
 		work(p, m);
 		pthread_mutex_lock(&p->lock);
@@ -139,7 +141,8 @@ pool_new(struct fault *f, unsigned int n_threads, const atomic_bool *cancelled, 
 	*out = NULL;
 	if (!p)
 		return fault_nomem(f);
-	p->members = calloc(n_threads ? n_threads : 1, sizeof(*p->members));
+	p->size = n_threads ? n_threads : 1;
+	p->members = calloc(p->size, sizeof(*p->members));
 	if (!p->members) {
 		free(p);
 		return fault_nomem(f);
@@ -148,14 +151,6 @@ pool_new(struct fault *f, unsigned int n_threads, const atomic_bool *cancelled, 
 	pthread_mutex_init(&p->lock, NULL);
 	pthread_cond_init(&p->wake, NULL);
 	pthread_cond_init(&p->idle, NULL);
-	/* fewer threads than asked for is slower, not wrong */
-	while (p->n + 1 < n_threads) {
-		p->members[p->n].pool = p;
-		if (start_thread(&p->members[p->n]) != 0)
-			break;
-		p->n++;
-	}
-	p->members[p->n].pool = p;
 	*out = p;
 	return COFFER_OK;
 }
@@ -171,9 +166,9 @@ pool_free(struct pool **pool)
 	p->ending = true;
 	pthread_cond_broadcast(&p->wake);
 	pthread_mutex_unlock(&p->lock);
-	for (unsigned int i = 0; i < p->n; i++)
+	for (unsigned int i = 1; i <= p->started; i++)
 		pthread_join(p->members[i].thread, NULL);
-	for (unsigned int i = 0; i <= p->n; i++)
+	for (unsigned int i = 0; i <= p->started; i++)
 		if (p->members[i].worker.scratch) {
 			explicit_bzero(p->members[i].worker.scratch, p->members[i].worker.scratch_len);
 			(void)munmap(p->members[i].worker.scratch, p->members[i].worker.scratch_len);
@@ -195,7 +190,22 @@ pool_is_stopping(const struct pool *pool)
 unsigned int
 pool_size(const struct pool *pool)
 {
-	return pool->n + 1;
+	return pool->size;
+}
+
+/* Fewer threads than asked for is slower, not wrong. */
+static void
+have_threads(struct pool *p, uint64_t n)
+{
+	while (p->started + 1 < p->size && p->started + 1 < n) {
+		struct member *m = &p->members[p->started + 1];
+
+		m->pool = p;
+		m->seen = p->job_number;
+		if (start_thread(m) != 0)
+			return;
+		p->started++;
+	}
 }
 
 coffer_err
@@ -215,13 +225,14 @@ pool_run(struct fault *f, struct pool *p, unsigned int max_threads, size_t scrat
 	fault_clear(&p->fault);
 
 	if (!alone) {
+		have_threads(p, max_threads && max_threads < n ? max_threads : n);
 		pthread_mutex_lock(&p->lock);
 		p->job_number++;
-		p->running = p->n;
+		p->running = p->started;
 		pthread_cond_broadcast(&p->wake);
 		pthread_mutex_unlock(&p->lock);
 	}
-	work(p, &p->members[p->n]);
+	work(p, &p->members[0]);
 	if (!alone) {
 		pthread_mutex_lock(&p->lock);
 		while (p->running > 0)

@@ -28,7 +28,7 @@ struct pool_worker {
 typedef coffer_err (*pool_fn)(void *arg, uint64_t item, struct pool_worker *w);
 
 /**
- * pool_new() - start @n_threads - 1 threads; the caller of pool_run() is the last one
+ * pool_new() - a pool of @n_threads: the caller of pool_run(), and others, which are started when a job first has use for them
  * @cancelled: when it becomes true a running job ends with COFFER_E_INTERRUPTED
  */
 coffer_err pool_new(struct fault *f, unsigned int n_threads, const atomic_bool *cancelled, struct pool **out);
@@ -39,7 +39,7 @@ void pool_free(struct pool **pool);
 /** pool_is_stopping() - whether the running job ends before its time: for an item that waits for something */
 bool pool_is_stopping(const struct pool *pool);
 
-/** pool_size() - how many threads */
+/** pool_size() - how many threads at most */
 unsigned int pool_size(const struct pool *pool);
 
 /** pool_run() - do items 0 to @n - 1 with at most @max_threads threads (0 = all), each with @scratch bytes */

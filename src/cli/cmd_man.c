@@ -52,7 +52,7 @@ out:
 	return err;
 }
 
-/* What a byte adds to a line: mandoc counts a character beyond ASCII as the escape that it makes of it, «\\[u00AB]». */
+/* What a byte adds to a line: mandoc counts a character beyond ASCII as the escape that it makes of it, «\[u00AB]». */
 static size_t
 width_of(char c)
 {

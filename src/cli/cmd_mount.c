@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <pthread.h>
 #include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
@@ -138,11 +139,24 @@ parse_mode(struct fault *f, mode_t *out)
 	return COFFER_OK;
 }
 
+/* what threads of the server say, and what is said of it */
+static pthread_mutex_t saying = PTHREAD_MUTEX_INITIALIZER;
+
 static void
 say(void *user, const char *text)
 {
 	(void)user;
+	pthread_mutex_lock(&saying);
 	term_warn("%s", text);
+	pthread_mutex_unlock(&saying);
+}
+
+static void
+say_mounted(const char *sealed, const char *dir)
+{
+	pthread_mutex_lock(&saying);
+	term_say("mounted %s at %s; «coffer umount %s» ends it", sealed, dir, dir);
+	pthread_mutex_unlock(&saying);
 }
 
 static coffer_err
@@ -233,7 +247,7 @@ serve(struct fault *f, struct coffer_ctx *ctx, const struct words *operands, int
 	TRY(mount_attach(f, dir, &opt, &mounted));
 	TRY(mount_start(f, ctx, mounted, model));
 	interrupt_tell(stop);
-	term_say("mounted %s at %s; «coffer umount %s» ends it", sealed, dir, dir);
+	say_mounted(sealed, dir);
 	if (ready >= 0) {
 		if (write(ready, "", 1) != 1)
 			TRY(fault_errno(f, errno, "cannot go to the background"));

@@ -3,8 +3,8 @@
  * AES-256-GCM (NIST SP 800-38D), 12-byte nonce, 16-byte tag.
  *
  * Two engines behind one interface: libipsec-mb where the processor is one it
- * is fast on, OpenSSL everywhere.  Both must give the known answers before the first use in
- * a process (aead_selftest()); one that does not is not used.
+ * is fast on, OpenSSL everywhere.  The first that gives the known answers is the one
+ * that a process uses (aead_selftest()); one that has not given them never is.
  */
 #ifndef CRYPTO_AEAD_H
 #define CRYPTO_AEAD_H
@@ -20,13 +20,13 @@
 
 struct aead_key; /* an expanded key; may be used by several threads at once */
 
-/** aead_selftest() - known answers for every engine, once a process; COFFER_E_SELFTEST when none is left, COFFER_E_NOMEM */
+/** aead_selftest() - known answers, once a process, until an engine gives them; COFFER_E_SELFTEST when none does, COFFER_E_NOMEM */
 coffer_err aead_selftest(struct fault *f);
 
 /** aead_engine_name() - the engine that aead_key_new() takes: «libipsec-mb» or «OpenSSL» */
 const char *aead_engine_name(void);
 
-/** aead_use_engine() - for tests and benchmarks: take that engine from now on; false when it is not there */
+/** aead_use_engine() - for tests and benchmarks: take that engine from now on; false when it is not there, or gives wrong answers */
 bool aead_use_engine(const char *name);
 
 /** aead_key_new() - expand @key; free with aead_key_free() */

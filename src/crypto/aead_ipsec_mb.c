@@ -15,6 +15,8 @@ start(void)
 {
 	const uint64_t needed = IMB_FEATURE_AESNI | IMB_FEATURE_PCLMULQDQ;
 
+	if (mgr)
+		return true;
 	mgr = alloc_mb_mgr(0);
 	if (!mgr)
 		return false;

@@ -6,6 +6,7 @@
 
 #include "base/limits.h"
 #include "base/num.h"
+#include "data/protobuf.h"
 #include "data/safetensors_index.h"
 #include "data/source.h"
 #include "data/zip.h"
@@ -139,7 +140,7 @@ out:
 
 /* ---- ONNX: a protobuf message, onnx.ModelProto ---- */
 
-enum wire { VARINT = 0, BYTES = 2 };
+enum { VARINT = PROTOBUF_VARINT, BYTES = PROTOBUF_BYTES };
 enum { IR_VERSION = 1, GRAPH = 7, ONNX_FIELDS_MAX = 65536, IR_VERSION_MAX = 1000 };
 
 /* the wire type of each known field of ModelProto, or -1 */
@@ -157,45 +158,14 @@ onnx_wire(uint64_t field)
 }
 
 static coffer_err
-take_varint(struct fault *f, struct window *w, uint64_t *out)
+take_field(struct fault *f, struct window *w, struct protobuf_field *field)
 {
-	uint64_t v = 0;
-	coffer_err err;
-	uint8_t byte;
-
-	for (unsigned int shift = 0; shift < 64; shift += 7) {
-		TRY(window_take(f, w, &byte, 1));
-		if (shift == 63 && byte > 1)
-			break;
-		v |= (uint64_t)(byte & 0x7f) << shift;
-		if (byte < 0x80) {
-			*out = v;
-			return COFFER_OK;
-		}
-	}
-	err = fault_set(f, COFFER_E_FORMAT, "a number of more than 64 bits");
-out:
-	return err;
-}
-
-struct onnx_field {
-	uint64_t number;
-	uint64_t value; /* of a VARINT, or the length of BYTES */
-};
-
-static coffer_err
-take_field(struct fault *f, struct window *w, struct onnx_field *field)
-{
-	uint64_t tag = 0;
 	coffer_err err;
 
-	TRY(take_varint(f, w, &tag));
-	field->number = tag >> 3;
-	if (onnx_wire(field->number) != (int)(tag & 7))
+	TRY(protobuf_next(f, w, field));
+	if (onnx_wire(field->number) != (int)field->wire)
 		return fault_set(f, COFFER_E_FORMAT, "not a field of an ONNX model");
-	TRY(take_varint(f, w, &field->value));
-	if ((tag & 7) == BYTES)
-		TRY(window_skip(f, w, field->value));
+	TRY(protobuf_skip(f, w, field));
 out:
 	return err;
 }
@@ -204,7 +174,7 @@ out:
 static coffer_err
 walk_onnx(struct fault *f, struct window *w)
 {
-	struct onnx_field field = {0};
+	struct protobuf_field field = {0};
 	unsigned int n_graphs = 0;
 	coffer_err err;
 

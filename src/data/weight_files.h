@@ -37,15 +37,16 @@ struct weight_files {
 /**
  * weight_file_read() - append the tensors of the one file @source to @table, as those of file 0, and index it
  *
- * Return: COFFER_OK; COFFER_E_UNSUPPORTED for a format whose tensors are not listed; COFFER_E_FORMAT;
- * COFFER_E_NOMEM; what @source returned.
+ * Return: COFFER_OK; COFFER_E_UNSUPPORTED for a format whose tensors are not listed, or when some lie in another file;
+ * COFFER_E_FORMAT; COFFER_E_NOMEM; what @source returned.
  */
 coffer_err weight_file_read(struct fault *f, const struct coffer_source *source, struct tensor_table *table);
 
 /**
  * weight_files_read() - the tensors of all of @files, indexed; files whose tensors are not listed are passed over
  *
- * Each shard of an index must be there with just the tensors that the index gives it, else COFFER_E_FORMAT.
+ * Each shard of an index must be there with just the tensors that the index gives it, and each file in which tensors of an ONNX
+ * model lie, as long as they need it, else COFFER_E_FORMAT.
  */
 coffer_err weight_files_read(struct fault *f, const struct weight_files *files, struct tensor_table *table);
 

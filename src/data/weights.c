@@ -49,8 +49,10 @@ static int
 compare_place(const void *a, const void *b)
 {
 	const struct coffer_tensor *x = a, *y = b;
-	int c = compare_numbers(x->off, y->off);
+	int c = compare_numbers(x->file, y->file);
 
+	if (c == 0)
+		c = compare_numbers(x->off, y->off);
 	if (c == 0)
 		c = compare_numbers(x->size, y->size);
 	return c != 0 ? c : strcmp(x->name, y->name);
@@ -77,6 +79,8 @@ compare_name(const void *a, const void *b)
 coffer_err
 tensor_table_index(struct fault *f, struct tensor_table *table)
 {
+	if (table->n > 1)
+		qsort(table->v, table->n, sizeof(*table->v), compare_place);
 	table->by_name = calloc(table->n + 1, sizeof(*table->by_name));
 	if (!table->by_name)
 		return fault_nomem(f);

@@ -40,7 +40,7 @@ coffer_err tensor_table_add(struct fault *f, struct tensor_table *table, struct 
 /** tensor_table_close_file() - sort the tensors of one file, from @first on; COFFER_E_FORMAT for a doubled name */
 coffer_err tensor_table_close_file(struct fault *f, struct tensor_table *table, size_t first);
 
-/** tensor_table_index() - make the whole table searchable; nothing may be added after */
+/** tensor_table_index() - put all in order and make it searchable; nothing may be added after */
 coffer_err tensor_table_index(struct fault *f, struct tensor_table *table);
 
 /** tensor_table_find() - the first tensor called @name, or NULL */

@@ -12,6 +12,7 @@
 #include <sys/mount.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -37,6 +38,19 @@ is_dead(int errnum)
 	return errnum == ENOTCONN || errnum == ECONNABORTED;
 }
 
+/* What has been listed before the kernel lists without asking; of the whole file system it asks each time. */
+static coffer_err
+check_alive(struct fault *f, const char *dir)
+{
+	struct statfs st;
+
+	if (statfs(dir, &st) != 0 && is_dead(errno))
+		return fault_set(f, COFFER_E_EXISTS,
+				 "the server of what is mounted at %s is gone; «coffer umount %s» clears that away",
+				 dir, dir);
+	return COFFER_OK;
+}
+
 static coffer_err
 check_empty(struct fault *f, const char *dir)
 {
@@ -44,10 +58,6 @@ check_empty(struct fault *f, const char *dir)
 	const struct dirent *e;
 	bool is_empty = true;
 
-	if (!d && is_dead(errno))
-		return fault_set(f, COFFER_E_EXISTS,
-				 "the server of what is mounted at %s is gone; «coffer umount %s» clears that away",
-				 dir, dir);
 	if (!d && errno == ENOENT)
 		return fault_set(f, COFFER_E_NOTFOUND, "there is no folder %s to mount at; make it first", dir);
 	if (!d && errno == ENOTDIR)
@@ -274,6 +284,7 @@ attach(struct fault *f, const char *dir, const struct mount_options *options, st
 	coffer_err err;
 
 	*out = (struct attached)ATTACHED_INIT;
+	TRY(check_alive(f, dir));
 	TRY(check_empty(f, dir));
 	out->dir = realpath(dir, NULL);
 	if (!out->dir)

@@ -37,7 +37,7 @@ void blocks_free(struct blocks **blocks);
 coffer_err blocks_add_file(struct fault *f, struct blocks *b, const struct blocks_source *source,
 			   struct blocks_file **out);
 
-/** blocks_drop_file() - forget all of *@file and set it to NULL; nobody may be reading it */
+/** blocks_drop_file() - forget all of *@file and set it to NULL; nobody may hold a record of it */
 void blocks_drop_file(struct blocks *b, struct blocks_file **file);
 
 /**
@@ -47,7 +47,9 @@ void blocks_drop_file(struct blocks *b, struct blocks_file **file);
  * Opens it, or waits for who does.  Return: COFFER_OK, COFFER_E_NOMEM, or what the source returned, which is not kept.
  */
 coffer_err blocks_get(struct blocks *b, struct blocks_file *file, uint64_t index, struct block **out);
-void blocks_put(struct blocks *b, struct block *block);
+
+/** blocks_put() - give it back; @used: bytes of it that were of use.  One that has been used whole goes first: whoever read it keeps it. */
+void blocks_put(struct blocks *b, struct block *block, size_t used);
 
 /** block_bytes() - what is in it; valid until it is given back */
 const uint8_t *block_bytes(const struct block *block);

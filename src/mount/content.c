@@ -28,6 +28,7 @@ struct shared {
 	bool said;    /* what is wrong with it */
 
 	/* HOW_CACHED */
+	struct handle *handles;
 	bool opening; /* a thread is at it */
 	struct coffer_file *file;
 	struct blocks_file *blocks;
@@ -47,10 +48,16 @@ struct shared {
 
 /** struct handle - an open file that goes through the page cache */
 struct handle {
-	/* set last and looked at first; @reads is counted behind a read: the kernel orders open, reads and close, the compiler must, too */
-	struct shared *_Atomic shared;
-	_Atomic uint64_t reads;
-	_Atomic uint64_t next; /* where its reader will go on if he reads in sequence */
+	struct shared *shared;
+	/*
+	 * Whoever opened it, and each read: the kernel closes a file when its reads are answered, and a thread that has answered one
+	 * is still at the record that the bytes were in.
+	 */
+	atomic_uint users;
+	_Atomic uint64_t next;	/* where its reader will go on if he reads in sequence */
+	_Atomic uint64_t ahead; /* and the records before this one have been wished for */
+	struct handle *other;	/* of the same file; those that nobody has closed in the end are freed with it */
+	struct handle **at;	/* who points here */
 };
 
 struct content {
@@ -252,6 +259,37 @@ leave_cached(struct content *c, struct shared *s)
 	pthread_mutex_lock(&c->lock);
 }
 
+static void
+link_handle(struct shared *s, struct handle *handle)
+{
+	handle->shared = s;
+	handle->other = s->handles;
+	handle->at = &s->handles;
+	if (s->handles)
+		s->handles->at = &handle->other;
+	s->handles = handle;
+}
+
+static void
+unlink_handle(struct handle *handle)
+{
+	*handle->at = handle->other;
+	if (handle->other)
+		handle->other->at = handle->at;
+}
+
+static void
+leave_handle(struct content *c, struct handle *handle)
+{
+	if (atomic_fetch_sub(&handle->users, 1) > 1)
+		return;
+	pthread_mutex_lock(&c->lock);
+	unlink_handle(handle);
+	leave_cached(c, handle->shared);
+	pthread_mutex_unlock(&c->lock);
+	free(handle);
+}
+
 static int
 open_cached(struct content *c, struct coffer_ctx *ctx, struct shared *s, struct wire_open_out *out)
 {
@@ -268,7 +306,8 @@ open_cached(struct content *c, struct coffer_ctx *ctx, struct shared *s, struct 
 		free(handle);
 		return rc;
 	}
-	atomic_store(&handle->shared, s);
+	link_handle(s, handle);
+	atomic_store(&handle->users, 1);
 	*out = (struct wire_open_out){.fh = (uint64_t)(uintptr_t)handle, .open_flags = FOPEN_KEEP_CACHE};
 	return 0;
 }
@@ -412,17 +451,16 @@ content_open(struct content *c, struct coffer_ctx *ctx, uint32_t index, const st
 void
 content_close(struct content *c, uint32_t index, uint64_t fh)
 {
-	struct handle *handle = (struct handle *)(uintptr_t)fh;
-
+	if (fh) {
+		leave_handle(c, (struct handle *)(uintptr_t)fh);
+		return;
+	}
 	if (index >= c->n)
 		return;
 	pthread_mutex_lock(&c->lock);
-	if (handle && atomic_load(&handle->reads) < UINT64_MAX)
-		leave_cached(c, atomic_load(&handle->shared));
-	else if (c->all[index])
+	if (c->all[index] && c->all[index]->how == HOW_PASSED)
 		leave_passed(c, c->all[index]);
 	pthread_mutex_unlock(&c->lock);
-	free(handle);
 }
 
 /* ---- reading ---- */
@@ -446,27 +484,44 @@ is_sequential(struct handle *h, uint64_t off, uint64_t end)
 	return near;
 }
 
-/* Part of a record: from the store, and whoever reads in sequence finds the next ones there. */
+/* Whoever reads in sequence finds the next records there.  Each is wished for once. */
+static void
+wish_ahead(struct content *c, struct handle *h, uint64_t index)
+{
+	const struct shared *s = h->shared;
+	uint64_t n = (AHEAD_BYTES + s->record - 1) / s->record, end = index + 1 + n;
+	uint64_t from = atomic_load(&h->ahead);
+
+	if (from <= index || from > end)
+		from = index + 1;
+	if (from == end || c->setup.cache < (n + 2) * s->record)
+		return;
+	atomic_store(&h->ahead, end);
+	blocks_ahead(c->setup.blocks, s->blocks, from, end - from);
+}
+
+/* Part of a record: from the store. */
 static coffer_err
 read_part(struct content *c, struct handle *h, uint64_t off, size_t len, struct content_piece *p)
 {
-	struct shared *s = atomic_load(&h->shared);
-	uint64_t index = off / s->record, n = (AHEAD_BYTES + s->record - 1) / s->record;
+	struct shared *s = h->shared;
 	struct block **pinned = &p->pinned[p->pinned[0] != NULL];
 	coffer_err err;
 
-	if (is_sequential(h, off, off + len) && c->setup.cache >= (n + 2) * s->record)
-		blocks_ahead(c->setup.blocks, s->blocks, index + 1, n);
-	err = blocks_get(c->setup.blocks, s->blocks, index, pinned);
-	if (err == COFFER_OK)
+	if (is_sequential(h, off, off + len))
+		wish_ahead(c, h, off / s->record);
+	err = blocks_get(c->setup.blocks, s->blocks, off / s->record, pinned);
+	if (err == COFFER_OK) {
+		p->used[pinned - p->pinned] = len;
 		add_piece(p, block_bytes(*pinned) + off % s->record, len);
+	}
 	return err;
 }
 
 static coffer_err
 read_range(struct content *c, struct handle *h, uint64_t off, uint64_t end, uint8_t *scratch, struct content_piece *p)
 {
-	struct shared *s = atomic_load(&h->shared);
+	struct shared *s = h->shared;
 	uint64_t record = s->record, whole = num_round_up(off, record);
 	uint64_t whole_end = end == s->size ? end : end / record * record;
 	coffer_err err = COFFER_OK;
@@ -495,7 +550,8 @@ content_read(struct content *c, uint64_t fh, uint64_t off, uint32_t len, uint8_t
 	*out = (struct content_piece){.n = 0};
 	if (!h)
 		return EBADF;
-	s = atomic_load(&h->shared);
+	atomic_fetch_add(&h->users, 1);
+	s = h->shared;
 	if (off >= s->size || len == 0)
 		return 0;
 	err = read_range(c, h, off, off + num_min(len, s->size - off), scratch, out);
@@ -509,10 +565,10 @@ content_give_back(struct content *c, uint64_t fh, struct content_piece *piece)
 
 	for (size_t i = 0; i < 2; i++)
 		if (piece->pinned[i])
-			blocks_put(c->setup.blocks, piece->pinned[i]);
+			blocks_put(c->setup.blocks, piece->pinned[i], piece->used[i]);
 	*piece = (struct content_piece){.n = 0};
 	if (h)
-		atomic_fetch_add(&h->reads, 1);
+		leave_handle(c, h);
 }
 
 /* ---- the thread that opens files whole ---- */
@@ -757,6 +813,10 @@ free_shared(struct content *c, struct shared *s)
 {
 	if (!s)
 		return;
+	for (struct handle *h = s->handles, *other; h; h = other) {
+		other = h->other;
+		free(h);
+	}
 	blocks_drop_file(c->setup.blocks, &s->blocks);
 	coffer_file_free(&s->file);
 	free(s->callers);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Whatever a file holds, there is an answer, and it is text that can be shown. */
-#include "base/utf8.h"
 #include "data/code.h"
+#include "base/utf8.h"
 #include "support/fuzz.h"
 #include "support/memory_source.h"
 

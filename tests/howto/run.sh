@@ -4,7 +4,7 @@
 # Do what a page of docs/howto says, as a reader would: in a folder that holds a small model, with a home of its own, and
 # coffer in the path.  Blocks «```sh» are run one after the other in one shell, blocks «```c NAME» and «```python NAME» become the
 # file NAME.
-# A line «<!-- needs: PROGRAM... -->» skips the page where one is not installed; «<!-- world: NAME -->» runs services of our own for as
+# A line «<!-- needs: PROGRAM... -->» skips the page where one is not installed, or a /dev/… cannot be used; «<!-- world: NAME -->» runs services of our own for as
 # long as the page runs, and puts their files into the folder NAME: sigstore is that of tests/peers/sigstore, every other one is
 # tests/services/NAME.py, whose file «env» is read before the page begins.  «<!-- peers: PACKAGE... -->» has python3 be the one that
 # COFFER_PEERS_LOAD names, with the Python package of coffer, and skips the page where it lacks a package; «<!-- python: PACKAGE... -->» is
@@ -16,6 +16,14 @@ page=$(realpath "$1")
 build=$(realpath "$2")
 needs=$(sed -n 's/^<!-- needs: \(.*\) -->$/\1/p' "$page")
 for program in $needs; do
+    case $program in /*)
+        [ -w "$program" ] || {
+            echo "there is no $program for this user"
+            exit 77
+        }
+        continue
+        ;;
+    esac
     command -v "$program" >/dev/null || {
         echo "$program is not installed"
         exit 77
@@ -25,15 +33,15 @@ packages=$(sed -n 's/^<!-- peers: \(.*\) -->$/\1/p' "$page")
 if [ -n "$packages" ]; then
     peer=${COFFER_PEERS_LOAD:-}
     [ -n "$peer" ] || {
-        echo "${COFFER_PEERS_LOAD_WHY:-COFFER_PEERS_LOAD names no Python with $packages; tests/peers/setup makes one}"
+        echo "${COFFER_PEERS_LOAD_WHY:-${COFFER_PEERS_WHY:-COFFER_PEERS_LOAD names no Python with $packages; tests/peers/setup makes one}}"
         exit 77
     }
     [ -e "$build/python/coffer/_native.abi3.so" ] || {
         echo 'the Python package is not built: make python'
         exit 77
     }
-    PATH=$(dirname "$peer"):$PATH PYTHONPATH=$build/python PYTHONDONTWRITEBYTECODE=1 HF_HUB_OFFLINE=1
-    export PATH PYTHONPATH PYTHONDONTWRITEBYTECODE HF_HUB_OFFLINE
+    PATH=$(dirname "$peer"):$PATH PYTHONPATH=$build/python HF_HUB_OFFLINE=1
+    export PATH PYTHONPATH HF_HUB_OFFLINE
     for package in $packages; do
         python3 -c 'import importlib.util as u, sys; sys.exit(not u.find_spec(sys.argv[1]))' "$package" || {
             echo "the Python of COFFER_PEERS_LOAD has no $package"

@@ -17,7 +17,7 @@ import time
 
 PEER = os.environ.get('COFFER_PEERS_LOAD')
 if not PEER:
-    print(os.environ.get('COFFER_PEERS_LOAD_WHY') or
+    print(os.environ.get('COFFER_PEERS_LOAD_WHY') or os.environ.get('COFFER_PEERS_WHY') or
           'COFFER_PEERS_LOAD names no Python with torch, safetensors and the others; tests/peers/setup makes one')
     sys.exit(77)
 COFFER, BUILD = (os.path.abspath(p) for p in sys.argv[1:3])
@@ -25,7 +25,7 @@ if not os.path.exists(os.path.join(BUILD, 'python', 'coffer', '_native.abi3.so')
     print(f'the Python package is not built: make python (in {os.path.basename(BUILD)})')
     sys.exit(77)
 if os.environ.get('COFFER_CONSUMERS') != 'inside':
-    os.environ.update(COFFER_CONSUMERS='inside', PYTHONPATH=os.path.join(BUILD, 'python'), PYTHONDONTWRITEBYTECODE='1',
+    os.environ.update(COFFER_CONSUMERS='inside', PYTHONPATH=os.path.join(BUILD, 'python'),
                       HF_HUB_OFFLINE='1', TRANSFORMERS_VERBOSITY='error', VLLM_LOGGING_LEVEL='ERROR', OMP_NUM_THREADS='2')
     os.execv(PEER, [PEER, os.path.abspath(__file__), *sys.argv[1:]])
 
@@ -330,30 +330,38 @@ def check_load_into(world):
     assert torch.equal(line.weight, before)
 
 
-def check_iterate(world):
-    """Tensors of many shapes and types, small ones beside one that is larger than a batch, in order and writable."""
-    import numpy
+def many(world):
+    """Tensors of many shapes and types, small ones beside one that is larger than a batch."""
     import safetensors.torch
     import torch
-    import coffer.torch
+    path = world.at('plain', 'many', 'model.safetensors')
+    if os.path.exists(path):
+        return safetensors.torch.load_file(path)
     generator = torch.Generator().manual_seed(3)
-    plain = {f'small.{i:03}': torch.randn((i % 7, 3), generator=generator).to(
+    found = {f'small.{i:03}': torch.randn((i % 7, 3), generator=generator).to(
         (torch.float32, torch.bfloat16, torch.float16)[i % 3]) for i in range(200)}
-    plain.update(large=torch.randint(0, 255, (70 << 20,), dtype=torch.uint8, generator=generator), scalar=torch.tensor(2.5),
+    found.update(large=torch.randint(0, 255, (70 << 20,), dtype=torch.uint8, generator=generator), scalar=torch.tensor(2.5),
                  flag=torch.tensor([True, False]), odd=torch.arange(3, dtype=torch.int8), f8=torch.ones(5).to(torch.float8_e4m3fn))
-    os.makedirs(world.at('plain', 'many'), exist_ok=True)
-    safetensors.torch.save_file(plain, world.at('plain', 'many', 'model.safetensors'))
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    safetensors.torch.save_file(found, path)
+    return found
+
+
+def check_iterate(world):
+    """Each tensor comes once, in order, as it was, in memory that can be written to."""
+    import torch
+    import coffer.torch
+    plain = many(world)
     sealed = world.sealed('many')
     with coffer.open_model(sealed, **world.how) as model:
-        order = [t.name for t in sorted(model.tensors().values(), key=lambda t: (t.offset, t.size))]
-        found = dict(coffer.torch.iterate(model))
-    assert sorted(found) == sorted(plain) and set(order) == set(found)
-    for name, tensor in plain.items():
-        assert found[name].dtype == tensor.dtype and found[name].shape == tensor.shape, name
-        assert consumer.torch_digest({name: found[name]}) == consumer.torch_digest({name: tensor}), name
-    found['large'][0] += 1  # in memory that is ours to write
+        places = {t.name: t.offset for t in model.tensors().values()}
+        found = list(coffer.torch.iterate(model))
+    assert [places[name] for name, _ in found] == sorted(places.values()) and len(found) == len(plain)
+    assert consumer.torch_digest(dict(found)) == consumer.torch_digest(plain)
+    tensors = dict(found)
+    tensors['large'][0] += 1
     whole = coffer.torch.load_file(os.path.join(sealed, 'model.safetensors.coffer'), **world.how)
-    assert numpy.array_equal(whole['large'].numpy(), plain['large'].numpy())
+    assert torch.equal(whole['large'], plain['large'])
 
 
 def check_pickle_runs_nothing(world):
@@ -390,8 +398,7 @@ def check_cuda(world):
     if not torch.cuda.is_available():
         raise Skipped('there is no GPU here')
     import coffer.torch
-    check_iterate(world)
-    plain = coffer.torch.load_file(world.sealed('many'), **world.how)
+    plain = many(world)
     before = torch.cuda.memory_allocated()
     found = coffer.torch.load_file(world.sealed('many'), device='cuda', **world.how)
     assert all(t.is_cuda for t in found.values())
@@ -399,6 +406,35 @@ def check_cuda(world):
     used = torch.cuda.memory_allocated() - before
     assert used < sum(t.nbytes for t in plain.values()) + (4 << 20), f'{used} bytes of the GPU'
     refused(coffer.AuthError, lambda: coffer.torch.load_file(world.damaged('minilm'), device='cuda', **world.key))
+
+
+def check_ring(world):
+    """The way to a device without one: torch's streams are stood in for, the pieces and their order are real."""
+    import contextlib
+    from unittest import mock
+    import torch
+    import coffer.torch
+    many(world)
+    pinned, empty = [], torch.empty
+
+    def unpinned(*size, pin_memory=False, **rest):
+        made = empty(*size, **rest)
+        if pin_memory:
+            pinned.append(made)
+        return made
+
+    with mock.patch.object(torch, 'empty', unpinned), mock.patch.multiple(
+            torch.cuda, Stream=mock.Mock(), Event=mock.Mock(), current_stream=mock.Mock(),
+            stream=lambda _: contextlib.nullcontext()):
+        fill, done = coffer.torch._ring(torch.device('cpu'))
+        with coffer.open(world.sealed('many'), 'model.safetensors', **world.how) as file:
+            with open(world.at('plain', 'many', 'model.safetensors'), 'rb') as source:
+                plain = source.read()
+            for start, size in ((0, len(plain)), (5, 0), (7, 1), ((16 << 20) - 3, 7), ((33 << 20) + 1, 30 << 20)):
+                assert bytes(fill(file, start, size).numpy()) == plain[start:start + size], (start, size)
+        assert len(pinned) == coffer.torch.PIECES and all(p.any() for p in pinned)
+        done()
+    assert not any(p.any() for p in pinned), 'plaintext is left in pinned memory'
 
 
 def check_vllm(world):
@@ -465,6 +501,7 @@ def steps(world):
     yield 'torch: load_into', lambda: (needs('transformers', 'torch'), check_load_into(world))
     yield 'torch: iterate', lambda: (needs('torch', 'safetensors'), check_iterate(world))
     yield 'torch: a pickle runs nothing', lambda: (needs('torch'), check_pickle_runs_nothing(world))
+    yield 'torch: the pieces on their way to a device', lambda: (needs('torch', 'safetensors'), check_ring(world))
     yield 'torch: a CUDA device', lambda: (needs('torch'), check_cuda(world))
     yield 'vLLM: load format coffer', lambda: check_vllm(world)
 

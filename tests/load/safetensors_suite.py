@@ -25,7 +25,7 @@ FILES = ('test_simple.py', 'test_pt_comparison.py', 'test_pt_model.py', 'test_mu
 
 PEER = os.environ.get('COFFER_PEERS_LOAD')
 if not PEER:
-    print(os.environ.get('COFFER_PEERS_LOAD_WHY') or
+    print(os.environ.get('COFFER_PEERS_LOAD_WHY') or os.environ.get('COFFER_PEERS_WHY') or
           'COFFER_PEERS_LOAD names no Python with torch, safetensors and the others; tests/peers/setup makes one')
     sys.exit(77)
 BUILD = os.path.abspath(sys.argv[2])
@@ -33,7 +33,7 @@ if not os.path.exists(os.path.join(BUILD, 'python', 'coffer', '_native.abi3.so')
     print(f'the Python package is not built: make python (in {os.path.basename(BUILD)})')
     sys.exit(77)
 if os.environ.get('COFFER_SUITE') != 'inside':
-    os.environ.update(COFFER_SUITE='inside', PYTHONPATH=os.path.join(BUILD, 'python'), PYTHONDONTWRITEBYTECODE='1')
+    os.environ.update(COFFER_SUITE='inside', PYTHONPATH=os.path.join(BUILD, 'python'))
     os.execv(PEER, [PEER, os.path.abspath(__file__), *sys.argv[1:]])
 
 try:

@@ -91,6 +91,12 @@ read_model(struct fault *f, struct model *m, struct tensor_table *table)
 	BYTES("GGUF\3\0\0\0\1\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\1\0\0\0\0\0\0\0a\1\0\0\0\4\0\0\0\0\0\0\0\x18\0\0\0"        \
 	      "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0data")
 
+/* an ONNX model of one tensor «w», of two bytes, in the file w.bin from @off on */
+#define ONNX(off)                                                                                                      \
+	BYTES("\x08\x0a\x3a\x38\x2a\x36\x08\2\x10\2\x42\1w\x70\1\x6a\x11\x0a\x08location\x12\5w.bin"                   \
+	      "\x6a\x0b\x0a\6offset\x12\1" off "\x6a\x0b\x0a\6length\x12\1"                                            \
+	      "2")
+
 static const struct {
 	const char *name;
 	struct file files[FILES_MAX + 1];
@@ -106,6 +112,18 @@ static const struct {
 	 {{"m.pkl", BYTES("\x80\2}q\0.")}, {"m.onnx", BYTES("\x08\x0a\x3a\0")}, {"m.safetensors", ONE("a")}},
 	 COFFER_OK,
 	 1},
+	{"ONNX and its file", {{"m.onnx", ONNX("0")}, {"w.bin", BYTES("xy")}}, COFFER_OK, 1},
+	{"ONNX and its file before",
+	 {{"a/w.bin", BYTES("..xy")}, {"a/x.onnx", ONNX("2")}, {"b.gguf", GGUF_1}},
+	 COFFER_OK,
+	 2},
+	{"ONNX without its file", {{"m.onnx", ONNX("0")}}, COFFER_E_FORMAT, 0},
+	{"ONNX, its file elsewhere", {{"a/m.onnx", ONNX("0")}, {"w.bin", BYTES("xy")}}, COFFER_E_FORMAT, 0},
+	{"ONNX past the end of its file", {{"m.onnx", ONNX("1")}, {"w.bin", BYTES("xy")}}, COFFER_E_FORMAT, 0},
+	{"ONNX, two of one file",
+	 {{"1.onnx", ONNX("0")}, {"2.onnx", ONNX("1")}, {"w.bin", BYTES("xyz")}},
+	 COFFER_OK,
+	 2},
 	{"broken file", {{"m.safetensors", BYTES("\2\0\0\0\0\0\0\0{]")}}, COFFER_E_FORMAT, 0},
 	{"broken second file", {{"1.gguf", GGUF_1}, {"2.gguf", BYTES("GGUF\3\0\0\0")}}, COFFER_E_FORMAT, 0},
 	{"sharded",
