@@ -422,11 +422,12 @@ attend(struct call *c, pthread_t thread)
 	bool done = false;
 
 	while (!done) {
+		PyThreadState *gil = PyEval_SaveThread();
 		struct question *q;
 
-		Py_BEGIN_ALLOW_THREADS done = wait_a_while(c, &q);
-		Py_END_ALLOW_THREADS if (q)
-		{
+		done = wait_a_while(c, &q);
+		PyEval_RestoreThread(gil);
+		if (q) {
 			answer(c, q);
 			pthread_mutex_lock(&c->lock);
 			q->answered = true;
@@ -455,8 +456,10 @@ call_run(struct call *c, coffer_err (*work)(void *), void *user)
 	if (c->threaded) {
 		attend(c, thread);
 	} else {
-		Py_BEGIN_ALLOW_THREADS c->err = work(user);
-		Py_END_ALLOW_THREADS
+		PyThreadState *gil = PyEval_SaveThread();
+
+		c->err = work(user);
+		PyEval_RestoreThread(gil);
 	}
 	if (c->type) {
 		PyErr_Restore(c->type, c->value, c->traceback);
@@ -776,6 +779,7 @@ hold(struct opened *o, size_t index)
 {
 	struct held *h = &o->files[index];
 	struct coffer_file *file = NULL;
+	PyThreadState *gil;
 	struct call call;
 	coffer_err err;
 
@@ -784,8 +788,11 @@ hold(struct opened *o, size_t index)
 		return 0;
 	if (call_borrow(&call, o) < 0)
 		goto failed;
-	Py_BEGIN_ALLOW_THREADS err = coffer_file_open(call.ctx, o->model, index, &file);
-	Py_END_ALLOW_THREADS if (err)(void) raise_error(err, call.ctx);
+	gil = PyEval_SaveThread();
+	err = coffer_file_open(call.ctx, o->model, index, &file);
+	PyEval_RestoreThread(gil);
+	if (err)
+		(void)raise_error(err, call.ctx);
 	call.fine = !err;
 	call_return(&call, o);
 	if (err)
@@ -856,11 +863,15 @@ static int
 read_small(struct using *u, uint64_t off, void *to, size_t len)
 {
 	const char *path = coffer_model_path(u->opened->model, u->index);
+	PyThreadState *gil;
 	char text[1024];
 	coffer_err err;
 
-	Py_BEGIN_ALLOW_THREADS err = coffer_file_read_at(u->file, off, to, len);
-	Py_END_ALLOW_THREADS if (!err) return 0;
+	gil = PyEval_SaveThread();
+	err = coffer_file_read_at(u->file, off, to, len);
+	PyEval_RestoreThread(gil);
+	if (!err)
+		return 0;
 	(void)snprintf(text, sizeof(text), "%s: %s", path, coffer_err_text(err));
 	(void)raise_text(err, text);
 	return -1;
@@ -927,8 +938,8 @@ file_load_range(PyObject *self, PyObject *args)
 	if (off > size || len > size - off) {
 		char text[128];
 
-		(void)snprintf(text, sizeof(text), "%llu bytes from %llu on, of a file of %llu", (unsigned long long)len,
-			       (unsigned long long)off, (unsigned long long)size);
+		(void)snprintf(text, sizeof(text), "%llu bytes from %llu on, of a file of %llu",
+			       (unsigned long long)len, (unsigned long long)off, (unsigned long long)size);
 		return raise_text(COFFER_E_RANGE, text);
 	}
 	return (PyObject *)file_memory(f, off, len, writable != 0);
@@ -1542,6 +1553,7 @@ static PyObject *
 model_each(PyObject *self, PyObject *args)
 {
 	struct delivery d = {.last = &d.first};
+	PyThreadState *gil;
 	struct opened *o;
 	struct call call;
 	coffer_err err;
@@ -1557,9 +1569,9 @@ model_each(PyObject *self, PyObject *args)
 	}
 	d.ctx = call.ctx;
 	d.model = o->model;
-	Py_BEGIN_ALLOW_THREADS
+	gil = PyEval_SaveThread();
 	err = deliver(&d);
-	Py_END_ALLOW_THREADS
+	PyEval_RestoreThread(gil);
 	while (d.first) {
 		struct placed *next = d.first->next;
 
