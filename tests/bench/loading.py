@@ -238,7 +238,7 @@ def in_turns(rounds, *looks):
 def mount(place, page, args):
     """Through a file system, mounted anew for each figure."""
     plain, sealed = pair(place)
-    rounds = min(args.rounds, 5)
+    rounds = min(args.rounds, 4)
     read = {
         'as it is': lambda: look(place, 'read', of_coffer(place, sealed)),
         'without passthrough': lambda: look(place, 'read', of_coffer(place, sealed, '--no-passthrough')),
@@ -361,10 +361,8 @@ def python_framework(place, page, args, framework, plain, sealed):
                      [o / b for o, b in zip(own, beside)], 1.1, at_most=True)
             page.figure(f'Python, {framework}: coffer load_file(), {then}, {state}', own, place.size)
             page.figure(f'Python, {framework}: safetensors load_file(), {then}, {state}', beside, place.size)
-    peak = [Run(verb, ['env', 'PYTHONPATH=' + python_environment(place)['PYTHONPATH'], PEERS, os.path.join(rig.HERE, 'python_load.py'), verb,
-                       framework, sealed, place.kek[1]]).measure(place)[1] for verb in ('import', 'hold')]
-    page.row(f'Python, {framework}: memory that load_file() takes beyond its tensors', '', [peak[1] - peak[0] - place.size / MIB],
-             64, at_most=True, unit=' MiB')
+    (beyond,), = python_said(place, 'python_load.py', 'memory', framework, sealed, place.kek[1])
+    page.row(f'Python, {framework}: memory that load_file() takes beyond its tensors', '', [beyond / MIB], 64, at_most=True, unit=' MiB')
 
 
 # ---- other people's loaders ----

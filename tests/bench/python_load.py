@@ -7,8 +7,8 @@ python_load.py load|touch FRAMEWORK PLAIN SEALED KEK warm|cold ROUNDS
     what a lazy mapping puts off
 python_load.py first FRAMEWORK SEALED KEK ROUNDS
     a line a round: from opening to the first tensor's last byte
-python_load.py import|hold FRAMEWORK SEALED KEK
-    for its peak of memory: nothing but the modules, or all tensors
+python_load.py memory FRAMEWORK SEALED KEK
+    the bytes by which the peak of the resident set passes what it was before load_file(), less those of the tensors
 
 FRAMEWORK is numpy or torch.
 """
@@ -18,8 +18,6 @@ import sys
 import time
 
 import numpy
-
-import coffer
 
 KINDS = {'numpy': 'np', 'torch': 'pt'}
 
@@ -81,24 +79,28 @@ def first(framework, sealed, kek, rounds):
         start = time.monotonic()
         with opened(sealed, KINDS[framework], kek=kek) as file:
             tensor = file.get_tensor('t0')
-        print(time.monotonic() - start)
-        del tensor
+            print(time.monotonic() - start)
+            del tensor
 
 
-def hold(framework, sealed, kek):
-    tensors = importlib.import_module('coffer.' + framework).load_file(sealed, kek=kek)
+def resident(which):
+    with open('/proc/self/status', encoding='ascii') as file:
+        return next(int(line.split()[1]) * 1024 for line in file if line.startswith(which))
+
+
+def memory(framework, sealed, kek):
+    load_file = importlib.import_module('coffer.' + framework).load_file
+    with open('/proc/self/clear_refs', 'w', encoding='ascii') as file:
+        file.write('5')  # the peak begins anew
+    before = resident('VmRSS')
+    tensors = load_file(sealed, kek=kek)
     touch(tensors)
+    print(resident('VmHWM') - before - sum(bytes_of(tensor).nbytes for tensor in tensors.values()))
 
 
 if __name__ == '__main__':
     verb, *rest = sys.argv[1:]
     if verb in ('load', 'touch'):
         compare(verb, *rest)
-    elif verb == 'first':
-        first(*rest)
     else:
-        importlib.import_module('coffer.' + rest[0])
-        importlib.import_module('safetensors.' + rest[0])
-        if verb == 'hold':
-            hold(*rest)
-    assert coffer
+        {'first': first, 'memory': memory}[verb](*rest)

@@ -514,11 +514,28 @@ partly the host's.
 * `openssl enc` does not authenticate: it opens a changed file without a word. The Python rows are scripts of a few lines
   (`tests/bench/peers.py`) under {python_version()}; that with CFB models the loop of IBM's model-encryption.
 * Peak memory is the largest resident set of the process; pages of a tmpfs or of the page cache are not in it.
+* In `load` and `loaders` one process takes all turns, the plain ways too, and its start is in no figure. All cores are
+  {os.cpu_count()}. A range that begins anywhere lies in two records of 1 MiB, and both are opened for it.
+* A mount is new for each figure, so that each reads what nobody has read before it; opening the file is in the figure. "As it
+  is" means with passthrough for root where the kernel has it; "a file in use" was opened by another program before.
+* `coffer run` is a process from its start to its end, that of the program in it included; its sealed file is in the page cache.
+* `load_file()` of safetensors maps the plain file for torch and reads nothing: "alone" holds that against opening all of it, which
+  is why the rows in which every byte is read are there. Memory is the peak of the resident set over what it was before the call.
+* Other people's loaders end with all of it in memory of the process, as coffer does, and write no file{loaders_version()}.
 * The sparse model of 100 GiB has a good head and key block and no payload: rewrapping reads and writes nothing else.
 * Nothing here passes or fails: `make check` times nothing.
 """
     with open(path, 'w', encoding='utf-8') as out:
         out.write(text)
+
+
+def loaders_version():
+    script = ('from importlib.metadata import version, PackageNotFoundError\n'
+              'for name in ("cryptography", "PyNaCl", "tensorizer", "jwcrypto", "safetensors", "torch", "numpy"):\n'
+              '    try: print(name, version(name))\n'
+              '    except PackageNotFoundError: pass')
+    done = subprocess.run([loading.PEERS or 'false', '-c', script], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=False)
+    return ': ' + ', '.join(done.stdout.decode().splitlines()) if done.stdout else ''
 
 
 def missing(rows):
