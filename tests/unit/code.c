@@ -108,6 +108,7 @@ static const struct {
 	{"the second pickle", "m.bin", BYTES(BENIGN EVIL), CALLS},
 	{"the seventh pickle", "m.bin", BYTES(BENIGN BENIGN BENIGN BENIGN BENIGN BENIGN EVIL), CALLS},
 	{"data behind", "m.bin", BYTES(BENIGN "\0\0\x80\x3f"), ""},
+	{"data behind five", "m.bin", BYTES(BENIGN BENIGN BENIGN BENIGN BENIGN "\0\0\x80\x3f"), ""},
 	{"data behind that begins like a pickle", "m.bin", BYTES("N.N.N.N.N.\x80\2(\0\0\0\0\0"), ""},
 	{"broken", "m.pkl", BYTES("\x80\2}q"), "is a pickle that is broken: what it calls cannot be told"},
 	{"broken, the second", "m.pkl", BYTES(BENIGN "\x80\2}q"),

@@ -123,6 +123,11 @@ static const struct {
 	 BYTES("\x80\4\x8c\x0b"
 	       "collectionsq\0000\x8c\5posixq\0000\x8c\6systemq\0010h\0h\1\x93N\x85R."),
 	 ENDS, "os.system!"},
+	{"MEMOIZE counts numbers, not values",
+	 BYTES("\x80\4\x8c\x0b"
+	       "collectionsq\0000\x8c\5posixq\0000\x8c\6system\x94"
+	       "0h\0h\1\x93N\x85R."),
+	 ENDS, "os.system!"},
 	{"STACK_GLOBAL, DUP and POP", BYTES("\x80\4\x8c\5posix\x8c\6system2N00\x93N\x85R."), ENDS, "os.system!"},
 	{"STACK_GLOBAL with dots", BYTES("\x80\4\x8c\5torch\x8c\x10serialization.os\x93N\x85R."), ENDS,
 	 "torch.serialization.os!"},
