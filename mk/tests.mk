@@ -110,6 +110,7 @@ INTEROP_STEPS = \
 	'vectors with the second reader: python3 tests/vectors/run.py --reader' \
 	'sigstore test world: python3 tests/peers/sigstore/sigstore_test.py' \
 	'interop code: python3 tests/interop/code_test.py $(BUILD)/coffer' \
+	'interop onnx: python3 tests/interop/onnx_test.py $(BUILD)/coffer' \
 	'interop trust: python3 tests/interop/trust_test.py $(BUILD)/coffer' \
 	'sign with sigstore: python3 tests/signing/sign_sigstore.py $(BUILD)' \
 	'interop openssl: python3 tests/signing/interop_openssl.py $(BUILD)/coffer' \

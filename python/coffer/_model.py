@@ -243,9 +243,9 @@ class Model(_native.Model):
         if left:
             raise error_for('NOTFOUND', 3, f'the model {self.name} has no tensor {min(left)}')
 
-    def each(
+    def each(  # type: ignore[override]
         self,
-        place: Callable[[Tensor], Writable | None],  # type: ignore[override]
+        place: Callable[[Tensor], Writable | None],
         ready: Callable[[Tensor, Any], Any] = lambda tensor, buffer: None,
         *,
         ahead: int = 0,

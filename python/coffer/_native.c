@@ -123,6 +123,16 @@ text_of(PyObject *o)
 	return text;
 }
 
+/* For PyArg_ParseTuple, whose «K» takes a number modulo 2^64. */
+static int
+to_u64(PyObject *o, void *out)
+{
+	unsigned long long number = PyLong_AsUnsignedLongLong(o);
+
+	*(uint64_t *)out = number;
+	return !PyErr_Occurred();
+}
+
 /* @width texts an entry */
 static int
 set_list(PyObject *tuple, size_t width, const char ***list_out, size_t *n_out, struct blocks *blocks)
@@ -275,6 +285,15 @@ keep_exception(struct call *c)
 	coffer_ctx_cancel(c->ctx);
 }
 
+/* A passphrase as bytes that were made here; those of one character Python shares. */
+static void
+forget(PyObject *bytes)
+{
+	if (bytes && PyBytes_Size(bytes) > 1)
+		explicit_bzero(PyBytes_AsString(bytes), (size_t)PyBytes_Size(bytes));
+	Py_XDECREF(bytes);
+}
+
 /* With the GIL. */
 static void
 answer(struct call *c, struct question *q)
@@ -296,7 +315,7 @@ answer(struct call *c, struct question *q)
 		PyBuffer_Release(&view);
 	}
 	if (bytes != said)
-		Py_XDECREF(bytes);
+		forget(bytes);
 	Py_XDECREF(said);
 }
 
@@ -429,8 +448,10 @@ call_run(struct call *c, coffer_err (*work)(void *), void *user)
 	c->work = work;
 	c->user = user;
 	c->done = c->fine = false;
-	/* signals are the main thread's */
-	c->threaded = gettid() == getpid() && pthread_create(&thread, NULL, run_thread, c) == 0;
+	/* signals are the main thread's; the thread looks at it as soon as it is there */
+	c->threaded = gettid() == getpid();
+	if (c->threaded)
+		c->threaded = pthread_create(&thread, NULL, run_thread, c) == 0;
 	if (c->threaded) {
 		attend(c, thread);
 	} else {
@@ -895,23 +916,33 @@ refuse_closed(const struct file *f)
 static PyObject *
 file_load_range(PyObject *self, PyObject *args)
 {
-	unsigned long long off, len;
+	struct file *f = (struct file *)self;
+	uint64_t off, len, size;
 	int writable;
 
-	if (!PyArg_ParseTuple(args, "KKp", &off, &len, &writable) || refuse_closed((struct file *)self) < 0)
+	if (!PyArg_ParseTuple(args, "O&O&p", to_u64, &off, to_u64, &len, &writable) || refuse_closed(f) < 0)
 		return NULL;
-	return (PyObject *)file_memory((struct file *)self, off, len, writable != 0);
+	/* before there is memory for what is not there, which would be filled with zeros */
+	size = size_of(f);
+	if (off > size || len > size - off) {
+		char text[128];
+
+		(void)snprintf(text, sizeof(text), "%llu bytes from %llu on, of a file of %llu", (unsigned long long)len,
+			       (unsigned long long)off, (unsigned long long)size);
+		return raise_text(COFFER_E_RANGE, text);
+	}
+	return (PyObject *)file_memory(f, off, len, writable != 0);
 }
 
 /* file.read_into(off, buffer) */
 static PyObject *
 file_read_into(PyObject *self, PyObject *args)
 {
-	unsigned long long off;
+	uint64_t off;
 	Py_buffer to;
 	int failed;
 
-	if (!PyArg_ParseTuple(args, "Kw*", &off, &to))
+	if (!PyArg_ParseTuple(args, "O&w*", to_u64, &off, &to))
 		return NULL;
 	failed = load_range((struct file *)self, off, to.buf, (size_t)to.len);
 	PyBuffer_Release(&to);
@@ -1423,6 +1454,7 @@ fail_delivery(struct delivery *d)
 static void *
 keep_placed(struct delivery *d, const struct coffer_tensor *t, PyObject *given)
 {
+	static char nowhere;
 	struct placed *p;
 
 	if (given == Py_None)
@@ -1444,7 +1476,8 @@ keep_placed(struct delivery *d, const struct coffer_tensor *t, PyObject *given)
 	}
 	*d->last = p;
 	d->last = &p->next;
-	return p->view.buf;
+	/* of no bytes it may be NULL, which would say that the tensor is left out */
+	return p->view.buf ? p->view.buf : &nowhere;
 }
 
 static void *
@@ -1492,9 +1525,8 @@ deliver_ready(void *user, const struct coffer_tensor *t, void *bytes)
 static coffer_err
 deliver(struct delivery *d)
 {
-	/* whose the model is and that it carries no code was seen to when it was opened */
-	const struct coffer_open_options nobody = {.version_1 = 1, .ignore_trust_store = true};
-	const struct coffer_load_options options = {.version_1 = 1, .trust = &nobody, .allow_code = true};
+	/* whose the model is and that it carries no code was seen to when it was opened, and stays in force */
+	const struct coffer_load_options options = {.version_1 = 1, .allow_code = true};
 	const struct coffer_tensor_sink sink = {.user = d, .place = deliver_place, .ready = deliver_ready};
 	struct coffer_loader *loader = NULL;
 	coffer_err err = coffer_loader_open(d->ctx, d->model, &options, &loader);
@@ -1510,12 +1542,11 @@ static PyObject *
 model_each(PyObject *self, PyObject *args)
 {
 	struct delivery d = {.last = &d.first};
-	unsigned long long ahead;
 	struct opened *o;
 	struct call call;
 	coffer_err err;
 
-	if (!PyArg_ParseTuple(args, "OOK", &d.place, &d.ready, &ahead))
+	if (!PyArg_ParseTuple(args, "OOO&", &d.place, &d.ready, to_u64, &d.ahead))
 		return NULL;
 	o = opened_get(((struct model *)self)->opened);
 	if (!o)
@@ -1527,9 +1558,10 @@ model_each(PyObject *self, PyObject *args)
 	d.ctx = call.ctx;
 	d.model = o->model;
 	d.ahead = ahead;
-	Py_BEGIN_ALLOW_THREADS err = deliver(&d);
-	Py_END_ALLOW_THREADS while (d.first)
-	{
+	Py_BEGIN_ALLOW_THREADS
+	err = deliver(&d);
+	Py_END_ALLOW_THREADS
+	while (d.first) {
 		struct placed *next = d.first->next;
 
 		placed_free(d.first);

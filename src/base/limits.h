@@ -59,9 +59,11 @@
 #define LIMIT_WEIGHTS_HEADER (64u << 20) /* a safetensors header or GGUF metadata */
 #define LIMIT_TENSORS (1u << 20)
 #define LIMIT_TENSOR_NAME 65536u
-#define LIMIT_ONNX_DEPTH 64u	     /* messages in messages; a graph in a graph is three of them */
-#define LIMIT_ONNX_FIELDS (1u << 26) /* about a second */
-#define LIMIT_ONNX_PLACES (1u << 16) /* files beside a model, as often as they change */
+#define LIMIT_PYTORCH_PICKLE (16u << 20) /* each byte of it can cost 30 of memory */
+#define LIMIT_PYTORCH_DEPTH 16u		 /* dicts in dicts */
+#define LIMIT_ONNX_DEPTH 64u		 /* messages in messages; a graph in a graph is three of them */
+#define LIMIT_ONNX_FIELDS (1u << 26)	 /* about a second */
+#define LIMIT_ONNX_PLACES (1u << 16)	 /* files beside a model, as often as they change */
 
 /* ---- pickles, and files in which code is looked for ---- */
 

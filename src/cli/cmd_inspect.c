@@ -17,7 +17,8 @@ static bool want_tensors;
 static const struct option options[] = {
 	{.name = "tensors",
 	 .flag = &want_tensors,
-	 .help = "list the tensors of safetensors, GGUF and ONNX files: name, type, shape, file, offset and size; "
+	 .help = "list the tensors of safetensors, GGUF, ONNX and PyTorch files: name, type, shape, file, offset and "
+		 "size; "
 		 "needs a "
 		 "key"},
 	OPTION_KEK("look inside with this key: names the format of each file, and says which carry code, and what. "

@@ -42,6 +42,7 @@ enum action {
 	BUILD,
 	PERSISTENT,
 	EXTENSION,
+	READ_ONLY, /* what is a buffer can no longer be written */
 	NOTHING,
 };
 
@@ -131,8 +132,9 @@ static const struct opcode {
 	[0x93] = {NONE, STACK_IMPORT, 0},
 	[0x94] = {NONE, MEMOIZE, 0},
 	[0x95] = {EIGHT, NOTHING, 0},
-	/* protocol 5.  Its buffers that lie elsewhere (0x97, 0x98) are there only for programs that hand them over. */
+	/* protocol 5.  Its buffers that lie elsewhere (0x97) are there only for programs that hand them over. */
 	[0x96] = {COUNT8, PUSH, PLAIN},
+	[0x98] = {NONE, READ_ONLY, 0}, /* of bytes, too, which lie here */
 };
 
 /* a value */
@@ -331,21 +333,21 @@ recall(struct machine *m, uint64_t number)
 	return push(m, *place);
 }
 
-/* the number on a line; how Python reads «+5» or «1_0» is not worth following */
+/* the number on a line; how Python reads «+5», «-0», «1_0» or thousands of zeros is not worth following */
 static coffer_err
 parse_line_number(struct machine *m, struct argument_read *a)
 {
-	bool odd = false;
+	bool odd = a->len > LIMIT_PICKLE_LINE;
 	uint64_t v = 0;
 
-	if (a->len == 0 || a->len > LIMIT_PICKLE_LINE)
+	if (a->len == 0)
 		return broken(m, "no number");
-	for (size_t i = 0; i < a->len; i++) {
+	for (size_t i = 0; i < a->len && i < LIMIT_PICKLE_LINE; i++) {
 		char c = a->line[i];
 
 		if (c >= '0' && c <= '9')
 			v = v < UINT64_MAX / 10 - 1 ? 10 * v + (uint64_t)(c - '0') : v;
-		else if (memchr(" \t\r\v\f+_", c, 7))
+		else if (memchr(" \t\r\v\f+-_", c, 8))
 			odd = true;
 		else
 			return broken(m, "no number");
@@ -429,6 +431,19 @@ is_utf8(struct view v)
 	for (; v.len > 0; v = view_of(v.p + len, v.len - len)) {
 		len = utf8_char(v, &code);
 		if (len == 0)
+			return false;
+	}
+	return true;
+}
+
+/* whether all of @v may stand in a name of Python; of other scripts any character may */
+static bool
+is_dotted(struct view v)
+{
+	for (size_t i = 0; i < v.len; i++) {
+		uint8_t c = v.p[i], lower = c | 0x20;
+
+		if (!(lower >= 'a' && lower <= 'z') && !(c >= '0' && c <= '9') && c != '.' && c != '_' && c < 0x80)
 			return false;
 	}
 	return true;
@@ -600,15 +615,22 @@ out:
 	return err;
 }
 
-/* a name: Python finds no module of a longer one */
+/* a module and what is imported from it */
 static coffer_err
-take_name(struct machine *m, char line[static LIMIT_PICKLE_LINE], size_t *len_out)
+take_names(struct machine *m, struct argument_read *a)
 {
 	coffer_err err;
 
-	TRY(take_line(m, line, len_out));
-	if (*len_out > LIMIT_PICKLE_LINE)
-		err = broken(m, "a name that is too long");
+	TRY(take_line(m, a->line, &a->len));
+	if (a->len > LIMIT_PICKLE_LINE)
+		return broken(m, "a module whose name is too long for Python");
+	TRY(take_line(m, a->line2, &a->len2));
+	if (a->len2 <= LIMIT_PICKLE_LINE)
+		goto out;
+	/* «path.os.path.os.….system» can be of any length; two lines of a text are not taken for that */
+	err = is_dotted(view_of(a->line, a->len)) && is_dotted(view_of(a->line2, LIMIT_PICKLE_LINE))
+		      ? doubt(m, "it imports by a name that is too long")
+		      : broken(m, "no name");
 out:
 	return err;
 }
@@ -637,10 +659,8 @@ take_argument(struct machine *m, enum argument argument, struct argument_read *a
 	a->at = m->w.off;
 	if (argument == LINE)
 		return take_line(m, a->line, &a->len);
-	if (argument == LINES) {
-		TRY(take_name(m, a->line, &a->len));
-		return take_name(m, a->line2, &a->len2);
-	}
+	if (argument == LINES)
+		return take_names(m, a);
 	TRY(take_number(m, lens[argument], &a->number));
 	if (argument < COUNT1)
 		return COFFER_OK;
@@ -792,6 +812,8 @@ obey(struct machine *m, uint8_t opcode, struct argument_read *a)
 		return persistent(m);
 	case EXTENSION:
 		return push_extension(m, a->number);
+	case READ_ONLY:
+		return need(m, 1);
 	case NOTHING:
 		break;
 	}

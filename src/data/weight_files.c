@@ -9,6 +9,7 @@
 #include "base/limits.h"
 #include "data/gguf.h"
 #include "data/onnx.h"
+#include "data/pytorch.h"
 #include "data/recognise.h"
 #include "data/safetensors.h"
 #include "data/safetensors_index.h"
@@ -79,12 +80,13 @@ read_as(struct fault *f, enum coffer_weights_format format, const struct coffer_
 		return gguf_read(f, source, file, table);
 	case COFFER_WEIGHTS_ONNX:
 		return onnx_read(f, source, file, table, places);
+	case COFFER_WEIGHTS_PYTORCH:
+		return pytorch_read(f, source, file, table);
 	default:
-		return fault_set(
-			f, COFFER_E_UNSUPPORTED,
-			"the tensors of this file cannot be listed: its format is %s, not safetensors, GGUF or "
-			"ONNX",
-			coffer_weights_name(format));
+		return fault_set(f, COFFER_E_UNSUPPORTED,
+				 "the tensors of this file cannot be listed: its format is %s, not safetensors, GGUF, "
+				 "ONNX or PyTorch",
+				 coffer_weights_name(format));
 	}
 }
 
@@ -107,10 +109,21 @@ out:
 	return err;
 }
 
-static bool
-is_listed(enum coffer_weights_format format)
+/* read_as() for one of many files: those of PyTorch can hold anything, an optimizer or the arguments of a training */
+static coffer_err
+read_if_listed(struct fault *f, enum coffer_weights_format format, const struct coffer_source *source, size_t file,
+	       struct tensor_table *table, struct onnx_places *places)
 {
-	return format == COFFER_WEIGHTS_SAFETENSORS || format == COFFER_WEIGHTS_GGUF || format == COFFER_WEIGHTS_ONNX;
+	coffer_err err;
+
+	if (format == COFFER_WEIGHTS_UNKNOWN || format == COFFER_WEIGHTS_PICKLE)
+		return COFFER_OK;
+	err = read_as(f, format, source, file, table, places);
+	if (err == COFFER_E_UNSUPPORTED && format == COFFER_WEIGHTS_PYTORCH) {
+		fault_clear(f);
+		return COFFER_OK;
+	}
+	return err;
 }
 
 /* what stands in file @i itself; an index is remembered in @indexes, for its shards may come later */
@@ -124,8 +137,8 @@ read_source(struct fault *f, const struct coffer_source *source, size_t i, struc
 	TRY(recognise(f, source, &format));
 	if (format == COFFER_WEIGHTS_SAFETENSORS_INDEX)
 		TRY(buf_add(f, indexes, &i, sizeof(i)));
-	else if (is_listed(format))
-		TRY(read_as(f, format, source, i, table, places));
+	else
+		TRY(read_if_listed(f, format, source, i, table, places));
 out:
 	return err;
 }

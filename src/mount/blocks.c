@@ -22,6 +22,7 @@ struct block {
 	enum state state;
 	coffer_err err;	     /* of a failed one */
 	unsigned int users;  /* it stays while there are any */
+	size_t used;	     /* bytes, over all who had it */
 	struct block *next;  /* in its bucket */
 	struct block *newer; /* of those without users, in order of use */
 	struct block *older;
@@ -93,9 +94,22 @@ take_out(struct blocks *b, struct block *block)
 
 /* ---- those without users, in order of use ---- */
 
+static bool
+is_used_up(const struct block *block)
+{
+	return block->used >= block->len;
+}
+
 static void
 rest(struct blocks *b, struct block *block)
 {
+	if (is_used_up(block)) {
+		block->older = NULL;
+		block->newer = b->oldest;
+		*(b->oldest ? &b->oldest->older : &b->newest) = block;
+		b->oldest = block;
+		return;
+	}
 	block->newer = NULL;
 	block->older = b->newest;
 	*(b->newest ? &b->newest->newer : &b->oldest) = block;
@@ -134,7 +148,10 @@ trim(struct blocks *b)
 		evict(b, b->oldest);
 }
 
-/* A new block, in the memory of the oldest one where that fits: fresh pages cost more than opening a record into them. */
+/*
+ * A new block, in the memory of one that was used up, or of the oldest when there is no room: fresh pages cost more than opening a
+ * record into them, and those that were just used are still in the processor's cache.
+ */
 static coffer_err
 make(struct blocks *b, struct blocks_file *file, uint64_t index, struct block **out)
 {
@@ -142,7 +159,7 @@ make(struct blocks *b, struct blocks_file *file, uint64_t index, struct block **
 	struct block *block = b->oldest;
 	coffer_err err;
 
-	if (block && block->len == len && b->kept + len > b->budget) {
+	if (block && block->len == len && (is_used_up(block) || b->kept + len > b->budget)) {
 		wake(b, block);
 		take_out(b, block);
 		*block = (struct block){.bytes = block->bytes, .len = len};
@@ -238,9 +255,10 @@ blocks_get(struct blocks *b, struct blocks_file *file, uint64_t index, struct bl
 }
 
 void
-blocks_put(struct blocks *b, struct block *block)
+blocks_put(struct blocks *b, struct block *block, size_t used)
 {
 	pthread_mutex_lock(&b->lock);
+	block->used += used;
 	leave(b, block);
 	pthread_mutex_unlock(&b->lock);
 }
@@ -280,7 +298,7 @@ void
 blocks_ahead(struct blocks *b, struct blocks_file *file, uint64_t first, uint64_t n)
 {
 	uint64_t all = (file->source.size + file->source.block_len - 1) / file->source.block_len;
-	bool any = false;
+	unsigned int added = 0;
 
 	if (b->n_threads == 0 || first >= all)
 		return;
@@ -289,11 +307,11 @@ blocks_ahead(struct blocks *b, struct blocks_file *file, uint64_t first, uint64_
 		if (find(b, file, i) || is_wished(b, file, i))
 			continue;
 		b->wishes[(b->first_wish + b->n_wishes++) % N_WISHES] = (struct wish){.file = file, .index = i};
-		any = true;
+		added++;
 	}
-	if (any)
-		pthread_cond_broadcast(&b->wished);
 	pthread_mutex_unlock(&b->lock);
+	for (unsigned int i = 0; i < added && i < b->n_threads; i++)
+		pthread_cond_signal(&b->wished);
 }
 
 /* An error is for whoever reads that record to see. */

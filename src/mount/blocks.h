@@ -47,7 +47,9 @@ void blocks_drop_file(struct blocks *b, struct blocks_file **file);
  * Opens it, or waits for who does.  Return: COFFER_OK, COFFER_E_NOMEM, or what the source returned, which is not kept.
  */
 coffer_err blocks_get(struct blocks *b, struct blocks_file *file, uint64_t index, struct block **out);
-void blocks_put(struct blocks *b, struct block *block);
+
+/** blocks_put() - give it back; @used: bytes of it that were of use.  One that has been used whole goes first: whoever read it keeps it. */
+void blocks_put(struct blocks *b, struct block *block, size_t used);
 
 /** block_bytes() - what is in it; valid until it is given back */
 const uint8_t *block_bytes(const struct block *block);

@@ -54,9 +54,10 @@ struct handle {
 	 * is still at the record that the bytes were in.
 	 */
 	atomic_uint users;
-	_Atomic uint64_t next; /* where its reader will go on if he reads in sequence */
-	struct handle *other;  /* of the same file; those that nobody has closed in the end are freed with it */
-	struct handle **at;    /* who points here */
+	_Atomic uint64_t next;	/* where its reader will go on if he reads in sequence */
+	_Atomic uint64_t ahead; /* and the records before this one have been wished for */
+	struct handle *other;	/* of the same file; those that nobody has closed in the end are freed with it */
+	struct handle **at;	/* who points here */
 };
 
 struct content {
@@ -483,20 +484,37 @@ is_sequential(struct handle *h, uint64_t off, uint64_t end)
 	return near;
 }
 
-/* Part of a record: from the store, and whoever reads in sequence finds the next ones there. */
+/* Whoever reads in sequence finds the next records there.  Each is wished for once. */
+static void
+wish_ahead(struct content *c, struct handle *h, uint64_t index)
+{
+	const struct shared *s = h->shared;
+	uint64_t n = (AHEAD_BYTES + s->record - 1) / s->record, end = index + 1 + n;
+	uint64_t from = atomic_load(&h->ahead);
+
+	if (from <= index || from > end)
+		from = index + 1;
+	if (from == end || c->setup.cache < (n + 2) * s->record)
+		return;
+	atomic_store(&h->ahead, end);
+	blocks_ahead(c->setup.blocks, s->blocks, from, end - from);
+}
+
+/* Part of a record: from the store. */
 static coffer_err
 read_part(struct content *c, struct handle *h, uint64_t off, size_t len, struct content_piece *p)
 {
 	struct shared *s = h->shared;
-	uint64_t index = off / s->record, n = (AHEAD_BYTES + s->record - 1) / s->record;
 	struct block **pinned = &p->pinned[p->pinned[0] != NULL];
 	coffer_err err;
 
-	if (is_sequential(h, off, off + len) && c->setup.cache >= (n + 2) * s->record)
-		blocks_ahead(c->setup.blocks, s->blocks, index + 1, n);
-	err = blocks_get(c->setup.blocks, s->blocks, index, pinned);
-	if (err == COFFER_OK)
+	if (is_sequential(h, off, off + len))
+		wish_ahead(c, h, off / s->record);
+	err = blocks_get(c->setup.blocks, s->blocks, off / s->record, pinned);
+	if (err == COFFER_OK) {
+		p->used[pinned - p->pinned] = len;
 		add_piece(p, block_bytes(*pinned) + off % s->record, len);
+	}
 	return err;
 }
 
@@ -547,7 +565,7 @@ content_give_back(struct content *c, uint64_t fh, struct content_piece *piece)
 
 	for (size_t i = 0; i < 2; i++)
 		if (piece->pinned[i])
-			blocks_put(c->setup.blocks, piece->pinned[i]);
+			blocks_put(c->setup.blocks, piece->pinned[i], piece->used[i]);
 	*piece = (struct content_piece){.n = 0};
 	if (h)
 		leave_handle(c, h);

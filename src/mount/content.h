@@ -78,7 +78,8 @@ void content_interrupt(struct content *content, uint64_t unique);
 struct content_piece {
 	struct iovec bytes[WIRE_PIECES];
 	size_t n;
-	struct block *pinned[2]; /* that some of them are in */
+	struct block *pinned[2]; /* that some of them are in, */
+	size_t used[2];		 /* and how many */
 };
 
 /**

@@ -7,8 +7,8 @@
 # A line «<!-- needs: PROGRAM... -->» skips the page where one is not installed, or a /dev/… cannot be used; «<!-- world: NAME -->» runs services of our own for as
 # long as the page runs, and puts their files into the folder NAME: sigstore is that of tests/peers/sigstore, every other one is
 # tests/services/NAME.py, whose file «env» is read before the page begins.  «<!-- peers: PACKAGE... -->» has python3 be the one that
-# COFFER_PEERS_LOAD names, with the Python package of coffer, and skips the page where it lacks a package; «<!-- models: NAME... -->»
-# makes models of tests/load/models.py.
+# COFFER_PEERS_LOAD names, with the Python package of coffer, and skips the page where it lacks a package; «<!-- python: PACKAGE... -->» is
+# the same with the python3 of this system.  «<!-- models: NAME... -->» makes models of tests/load/models.py.
 # usage: tests/howto/run.sh PAGE BUILD
 set -eu
 root=$(realpath "$(dirname "$0")/../..")
@@ -45,6 +45,22 @@ if [ -n "$packages" ]; then
     for package in $packages; do
         python3 -c 'import importlib.util as u, sys; sys.exit(not u.find_spec(sys.argv[1]))' "$package" || {
             echo "the Python of COFFER_PEERS_LOAD has no $package"
+            exit 77
+        }
+    done
+fi
+packages=$(sed -n 's/^<!-- python: \(.*\) -->$/\1/p' "$page")
+if [ -n "$packages" ]; then
+    [ -e "$build/python/coffer/_native.abi3.so" ] || {
+        echo 'the Python package is not built: its headers are not installed (python3-dev)'
+        exit 77
+    }
+    [ ! -x /usr/bin/python3 ] || PATH=/usr/bin:$PATH
+    PYTHONPATH=$build/python PYTHONDONTWRITEBYTECODE=1
+    export PATH PYTHONPATH PYTHONDONTWRITEBYTECODE
+    for package in $packages; do
+        python3 -c "import $package" 2>/dev/null || {
+            echo "python3 has no $package (python3-$package)"
             exit 77
         }
     done

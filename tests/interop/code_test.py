@@ -18,6 +18,7 @@ import tempfile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 N_PROGRAMS = 2000
+TENSOR_FILES = ['state.zip.pt', 'types.zip.pt', 'views.zip.pt', 'checkpoint.zip.pt', 'ordered.zip.pt', 'nested.zip.pt']
 
 
 class Failed(Exception):
@@ -242,6 +243,28 @@ def against_torch(client, python):
     print(f'{len(code)} files of torch: it takes {sum(torch["takes"].values())}, and coffer says the same')
 
 
+def against_torch_tensors(client, python):
+    """The bytes at the places that coffer lists are those of the tensors that torch gives."""
+    model = os.path.join(client.folder, 'tensors')
+    os.mkdir(model)
+    for name in TENSOR_FILES:
+        os.rename(os.path.join(client.folder, 'torch', name), os.path.join(model, name))
+    done = subprocess.run([python, os.path.join(HERE, 'code_torch.py'), model, '--tensors'], cwd=client.folder,
+                          capture_output=True, check=False)
+    if done.returncode != 0:
+        raise Failed(f'code_torch.py: {done.stderr.decode()}')
+    listed = {(t['file'], t['name']): t for t in client.inspect(model, '--tensors')['tensors']}
+    wanted = {(f, name): t for f, all_of in json.loads(done.stdout).items() for name, t in all_of.items()}
+    for place, (shape, content) in wanted.items():
+        with open(os.path.join(model, place[0]), 'rb') as file:
+            file.seek(listed[place]['offset'])
+            if listed[place]['shape'] != shape or file.read(listed[place]['size']).hex() != content:
+                raise Failed(f'{place}: other bytes')
+    if ('views.zip.pt', 'transposed') in listed or len(wanted) < 30:
+        raise Failed('other tensors are listed')
+    print(f'{len(wanted)} tensors of torch lie where coffer says, byte by byte; {len(listed) - len(wanted)} more are in dicts of dicts')
+
+
 def main():
     python = os.environ.get('COFFER_PEERS_LOAD')
     seed = int(sys.argv[2]) if len(sys.argv) > 2 else random.SystemRandom().randrange(1 << 32)
@@ -251,6 +274,7 @@ def main():
             against_python(client, seed)
             if python:
                 against_torch(client, python)
+                against_torch_tensors(client, python)
         except Failed as why:
             print(why)
             sys.exit(1)

@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Files that torch.save() writes, and whether torch.load(weights_only=True) takes them.
 
-usage: code_torch.py FOLDER          make them; on standard output a JSON object: torch's version, its allowlist, and of each
-                                     file whether it was taken
-       code_torch.py FOLDER --tensors  the same folder once more: of each file that is a dict of tensors their names, types and bytes
+usage: code_torch.py FOLDER            make them; on standard output a JSON object: torch's version, its allowlist, and of each
+                                       file whether it was taken
+       code_torch.py FOLDER --tensors  of each file there that is taken: its tensors, with shape and bytes
 
 Run by code_test.py with a Python that has torch.
 """
@@ -110,14 +110,13 @@ def takes(path):
 
 
 def tensors(path):
-    """NAME to type and bytes, of a dict of tensors whose elements lie one after the other."""
+    """NAME to shape and bytes, of the tensors of a dict whose elements lie one after the other."""
     value = torch.load(path, weights_only=True)
     if not isinstance(value, dict):
         return {}
-    return {name: [str(t.dtype), list(t.shape), t.contiguous().view(torch.uint8).numpy().tobytes().hex() if t.dim() else
-                   t.reshape(1).view(torch.uint8).numpy().tobytes().hex()]
-            for name, t in value.items() if isinstance(t, torch.Tensor) and t.layout == torch.strided
-            and not t.is_quantized and t.device.type == 'cpu'}
+    return {name: [list(t.shape), t.contiguous().reshape(-1).view(torch.uint8).numpy().tobytes().hex()]
+            for name, t in value.items()
+            if isinstance(t, torch.Tensor) and t.layout == torch.strided and t.is_contiguous()}
 
 
 def main():

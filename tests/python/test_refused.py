@@ -208,6 +208,13 @@ class Trust(Case):
                 model.memory('notes')
             self.assertIn(caught.exception.code, ('CHANGED', 'AUTH'))
 
+    def test_swapped_after_tensors_were_delivered(self):
+        with coffer.open_model('m.sealed', kek=KEY, verify='ours.pub') as model:
+            shutil.copyfile('m.sealed/notes.coffer', 'copy')
+            model.each(lambda t: None)
+            os.replace('copy', 'm.sealed/notes.coffer')  # authentic, and still not the file that was verified
+            self.assertCoffer('CHANGED', 10, model.memory, 'notes')
+
     def test_one_kind_of_signer(self):
         self.assertCoffer('USAGE', 2, coffer.open_model, 'm.sealed', kek=KEY, verify='ours.pub', identity='a@b.org')
         self.assertCoffer('NOTFOUND', 3, coffer.open_model, 'm.sealed', kek=KEY, verify='absent.pub')

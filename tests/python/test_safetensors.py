@@ -277,6 +277,7 @@ class Sharded(Case):
         coffer.seal('m', 'o.sealed', kek=KEY)
         self.assertEqual(safe_open('o.sealed', 'np', kek=KEY).keys(), ['whole'])
         write('p/config.json', b'{}')
+        write('p/tokenizer.json', b'{}')
         coffer.seal('p', 'p.sealed', kek=KEY)
         self.assertCoffer('NOTFOUND', 3, safe_open, 'p.sealed', 'np', kek=KEY)
 

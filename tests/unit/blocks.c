@@ -72,7 +72,7 @@ look(struct blocks *b, struct blocks_file *file, uint64_t i)
 
 	assert_int_equal(blocks_get(b, file, i, &block), COFFER_OK);
 	assert_int_equal(block_bytes(block)[0], (uint8_t)i);
-	blocks_put(b, block);
+	blocks_put(b, block, 1);
 }
 
 static void
@@ -104,6 +104,35 @@ test_kept(void **state)
 	blocks_free(&b);
 }
 
+/* Who has used all of a record keeps it himself, as the kernel does: its memory is the next one's, and others stay. */
+static void
+test_used_up(void **state)
+{
+	struct fake fake;
+	const struct blocks_source s = source_of(&fake, N_RECORDS * LEN);
+	struct blocks *b = make(8 * LEN, 0);
+	struct blocks_file *file = add(b, &s);
+	struct block *block = NULL;
+
+	(void)state;
+	look(b, file, 0);
+	look(b, file, 1);
+	for (uint64_t i = 10; i < 20; i++)
+		for (size_t used = 0; used < LEN; used += LEN / 4) {
+			assert_int_equal(blocks_get(b, file, i, &block), COFFER_OK);
+			assert_int_equal(block_bytes(block)[0], i);
+			blocks_put(b, block, LEN / 4);
+		}
+	assert_int_equal(blocks_kept(b), 3 * LEN);
+	look(b, file, 0);
+	look(b, file, 1);
+	assert_true(fake.reads[0] == 1 && fake.reads[1] == 1);
+	for (uint64_t i = 10; i < 20; i++)
+		assert_int_equal(fake.reads[i], 1);
+	blocks_drop_file(b, &file);
+	blocks_free(&b);
+}
+
 /* What is being looked at stays, however many those are, and the rest goes afterwards. */
 static void
 test_pinned(void **state)
@@ -120,7 +149,7 @@ test_pinned(void **state)
 	for (uint64_t i = 0; i < 8; i++)
 		assert_int_equal(block_bytes(held[i])[LEN - 1], i);
 	for (uint64_t i = 0; i < 8; i++)
-		blocks_put(b, held[i]);
+		blocks_put(b, held[i], LEN / 2);
 	assert_int_equal(blocks_kept(b), 2 * LEN);
 	blocks_drop_file(b, &file);
 	blocks_free(&b);
@@ -161,7 +190,7 @@ test_far(void **state)
 	file = add(b, &s);
 	assert_int_equal(blocks_get(b, file, fake.base / LEN + 5, &block), COFFER_OK);
 	assert_int_equal(block_bytes(block)[0], 5);
-	blocks_put(b, block);
+	blocks_put(b, block, 1);
 	blocks_drop_file(b, &file);
 	blocks_free(&b);
 }
@@ -205,7 +234,7 @@ read_one(void *arg)
 
 	r->err = blocks_get(r->b, r->file, r->index, &block);
 	if (block)
-		blocks_put(r->b, block);
+		blocks_put(r->b, block, 1);
 	return NULL;
 }
 
@@ -310,10 +339,15 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_kept),	  cmocka_unit_test(test_pinned),
-		cmocka_unit_test(test_two_files), cmocka_unit_test(test_far),
-		cmocka_unit_test(test_failure),	  cmocka_unit_test(test_once),
-		cmocka_unit_test(test_ahead),	  cmocka_unit_test(test_ahead_without_room),
+		cmocka_unit_test(test_kept),
+		cmocka_unit_test(test_pinned),
+		cmocka_unit_test(test_two_files),
+		cmocka_unit_test(test_used_up),
+		cmocka_unit_test(test_far),
+		cmocka_unit_test(test_failure),
+		cmocka_unit_test(test_once),
+		cmocka_unit_test(test_ahead),
+		cmocka_unit_test(test_ahead_without_room),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

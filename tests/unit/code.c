@@ -11,8 +11,8 @@
 
 #include "base/buf.h"
 #include "support/memory_source.h"
+#include "support/zip_kit.h"
 
-#define BYTES(s) (s), sizeof(s) - 1
 #define EVIL "\x80\2cposix\nsystem\nX\2\0\0\0id\x85R."
 #define CALLS "calls os.system when it is unpickled"
 #define NPY "\x93NUMPY\1\0\x3c\0{'descr': '<f4', 'fortran_order': True, 'shape': (), }     \n"
@@ -145,22 +145,6 @@ test_files(void **state)
 
 /* ---- arrays of NumPy ---- */
 
-static void
-add(struct buf *b, const void *bytes, size_t len)
-{
-	assert_int_equal(buf_add(NULL, b, bytes, len), COFFER_OK);
-}
-
-static void
-add_number(struct buf *b, size_t bytes, uint64_t v)
-{
-	for (; bytes > 0; bytes--, v >>= 8) {
-		uint8_t byte = (uint8_t)v;
-
-		add(b, &byte, 1);
-	}
-}
-
 #define OBJECTS "is a NumPy array that can hold objects: cannot be told"
 
 static const struct {
@@ -210,61 +194,6 @@ test_arrays(void **state)
 }
 
 /* ---- archives ---- */
-
-struct member {
-	const char *name;
-	const char *bytes;
-	size_t len;
-	uint16_t method; /* 0 = stored, 8 = deflated */
-	uint16_t flags;	 /* 1 = encrypted */
-	uint16_t local_method;
-};
-
-#define MEMBERS_MAX 4u
-
-static void
-add_zip(struct buf *b, const struct member *members)
-{
-	uint64_t start = b->len, offs[MEMBERS_MAX], dir;
-	size_t n = 0;
-
-	for (; n < MEMBERS_MAX && members[n].name; n++) {
-		const struct member *m = &members[n];
-
-		offs[n] = b->len - start;
-		add(b, "PK\3\4\x14\0", 6);
-		add_number(b, 2, m->flags);
-		add_number(b, 2, m->local_method ? m->local_method : m->method);
-		add_number(b, 8, 0);
-		add_number(b, 4, m->len);
-		add_number(b, 4, m->len);
-		add_number(b, 4, strlen(m->name));
-		add(b, m->name, strlen(m->name));
-		add(b, m->bytes, m->len);
-	}
-	dir = b->len - start;
-	for (size_t i = 0; i < n; i++) {
-		const struct member *m = &members[i];
-
-		add(b, "PK\1\2\x14\0\x14\0", 8);
-		add_number(b, 2, m->flags);
-		add_number(b, 2, m->method);
-		add_number(b, 8, 0);
-		add_number(b, 4, m->len);
-		add_number(b, 4, m->len);
-		add_number(b, 2, strlen(m->name));
-		add_number(b, 8, 0);
-		add_number(b, 4, 0);
-		add_number(b, 4, offs[i]);
-		add(b, m->name, strlen(m->name));
-	}
-	add(b, "PK\5\6\0\0\0\0", 8);
-	add_number(b, 2, n);
-	add_number(b, 2, n);
-	add_number(b, 4, b->len - start - 12 - dir);
-	add_number(b, 4, dir);
-	add_number(b, 2, 0);
-}
 
 #define BROKEN "is a ZIP archive that is broken or contradicts itself: what is in it cannot be told"
 

@@ -145,6 +145,11 @@ static const struct {
 	{"an extension of four bytes", BYTES("\x80\2\x84\1\0\0\1."), ENDS, "extension 16777217"},
 	{"an odd number", BYTES("Np +0\n0cos\nsystem\n)R."), DOUBTS, ""},
 	{"a number of 20 digits", BYTES("Np18446744073709551616\n0cos\nsystem\n)R."), DOUBTS, ""},
+	{"a number that is minus zero", BYTES("cos\nsystem\np-0\n)R."), DOUBTS, "os.system"},
+	{"bytes that are made read-only",
+	 BYTES("C\1x\x98"
+	       "0cos\nsystem\n)R."),
+	 ENDS, "os.system!"},
 	{"an import alone", BYTES("\x80\2cantigravity\nx\n."), ENDS, "antigravity.x"},
 	{"an import at the end of the file", BYTES("\x80\2cantigravity\nx"), BREAKS, "antigravity.x"},
 	{"among what is on the list", BYTES("\x80\2ctorch._tensor\n_rebuild_from_type_v2\n(cos\nsystem\nNNNtR."), ENDS,
@@ -180,6 +185,7 @@ static const struct {
 	{"no mark", BYTES("Nt."), BREAKS, ""},
 	{"nothing is remembered", BYTES("h\0."), BREAKS, ""},
 	{"nothing to remember", BYTES("q\0."), BREAKS, ""},
+	{"nothing to make read-only", BYTES("\x98."), BREAKS, ""},
 	{"no number", BYTES("Npx\n."), BREAKS, ""},
 	{"an empty number", BYTES("Np\n."), BREAKS, ""},
 	{"a number cannot be called", BYTES("K\1)R."), BREAKS, ""},
@@ -277,6 +283,20 @@ test_ceilings(void **state)
 	add_times(&b, LIMIT_PICKLE_LINE + 1, "a", 1);
 	add_times(&b, 1, "\nx\n)R.", 6);
 	expect("a name of 4097", b.p, b.len, BREAKS, "");
+	b.len = 0;
+	add_times(&b, 1, "}0\x80\4cos\n", 8);
+	add_times(&b, LIMIT_PICKLE_LINE / 8 + 1, "path.os.", 8);
+	add_times(&b, 1, "system\n)R.", 10);
+	expect("a way of 4102 to os.system", b.p, b.len, DOUBTS, "");
+	b.len = 0;
+	add_times(&b, 1, "cats\n", 5);
+	add_times(&b, LIMIT_PICKLE_LINE, "and ", 4);
+	expect("a line of text", b.p, b.len, BREAKS, "");
+	b.len = 0;
+	add_times(&b, 1, "Np", 2);
+	add_times(&b, LIMIT_PICKLE_LINE + 1, "0", 1);
+	add_times(&b, 1, "\n0cos\nsystem\n)R.", 16);
+	expect("a number of 4097", b.p, b.len, DOUBTS, "");
 	buf_free(&b);
 }
 

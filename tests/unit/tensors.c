@@ -66,11 +66,11 @@ static const struct {
 	const char *message;
 } refused[] = {
 	{"text", BYTES("hello"), COFFER_E_UNSUPPORTED,
-	 "the tensors of this file cannot be listed: its format is unknown, not safetensors, GGUF or ONNX"},
+	 "the tensors of this file cannot be listed: its format is unknown, not safetensors, GGUF, ONNX or PyTorch"},
 	{"pickle", BYTES("\x80\2}q\0."), COFFER_E_UNSUPPORTED,
-	 "the tensors of this file cannot be listed: its format is pickle, not safetensors, GGUF or ONNX"},
+	 "the tensors of this file cannot be listed: its format is pickle, not safetensors, GGUF, ONNX or PyTorch"},
 	{"index", BYTES("{\"weight_map\":{}}"), COFFER_E_UNSUPPORTED,
-	 "the tensors of this file cannot be listed: its format is safetensors index, not safetensors, GGUF or ONNX"},
+	 "the tensors of this file cannot be listed: its format is safetensors index, not safetensors, GGUF, ONNX or PyTorch"},
 	{"hole", BYTES("\x35\0\0\0\0\0\0\0{\"a\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[1,2]}}xy"),
 	 COFFER_E_FORMAT, "the tensor «a» is at 1 of the data and 1 bytes long; 0 and at most 2 were next"},
 };
