@@ -1557,7 +1557,6 @@ model_each(PyObject *self, PyObject *args)
 	}
 	d.ctx = call.ctx;
 	d.model = o->model;
-	d.ahead = ahead;
 	Py_BEGIN_ALLOW_THREADS
 	err = deliver(&d);
 	Py_END_ALLOW_THREADS
