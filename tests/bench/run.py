@@ -487,7 +487,7 @@ def write_page(path, page, place, facts):
     text = f"""# Benchmarks
 
 Written by `make bench`. Every ratio was taken in one run on one machine, whatever is compared taking turns; above 1 means that
-coffer is faster. Absolute figures, further down, are those of this machine and move with it; on a virtual machine they are
+coffer is faster; where the target is a limit (≤) it is coffer's time over the other's. Absolute figures, further down, are those of this machine and move with it; on a virtual machine they are
 partly the host's.
 
 {table(('', ''), facts)}
