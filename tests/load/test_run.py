@@ -197,6 +197,25 @@ def case_several(world):
     check(r.stdout.decode().endswith(f'/zwei ä:\nweights.bin\n{world.size}\n'), r.stdout)
 
 
+def case_folders_of_others(world):
+    """Who can rename the folder that the models are mounted over can have the program read others."""
+    for owner, mode, taken in (os.geteuid(), 0o700, True), (os.geteuid(), 0o777, False), (os.geteuid(), 0o1777, True), (NOBODY, 0o700, False):
+        if owner != os.geteuid() and not ROOT:
+            continue
+        runtime = tempfile.mkdtemp(dir=world.dir)
+        os.makedirs(os.path.join(runtime, 'deep'))
+        os.chown(runtime, owner, -1)
+        os.chmod(runtime, mode)
+        for path in runtime, os.path.join(runtime, 'deep'):
+            folder = world.run('sh', '-c', 'echo "$COFFER_MODEL"', env={'XDG_RUNTIME_DIR': path}).stdout.decode()
+            check(folder.startswith(path + '/coffer/') == taken, f'{folder} for {path} of {owner}, {mode:o}')
+    # a link that somebody else could turn
+    runtime = tempfile.mkdtemp(dir=world.dir)
+    os.symlink(runtime, world.at('link'))
+    folder = world.run('sh', '-c', 'echo "$COFFER_MODEL"', env={'XDG_RUNTIME_DIR': world.at('link')}).stdout.decode()
+    check(folder.startswith(runtime + '/'), folder)
+
+
 def case_exit_codes(world):
     for code in 0, 1, 77, 255:
         world.run('sh', '-c', f'exit {code}', code=code)
