@@ -6,6 +6,7 @@ Some of it needs root, namespaces or a control group of its own; what this machi
 """
 import contextlib
 import os
+import select
 import shutil
 import signal
 import subprocess
@@ -236,6 +237,26 @@ def case_signals_are_as_they_were(world):
     check(world.run('sh', '-c', show).stdout == plain, 'signals differ')
     r = world.run('sh', '-c', show, before=('sh', '-c', 'trap "" HUP USR1 PIPE; exec "$@"', 'sh'))
     check(b'SigIgn:\t0000000000001201\n' in r.stdout, f'ignored signals were lost: {r.stdout}')
+    r = world.run('grep', '^SigIgn', '/proc/self/status', before=('env', '--ignore-signal=CHLD'))
+    check(b'SigIgn:\t0000000000010000\n' in r.stdout, f'SIGCHLD was lost: {r.stdout}')
+
+
+def case_masks(world):
+    for mask in '000', '777', '277':
+        for before in (), unprivileged():
+            r = world.run('sh', '-c', 'umask; wc -c <"$0"', '{model}/weights.bin', before=('sh', '-c', f'umask {mask}; exec "$@"', 'sh', *before),
+                          key='key.nobody' if before else 'key')
+            check(r.stdout.decode().split() == ['0' + mask, str(world.size)], f'{mask}: {r.stdout}')
+
+
+def case_lazy_keeps_no_descriptor(world):
+    """A descriptor that the program closes says so to who is at its other end, whoever serves."""
+    with_fuse(world)
+    ends = os.pipe()
+    with world.running('sh', '-c', f'exec {ends[1]}>&-; echo ready; read x', options=('--lazy',), pass_fds=(ends[1],)):
+        os.close(ends[1])
+        check(select.select([ends[0]], [], [], 5)[0] and os.read(ends[0], 1) == b'', 'somebody else has it, too')
+    os.close(ends[0])
 
 
 def case_writable_and_read_only(world):
