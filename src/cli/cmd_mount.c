@@ -20,6 +20,7 @@
 #include "cli/sign_options.h"
 #include "cli/term.h"
 #include "mount/mount.h"
+#include "run/keeper.h"
 
 #define MEMORY_MIN (UINT64_C(64) << 20)
 
@@ -214,24 +215,6 @@ stop(void)
 	mount_stop(mounted);
 }
 
-/* Standard error stays where somebody may read it later; a pipe would keep whoever waits for its end. */
-static void
-leave_terminal(void)
-{
-	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-	struct stat st;
-
-	(void)setsid();
-	if (null < 0)
-		return;
-	(void)dup2(null, STDIN_FILENO);
-	(void)dup2(null, STDOUT_FILENO);
-	if (fstat(STDERR_FILENO, &st) != 0 || S_ISFIFO(st.st_mode) || S_ISSOCK(st.st_mode))
-		(void)dup2(null, STDERR_FILENO);
-	if (null > STDERR_FILENO)
-		(void)close(null);
-}
-
 /* @ready: a pipe whose other end waits to hear that it is mounted, or -1 */
 static coffer_err
 serve(struct fault *f, struct coffer_ctx *ctx, const struct words *operands, int ready)
@@ -251,7 +234,7 @@ serve(struct fault *f, struct coffer_ctx *ctx, const struct words *operands, int
 	if (ready >= 0) {
 		if (write(ready, "", 1) != 1)
 			TRY(fault_errno(f, errno, "cannot go to the background"));
-		leave_terminal();
+		keeper_leave_terminal();
 	}
 	TRY(mount_wait(f, mounted));
 out:
@@ -292,6 +275,7 @@ run_mount(struct fault *f, struct coffer_ctx *ctx, const struct words *operands)
 
 	if (foreground)
 		return serve(f, ctx, operands, -1);
+	keeper_note_inherited();
 	if (pipe2(ends, O_CLOEXEC) != 0)
 		return fault_errno(f, errno, "cannot make a pipe");
 	server = fork();

@@ -393,15 +393,19 @@ static coffer_err
 run(struct fault *f, struct coffer_ctx *ctx, const struct words *operands)
 {
 	struct run_job job = {.size = size_limit, .allow_code = allow_code, .verify = verify};
+	mode_t mask = umask(077);
 	coffer_err err;
 
+	/* what is made for the program is its user's to use, whatever his mask; the program gets that again */
+	(void)umask(mask & 077);
 	(void)ctx;
 	TRY(read_models(f, &job));
 	TRY(program_find(f, operands->v[0]));
 	TRY(tell(f, &job, operands, program_check));
 	TRY(choose_way(f, &job));
 	TRY(open_models(f, &job));
-	interrupt_restore_pipe();
+	(void)umask(mask);
+	interrupt_restore();
 	TRY(tell(f, &job, operands, program_exec));
 out:
 	free_models(&job);

@@ -85,7 +85,7 @@ harden(void)
 #if !defined(__SANITIZE_ADDRESS__) /* whose leak check looks at the process from a second one */
 	(void)prctl(PR_SET_DUMPABLE, 0L, 0L, 0L, 0L);
 #endif
-	interrupt_ignore_pipe();
+	interrupt_begin();
 }
 
 /* ---- which command ---- */

@@ -44,20 +44,23 @@ interrupt_catch(struct coffer_ctx *ctx)
 	catch_one(SIGHUP);
 }
 
-static struct sigaction pipe_before;
+static struct sigaction pipe_before, child_before;
 
+/* Whoever has ignored SIGCHLD leaves that to us, and then the kernel tells nobody how a child ended (wait(2)). */
 void
-interrupt_ignore_pipe(void)
+interrupt_begin(void)
 {
-	struct sigaction ignore = {.sa_handler = SIG_IGN};
+	struct sigaction ignore = {.sa_handler = SIG_IGN}, by_default = {.sa_handler = SIG_DFL};
 
 	(void)sigaction(SIGPIPE, &ignore, &pipe_before);
+	(void)sigaction(SIGCHLD, &by_default, &child_before);
 }
 
 void
-interrupt_restore_pipe(void)
+interrupt_restore(void)
 {
 	(void)sigaction(SIGPIPE, &pipe_before, NULL);
+	(void)sigaction(SIGCHLD, &child_before, NULL);
 }
 
 void

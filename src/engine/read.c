@@ -107,7 +107,8 @@ coffer_file_free(struct coffer_file **file)
 		return;
 	sealed_close(&o->sealed);
 	pthread_mutex_destroy(&o->lock);
-	free(o->cached);
+	pages_free(&o->cached);
+	pages_free(&o->spare);
 	free(o->shown);
 	free(o);
 	*file = NULL;
@@ -131,38 +132,59 @@ copy_cached(struct coffer_file *o, uint64_t index, size_t from, void *buf, size_
 	bool hit;
 
 	pthread_mutex_lock(&o->lock);
-	hit = o->cached && o->cached_index == index;
+	hit = o->cached.p && o->cached_index == index;
 	if (hit)
-		memcpy(buf, o->cached + from, len);
+		memcpy(buf, (const uint8_t *)o->cached.p + from, len);
 	pthread_mutex_unlock(&o->lock);
 	return hit;
+}
+
+/* Room for one record that is nobody else's meanwhile. */
+static coffer_err
+take_room(struct fault *f, struct coffer_file *o, struct pages *out)
+{
+	pthread_mutex_lock(&o->lock);
+	*out = o->spare;
+	o->spare = (struct pages)PAGES_INIT;
+	pthread_mutex_unlock(&o->lock);
+	return out->p ? COFFER_OK : pages_new(f, out, o->sealed.head.record_size);
+}
+
+/* The room of what it takes the place of is the next one's: fresh pages cost more than to open what goes there. */
+static void
+keep_record(struct coffer_file *o, struct pages *record, uint64_t index)
+{
+	struct pages old;
+
+	pthread_mutex_lock(&o->lock);
+	old = o->cached;
+	o->cached = *record;
+	o->cached_index = index;
+	if (!o->spare.p) {
+		o->spare = old;
+		old = (struct pages)PAGES_INIT;
+	}
+	pthread_mutex_unlock(&o->lock);
+	pages_free(&old);
+	*record = (struct pages)PAGES_INIT;
 }
 
 /* Part of a record: it is opened whole, beside, and kept for the next small read. */
 static coffer_err
 read_part(struct fault *f, struct coffer_file *o, uint64_t index, size_t from, void *buf, size_t len)
 {
-	uint8_t *record, *old;
+	struct pages record = PAGES_INIT;
 	coffer_err err;
 
 	if (copy_cached(o, index, from, buf, len))
 		return COFFER_OK;
-	record = malloc(head_record_len(&o->sealed.head, index));
-	if (!record)
-		return fault_nomem(f);
-	err = sealed_read_record(f, &o->sealed, index, record, false);
-	if (err != COFFER_OK) {
-		free(record);
-		return err;
-	}
-	memcpy(buf, record + from, len);
-	pthread_mutex_lock(&o->lock);
-	old = o->cached;
-	o->cached = record;
-	o->cached_index = index;
-	pthread_mutex_unlock(&o->lock);
-	free(old);
-	return COFFER_OK;
+	TRY(take_room(f, o, &record));
+	TRY(sealed_read_record(f, &o->sealed, index, record.p, false));
+	memcpy(buf, (const uint8_t *)record.p + from, len);
+	keep_record(o, &record, index);
+out:
+	pages_free(&record);
+	return err;
 }
 
 void
@@ -247,27 +269,27 @@ copy_range(struct fault *f, struct coffer_ctx *ctx, struct coffer_file *o, uint6
 	const struct head *h = &o->sealed.head;
 	uint64_t end = off + len, done = 0;
 	struct progress progress;
-	uint8_t *buf = NULL;
+	struct pages buf = PAGES_INIT;
 	coffer_err err = read_check_range(f, o, off, len);
 
 	if (err != COFFER_OK || len == 0)
 		return err;
-	buf = aligned_alloc(HEAD_ALIGN, h->record_size);
-	if (!buf)
-		return fault_nomem(f);
+	err = pages_new(f, &buf, h->record_size);
+	if (err != COFFER_OK)
+		return err;
 	progress_begin(&progress, ctx, len);
 	atomic_store(&progress.path, h->path);
 	for (uint64_t i = off / h->record_size; i * h->record_size < end; i++) {
 		uint64_t reached = num_min((i + 1) * h->record_size, end) - off;
 
 		TRY(ctx_check_cancelled(f, ctx));
-		TRY(copy_record(f, o, i, off, end, buf, out));
+		TRY(copy_record(f, o, i, off, end, buf.p, out));
 		progress_add(&progress, reached - done);
 		done = reached;
 	}
 out:
 	progress_end(&progress);
-	free(buf);
+	pages_free(&buf);
 	return err;
 }
 

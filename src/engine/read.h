@@ -8,6 +8,7 @@
 #include <coffer/open.h>
 
 #include "engine/sealed.h"
+#include "mem/pages.h"
 
 struct coffer_file {
 	struct sealed sealed;
@@ -16,8 +17,8 @@ struct coffer_file {
 	pthread_mutex_t lock; /* of all that follows */
 	bool bulk;	      /* read_expect_bulk() was called */
 
-	/* the record that was last read in part: small reads in a row cost one record */
-	uint8_t *cached;
+	/* the record that was last read in part: small reads in a row cost one record; and room for the next one */
+	struct pages cached, spare;
 	uint64_t cached_index;
 };
 

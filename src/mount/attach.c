@@ -109,11 +109,11 @@ struct helper {
 	int status; /* of waitpid(2) */
 };
 
-/* The environment, and where the socket is. */
+/* The environment, and where the socket is: the first of a name counts, so one that we were started with goes. */
 static char **
 environment(char *socket)
 {
-	size_t n = 0;
+	size_t n = 0, name = strcspn(socket, "=") + 1;
 	char **all;
 
 	while (environ[n])
@@ -121,7 +121,10 @@ environment(char *socket)
 	all = calloc(n + 2, sizeof(*all));
 	if (!all)
 		return NULL;
-	memcpy(all, environ, n * sizeof(*all));
+	n = 0;
+	for (char **e = environ; *e; e++)
+		if (strncmp(*e, socket, name) != 0)
+			all[n++] = *e;
 	all[n] = socket;
 	return all;
 }

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "run/keeper.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -15,6 +17,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/num.h"
 
 /* ---- words ---- */
 
@@ -126,6 +129,7 @@ begin(keeper_fn *fn, void *arg, enum keeper_life life, pid_t starter, int channe
 {
 	if (life == KEEPER_CHILD && !die_with(starter))
 		_exit(1);
+	keeper_note_inherited();
 	/* whose parent has ended is a child of init */
 	if (life == KEEPER_STAYS && fork() != 0)
 		_exit(0);
@@ -177,12 +181,46 @@ keeper_end(struct keeper *k)
 	k->pid = -1;
 }
 
+/* Ours end with exec, all of them. */
+static struct {
+	int v[1024];
+	size_t n;
+} inherited;
+
+void
+keeper_note_inherited(void)
+{
+	DIR *dir = opendir("/proc/self/fd");
+
+	inherited.n = 0;
+	for (const struct dirent *e; dir && (e = readdir(dir));) {
+		uint64_t fd;
+		int flags;
+
+		if (!num_parse(e->d_name, STDERR_FILENO + 1, INT_MAX, &fd))
+			continue;
+		flags = fcntl((int)fd, F_GETFD);
+		if (flags >= 0 && !(flags & FD_CLOEXEC) && inherited.n < sizeof(inherited.v) / sizeof(inherited.v[0]))
+			inherited.v[inherited.n++] = (int)fd;
+	}
+	if (dir)
+		(void)closedir(dir);
+}
+
+static void
+close_inherited(void)
+{
+	while (inherited.n > 0)
+		(void)close(inherited.v[--inherited.n]);
+}
+
 void
 keeper_leave_terminal(void)
 {
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 	struct stat st;
 
+	close_inherited();
 	(void)setsid();
 	(void)!chdir("/");
 	if (null < 0)

@@ -70,7 +70,13 @@ void keeper_forward(pid_t pid);
 /** keeper_forwarded() - whether one has come; then signals are as they were before keeper_forward() */
 bool keeper_forwarded(void);
 
-/** keeper_leave_terminal() - be in nobody's way: no terminal, no folder, no pipe that somebody waits for the end of */
+/**
+ * keeper_note_inherited() - remember the descriptors that this process was started with, those of the terminal aside: before
+ * anything else is opened that does not end with exec.  A process of keeper_start() has done so.
+ */
+void keeper_note_inherited(void);
+
+/** keeper_leave_terminal() - be in nobody's way: no terminal, no folder, no lock or pipe that somebody waits for the end of */
 void keeper_leave_terminal(void);
 
 #endif

@@ -5,12 +5,15 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/file.h"
 #include "base/home.h"
+
+#define NOBODY 65534u /* whom the kernel shows for users that a namespace does not have (user_namespaces(7)) */
 
 /*
  * Those who clear up folders for temporary files leave one with the sticky bit alone (XDG Base Directory specification), and
@@ -29,12 +32,41 @@ keep(const struct spot *spot)
 	file_close(&fd);
 }
 
+/* root and we; in a namespace in which others appear as nobody root does, too, and cannot be told from them */
+static bool
+is_trusted(uid_t uid)
+{
+	return uid == 0 || uid == geteuid() || (uid == NOBODY && geteuid() != 0);
+}
+
+/*
+ * Whoever can rename a folder above it, also one that something is mounted over in our namespace alone, can put another in its
+ * place, and the program would have that one's model.  So it goes when su leaves XDG_RUNTIME_DIR as it was.
+ */
+static bool
+can_be_exchanged(const struct spot *spot)
+{
+	char path[SPOT_LEN];
+	struct stat st;
+
+	memcpy(path, spot->path, sizeof(path));
+	for (char *slash; (slash = strrchr(path, '/')) != path;) {
+		*slash = '\0';
+		if (lstat(path, &st) != 0 || !S_ISDIR(st.st_mode) || !is_trusted(st.st_uid) ||
+		    ((st.st_mode & (S_IWGRP | S_IWOTH)) && !(st.st_mode & S_ISVTX)))
+			return true;
+	}
+	return false;
+}
+
 /* One that is ours alone; it is made when it is not there. */
 static bool
 take_own(struct spot *spot)
 {
 	struct stat st;
 
+	if (can_be_exchanged(spot))
+		return false;
 	(void)mkdir(spot->path, 0700);
 	spot->fd = open(spot->path, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (spot->fd >= 0 && fstat(spot->fd, &st) == 0 && st.st_uid == geteuid() && (st.st_mode & 07777) == 0700) {
@@ -74,44 +106,50 @@ take_empty(struct spot *spot)
 	return spot->fd >= 0;
 }
 
+/* Without links, which somebody else could turn: @folder, «/» and @name. */
 static bool
-set_path(struct spot *spot, const char *before, const char *after)
+set_path(struct spot *spot, const char *folder, const char *name)
 {
-	return snprintf(spot->path, sizeof(spot->path), "%s%s", before, after) < (int)sizeof(spot->path) &&
-	       spot->path[0] == '/';
+	char *real = folder[0] == '/' ? realpath(folder, NULL) : NULL;
+	bool fits = real && snprintf(spot->path, sizeof(spot->path), "%s/%s", strcmp(real, "/") == 0 ? "" : real,
+				     name) < (int)sizeof(spot->path);
+
+	free(real);
+	return fits;
 }
 
 coffer_err
 spot_find(struct fault *f, enum spot_use use, struct spot *out)
 {
-	static const char *const of_system[] = {"/mnt", "/media", "/srv", "/opt"};
+	static const char *const of_system[] = {"mnt", "media", "srv", "opt"};
 	const char *runtime = home_setting("XDG_RUNTIME_DIR");
+	char of_user[32];
 	const struct {
-		const char *before, *after;
+		const char *folder, *name;
 	} own[] = {
-		{runtime ? runtime : "", "/coffer"},
-		{geteuid() == 0 ? "/run" : "", "/coffer"},
-		{"/tmp/.coffer-", NULL},
-		{"/dev/shm/.coffer-", NULL},
+		{runtime ? runtime : "", "coffer"},
+		{geteuid() == 0 ? "/run" : "", "coffer"},
+		{"/tmp", of_user},
+		{"/dev/shm", of_user},
 	};
-	char uid[16];
 
 	out->fd = -1;
-	(void)snprintf(uid, sizeof(uid), "%u", (unsigned int)geteuid());
+	(void)snprintf(of_user, sizeof(of_user), ".coffer-%u", (unsigned int)geteuid());
 	for (size_t i = 0; i < sizeof(own) / sizeof(own[0]); i++) {
-		if (!*own[i].before || !set_path(out, own[i].before, own[i].after ? own[i].after : uid))
+		if (!set_path(out, own[i].folder, own[i].name))
 			continue;
 		if (take_own(out) && (use == SPOT_MOUNT || can_write(out)))
 			return COFFER_OK;
 		file_close(&out->fd);
 	}
 	for (size_t i = 0; use == SPOT_MOUNT && i < sizeof(of_system) / sizeof(of_system[0]); i++)
-		if (set_path(out, of_system[i], "") && take_empty(out))
+		if (set_path(out, "/", of_system[i]) && take_empty(out))
 			return COFFER_OK;
 	out->path[0] = '\0';
-	return fault_set(f, COFFER_E_NOTFOUND,
-			 "there is no folder for a private place: none of $XDG_RUNTIME_DIR/coffer, /tmp/.coffer-%s and "
-			 "/dev/shm/.coffer-%s is there, can be made, belongs to this user and has the mode 0700; let "
-			 "XDG_RUNTIME_DIR name a folder of yours",
-			 uid, uid);
+	return fault_set(
+		f, COFFER_E_NOTFOUND,
+		"there is no folder for a private place: none of $XDG_RUNTIME_DIR/coffer, /tmp/%s and /dev/shm/%s "
+		"is there, can be made, belongs to this user, has the mode 0700 and lies where nobody else "
+		"can rename it; let XDG_RUNTIME_DIR name a folder of yours",
+		of_user, of_user);
 }

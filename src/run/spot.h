@@ -31,7 +31,7 @@ struct spot {
  * /dev/shm/.coffer-UID; and to mount over, /mnt, /media, /srv and /opt where they are empty
  * @out: file_close() its descriptor
  *
- * One that is a link, belongs to somebody else, or that others may enter is passed over.
+ * One that is a link, belongs to somebody else, that others may enter or lies where others could rename it is passed over.
  * Return: COFFER_OK; COFFER_E_NOTFOUND when there is none, and how to make one.
  */
 coffer_err spot_find(struct fault *f, enum spot_use use, struct spot *out);

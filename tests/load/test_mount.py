@@ -9,6 +9,7 @@ import errno
 import mmap
 import os
 import random
+import select
 import shutil
 import signal
 import subprocess
@@ -275,6 +276,23 @@ def direct(path, plain, rng):
         check(n == min(len(room), BIG - off) and room[:n] == plain[off:off + n], f'{n} direct bytes from {off}')
     os.close(fd)
     room.close()
+
+
+def case_descriptors(world):
+    """What it was started with, as locks, it does not hold while it serves; nor the folder."""
+    ends = os.pipe()
+    subprocess.run([world.coffer, 'mount', 'm.sealed', 'mnt', '--kek', 'file:key'], cwd=world.dir, env=world.env, check=True,
+                   pass_fds=(ends[1],), capture_output=True, timeout=60)
+    with world.cleared('mnt'):
+        os.close(ends[1])
+        check(select.select([ends[0]], [], [], 5)[0] and os.read(ends[0], 1) == b'', 'the server has it, too')
+        check(all(os.readlink(f'/proc/{pid}/cwd') == '/' for pid in world.servers()), 'the server keeps its folder')
+    os.close(ends[0])
+
+
+def case_ignored_children(world):
+    """The exit code is there for whoever ignores SIGCHLD, too."""
+    world.run('mount', 'absent', 'mnt', '--kek', 'file:key', code=3, before=('env', '--ignore-signal=CHLD'))
 
 
 def case_one_file(world):

@@ -6,6 +6,7 @@ Some of it needs root, namespaces or a control group of its own; what this machi
 """
 import contextlib
 import os
+import select
 import shutil
 import signal
 import subprocess
@@ -238,6 +239,25 @@ def case_several(world):
     check(r.stdout.decode().endswith(f'/zwei ä:\nweights.bin\n{world.size}\n'), r.stdout)
 
 
+def case_folders_of_others(world):
+    """Who can rename the folder that the models are mounted over can have the program read others."""
+    for owner, mode, taken in (os.geteuid(), 0o700, True), (os.geteuid(), 0o777, False), (os.geteuid(), 0o1777, True), (NOBODY, 0o700, False):
+        if owner != os.geteuid() and not ROOT:
+            continue
+        runtime = tempfile.mkdtemp(dir=world.dir)
+        os.makedirs(os.path.join(runtime, 'deep'))
+        os.chown(runtime, owner, -1)
+        os.chmod(runtime, mode)
+        for path in runtime, os.path.join(runtime, 'deep'):
+            folder = world.run('sh', '-c', 'echo "$COFFER_MODEL"', env={'XDG_RUNTIME_DIR': path}).stdout.decode()
+            check(folder.startswith(path + '/coffer/') == taken, f'{folder} for {path} of {owner}, {mode:o}')
+    # a link that somebody else could turn
+    runtime = tempfile.mkdtemp(dir=world.dir)
+    os.symlink(runtime, world.at('link'))
+    folder = world.run('sh', '-c', 'echo "$COFFER_MODEL"', env={'XDG_RUNTIME_DIR': world.at('link')}).stdout.decode()
+    check(folder.startswith(runtime + '/'), folder)
+
+
 def case_exit_codes(world):
     for code in 0, 1, 77, 255:
         world.run('sh', '-c', f'exit {code}', code=code)
@@ -258,6 +278,26 @@ def case_signals_are_as_they_were(world):
     check(world.run('sh', '-c', show).stdout == plain, 'signals differ')
     r = world.run('sh', '-c', show, before=('sh', '-c', 'trap "" HUP USR1 PIPE; exec "$@"', 'sh'))
     check(b'SigIgn:\t0000000000001201\n' in r.stdout, f'ignored signals were lost: {r.stdout}')
+    r = world.run('grep', '^SigIgn', '/proc/self/status', before=('env', '--ignore-signal=CHLD'))
+    check(b'SigIgn:\t0000000000010000\n' in r.stdout, f'SIGCHLD was lost: {r.stdout}')
+
+
+def case_masks(world):
+    for mask in '000', '777', '277':
+        for before in (), unprivileged():
+            r = world.run('sh', '-c', 'umask; wc -c <"$0"', '{model}/weights.bin', before=('sh', '-c', f'umask {mask}; exec "$@"', 'sh', *before),
+                          key='key.nobody' if before else 'key')
+            check(r.stdout.decode().split() == ['0' + mask, str(world.size)], f'{mask}: {r.stdout}')
+
+
+def case_lazy_keeps_no_descriptor(world):
+    """A descriptor that the program closes says so to who is at its other end, whoever serves."""
+    with_fuse(world)
+    ends = os.pipe()
+    with world.running('sh', '-c', f'exec {ends[1]}>&-; echo ready; read x', options=('--lazy',), pass_fds=(ends[1],)):
+        os.close(ends[1])
+        check(select.select([ends[0]], [], [], 5)[0] and os.read(ends[0], 1) == b'', 'somebody else has it, too')
+    os.close(ends[0])
 
 
 def case_writable_and_read_only(world):

@@ -2,6 +2,7 @@
 /* Any byte range of a sealed file, from any thread. */
 #include <pthread.h>
 
+#include "engine/read.h"
 #include "support/kit.h"
 
 #define SIZE ((size_t)300000)
@@ -71,6 +72,39 @@ check_range(struct coffer_file *from, size_t off, size_t len)
 	assert_memory_equal(buf + 1, plain + off, len);
 	assert_true(buf[0] == 0xee && buf[len + 1] == 0xee);
 	free(buf);
+}
+
+/* Whether the map that holds @at is left out of core dumps: «dd» among its flags (proc(5)). */
+static bool
+is_undumped(const void *at)
+{
+	FILE *maps = fopen("/proc/self/smaps", "re");
+	unsigned long start, end;
+	bool here = false, found = false;
+	char line[512];
+
+	assert_non_null(maps);
+	while (!found && fgets(line, sizeof(line), maps)) {
+		if (sscanf(line, "%lx-%lx ", &start, &end) == 2)
+			here = (uintptr_t)at >= start && (uintptr_t)at < end;
+		found = here && strncmp(line, "VmFlags:", 8) == 0 && strstr(line, " dd");
+	}
+	(void)fclose(maps);
+	return found;
+}
+
+/* what is kept for the next small read, and the room of the one before, stand in no core dump and are not left in the heap */
+static void
+test_kept(void **state)
+{
+	(void)state;
+	check_range(file, 1, 10);
+	check_range(file, RECORD + 1, 10);
+	assert_non_null(file->cached.p);
+	assert_non_null(file->spare.p);
+	assert_memory_equal(file->cached.p, plain + RECORD, RECORD);
+	assert_true(is_undumped(file->cached.p));
+	assert_true(is_undumped(file->spare.p));
 }
 
 static void
@@ -226,8 +260,9 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_model),  TEST(test_ranges), TEST(test_past_the_end), TEST(test_threads),
-		TEST(test_sticky), TEST(test_source), TEST(test_of_directory), TEST(test_short_file),
+		TEST(test_model),	 TEST(test_ranges),	  TEST(test_kept),
+		TEST(test_past_the_end), TEST(test_threads),	  TEST(test_sticky),
+		TEST(test_source),	 TEST(test_of_directory), TEST(test_short_file),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
