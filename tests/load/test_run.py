@@ -6,6 +6,7 @@ Some of it needs root, namespaces or a control group of its own; what this machi
 """
 import contextlib
 import os
+import re
 import select
 import shutil
 import signal
@@ -272,14 +273,19 @@ def case_standard_streams(world):
     check(r.stdout == b'0 1 2 3 ', f'descriptors went through: {r.stdout}')
 
 
+def ignored(status):
+    """The signals, as bits; others than the tests' own may be, of whoever runs these."""
+    return int(re.search(rb'^SigIgn:\s*([0-9a-f]+)$', status, re.MULTILINE).group(1), 16)
+
+
 def case_signals_are_as_they_were(world):
     show = 'grep -E "^Sig(Blk|Ign|Cgt)" /proc/self/status'
     plain = subprocess.run(['sh', '-c', show], capture_output=True, check=True).stdout
     check(world.run('sh', '-c', show).stdout == plain, 'signals differ')
     r = world.run('sh', '-c', show, before=('sh', '-c', 'trap "" HUP USR1 PIPE; exec "$@"', 'sh'))
-    check(b'SigIgn:\t0000000000001201\n' in r.stdout, f'ignored signals were lost: {r.stdout}')
+    check(ignored(r.stdout) & 0x1201 == 0x1201, f'ignored signals were lost: {r.stdout}')
     r = world.run('grep', '^SigIgn', '/proc/self/status', before=('env', '--ignore-signal=CHLD'))
-    check(b'SigIgn:\t0000000000010000\n' in r.stdout, f'SIGCHLD was lost: {r.stdout}')
+    check(ignored(r.stdout) & 0x10000, f'SIGCHLD was lost: {r.stdout}')
 
 
 def case_masks(world):
