@@ -13,6 +13,7 @@
 #include <coffer/load.h>
 
 #include "base/file.h"
+#include "base/home.h"
 #include "base/limits.h"
 #include "engine/model.h"
 #include "engine/transfer.h"
@@ -98,7 +99,7 @@ out:
 static coffer_err
 add_keys(struct coffer_ctx *ctx, struct coffer_keyring *keys, const char *kek)
 {
-	const char *list = kek ? kek : getenv("COFFER_KEK");
+	const char *list = kek ? kek : home_setting("COFFER_KEK");
 
 	return list && list[0] ? add_listed(ctx, keys, list) : coffer_keyring_add_store(ctx, keys, NULL);
 }
