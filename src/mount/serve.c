@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,6 +30,7 @@
 #define THREADS_MAX 64u
 #define CACHE_MAX (UINT64_C(256) << 20)
 #define NAME_BYTES_MAX 255u
+#define WAKE_NS 5000000L /* between two signals to a thread that is to end */
 
 struct worker {
 	struct mount *mount;
@@ -45,6 +47,7 @@ struct mount {
 	struct mount_options options;
 	int event; /* somebody has something to tell mount_wait() */
 	atomic_bool stopped;
+	atomic_bool ending; /* its threads are to end */
 
 	/* while it is served */
 	bool served;
@@ -303,19 +306,18 @@ dispatch(const struct asked *a)
 	}
 }
 
-/* Returns false when the file system has ended. */
+/* Returns false when the file system has ended, or this thread is to. */
 static bool
 read_request(const struct worker *w, struct asked *a)
 {
-	ssize_t n;
-	int old;
+	ssize_t n = -1;
 
-	/* the one place where a thread that is to end may be */
-	(void)pthread_setcancelstate(PTHREAD_CANCEL_ENABLE, &old);
-	do
+	errno = EINTR;
+	while (n < 0 && (errno == EINTR || errno == ENOENT || errno == EAGAIN)) { /* ENOENT: it was taken back */
+		if (atomic_load(&a->m->ending))
+			return false;
 		n = read(a->fd, w->request, WIRE_REQUEST_MAX);
-	while (n < 0 && (errno == EINTR || errno == ENOENT || errno == EAGAIN)); /* ENOENT: it was taken back */
-	(void)pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &old);
+	}
 	if (n < 0)
 		return false;
 	if (!wire_read(view_of(w->request, (size_t)n), &a->request)) {
@@ -341,9 +343,7 @@ work(void *arg)
 {
 	struct worker *w = arg;
 	struct asked a = {.w = w, .m = w->mount, .fd = w->fd >= 0 ? w->fd : w->mount->at.fd};
-	int old;
 
-	(void)pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &old);
 	while (read_request(w, &a))
 		dispatch(&a);
 	tell(w->mount);
@@ -514,18 +514,42 @@ mount_stop(struct mount *m)
 }
 
 static void
+nothing(int signal)
+{
+	(void)signal;
+}
+
+/*
+ * A signal gets a thread out of read(), or comes a moment before it and is lost: so it is sent until the thread has ended.
+ * (pthread_cancel() needs a library that glibc loads only then, and without descriptors cannot.)
+ */
+static void
+end_worker(struct worker *w)
+{
+	struct timespec soon;
+
+	do {
+		(void)pthread_kill(w->thread, SIGURG);
+		(void)clock_gettime(CLOCK_REALTIME, &soon);
+		soon.tv_nsec += WAKE_NS;
+		soon.tv_sec += soon.tv_nsec / 1000000000;
+		soon.tv_nsec %= 1000000000;
+	} while (pthread_timedjoin_np(w->thread, NULL, &soon) == ETIMEDOUT);
+	w->runs = false;
+}
+
+static void
 end_workers(struct mount *m)
 {
+	const struct sigaction wake = {.sa_handler = nothing};
+	struct sigaction before;
+
+	atomic_store(&m->ending, true);
+	(void)sigaction(SIGURG, &wake, &before);
 	for (unsigned int i = 0; i < m->n_workers; i++)
 		if (m->workers[i].runs)
-			(void)pthread_cancel(m->workers[i].thread);
-	for (unsigned int i = 0; i < m->n_workers; i++) {
-		struct worker *w = &m->workers[i];
-
-		if (w->runs)
-			(void)pthread_join(w->thread, NULL);
-		w->runs = false;
-	}
+			end_worker(&m->workers[i]);
+	(void)sigaction(SIGURG, &before, NULL);
 }
 
 static void
