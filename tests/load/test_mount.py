@@ -14,13 +14,14 @@ import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 
-NOBODY = 65534
-ROOT = os.geteuid() == 0
-MIB = 1 << 20
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+
+import rig  # noqa: E402
+from rig import MIB, NOBODY, ROOT, Skip, await_, check  # noqa: E402
+
 RECORD = 64 << 10
 BIG = 9 * MIB + 12345  # more than a huge page, and no multiple of anything
 NAMES = {
@@ -34,23 +35,6 @@ NAMES = {
     'sub/' + 'deep/' * 40 + 'end': 100,
     'sub-2/a': RECORD,
 }
-
-
-class Skip(Exception):
-    pass
-
-
-def check(condition, what):
-    if not condition:
-        raise AssertionError(what)
-
-
-def await_(condition, what, seconds=20):
-    """Until condition() holds."""
-    until = time.monotonic() + seconds
-    while not condition():
-        check(time.monotonic() < until, what)
-        time.sleep(0.02)
 
 
 def read(path):
@@ -78,18 +62,11 @@ def is_mounted(path):
     return path in mounts()
 
 
-class World:
-    """A folder that everybody may enter, with coffer, a key and sealed models, and what was sealed."""
+class World(rig.World):
+    """With sealed models, and what was sealed."""
 
     def __init__(self, command):
-        self.dir = tempfile.mkdtemp(prefix='coffer-mount-', dir='/tmp')
-        os.chmod(self.dir, 0o755)
-        self.coffer = self.at('coffer')
-        shutil.copy(command, self.coffer)
-        self.mark = os.path.basename(self.dir)
-        self.env = {k: v for k, v in os.environ.items() if not k.startswith('COFFER_')}
-        self.env.update(HOME=self.dir, COFFER_AUDIT='off', COFFER_MOUNT_TEST=self.mark, LC_ALL='C.UTF-8')
-        self.env.pop('XDG_CONFIG_HOME', None)
+        super().__init__(command, 'mount')
         self.ok('keygen', '-o', 'key')
         self.plain = {}
         rng = random.Random(5)
@@ -100,14 +77,6 @@ class World:
         self.ok('seal', 'm', '-o', 'm1.sealed', '--kek', 'file:key', '--record-size', '1M')
         self.ok('seal', 'm/big.bin', '-o', 'one.coffer', '--kek', 'file:key', '--record-size', '16M')
         os.mkdir(self.at('mnt'))
-
-    def at(self, *names):
-        return os.path.join(self.dir, *names)
-
-    def make(self, name, content):
-        os.makedirs(os.path.dirname(self.at(name)), exist_ok=True)
-        with open(self.at(name), 'wb') as f:
-            f.write(content)
 
     def run(self, *argv, code=0, words=(), before=(), timeout=60):
         """Run coffer to its end, which must be that one, with these words on standard error."""
@@ -135,13 +104,13 @@ class World:
         try:
             yield
         except BaseException:
-            self.clear()
+            self.after_failure()
             raise
         if is_mounted(self.at(where)):
             self.ok('umount', where, '--lazy')
         self.nothing_left()
 
-    def clear(self):
+    def after_failure(self):
         for path in mounts():
             if self.mark in path:
                 subprocess.run(['umount', '-l', path], check=False)
@@ -178,7 +147,7 @@ class World:
         for pid in filter(str.isdigit, os.listdir('/proc')):
             with contextlib.suppress(OSError):
                 with open(f'/proc/{pid}/environ', 'rb') as f:
-                    if f'COFFER_MOUNT_TEST={self.mark}\0'.encode() in f.read() and int(pid) != os.getpid():
+                    if f'{self.variable}={self.mark}\0'.encode() in f.read() and int(pid) != os.getpid():
                         found.append(int(pid))
         return found
 
@@ -192,8 +161,8 @@ class World:
             check(read(os.path.join(folder, name)) == content, f'{name} differs')
 
     def end(self):
-        self.clear()
-        shutil.rmtree(self.dir)
+        self.after_failure()
+        super().end()
 
 
 CACHE, PASS = ('--no-passthrough',), ()
@@ -688,29 +657,7 @@ def main():
     if not ROOT and not shutil.which('fusermount3'):
         print('mounting takes root or fusermount3')
         return 77
-    world = World(sys.argv[1])
-    passed = failed = skipped = 0
-    try:
-        for name, case in [(n, c) for n, c in globals().items() if n.startswith('case_')]:
-            if len(sys.argv) > 2 and not any(word in name for word in sys.argv[2:]):
-                continue
-            started = time.monotonic()
-            try:
-                case(world)
-                passed += 1
-            except Skip as why:
-                skipped += 1
-                print(f'skip: {name[5:]}: {why}')
-            except (AssertionError, subprocess.SubprocessError, OSError) as why:
-                failed += 1
-                print(f'FAIL: {name[5:]}: {why!r}')
-                world.clear()
-            if os.environ.get('VERBOSE'):
-                print(f'{time.monotonic() - started:6.2f} s {name[5:]}', flush=True)
-    finally:
-        world.end()
-    print(f'{passed} passed, {failed} failed, {skipped} skipped')
-    return failed > 0
+    return rig.run_cases(World(sys.argv[1]), globals())
 
 
 if __name__ == '__main__':

@@ -15,27 +15,12 @@ import sys
 import tempfile
 import time
 
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+
+import rig  # noqa: E402
+from rig import MIB, NOBODY, ROOT, Skip, await_, check  # noqa: E402
+
 CANARY = b'coffer-run-canary:' + os.urandom(24).hex().encode()
-NOBODY = 65534
-ROOT = os.geteuid() == 0
-MIB = 1 << 20
-
-
-class Skip(Exception):
-    pass
-
-
-def check(condition, what):
-    if not condition:
-        raise AssertionError(what)
-
-
-def await_(condition, what, seconds=20):
-    """Until condition() holds."""
-    until = time.monotonic() + seconds
-    while not condition():
-        check(time.monotonic() < until, what)
-        time.sleep(0.02)
 
 
 def weights(size):
@@ -44,18 +29,11 @@ def weights(size):
     return b''.join(page + os.urandom(32) for _ in range(size // 4096))
 
 
-class World:
-    """A folder that everybody may enter, with coffer, a key and sealed models; what was sealed is gone."""
+class World(rig.World):
+    """With sealed models; what was sealed is gone."""
 
     def __init__(self, command):
-        self.dir = tempfile.mkdtemp(prefix='coffer-run-', dir='/tmp')
-        os.chmod(self.dir, 0o755)
-        self.coffer = self.at('coffer')
-        shutil.copy(command, self.coffer)
-        self.mark = os.path.basename(self.dir)
-        self.env = {k: v for k, v in os.environ.items() if not k.startswith('COFFER_')}
-        self.env.update(HOME=self.dir, COFFER_AUDIT='off', COFFER_RUN_TEST=self.mark, LC_ALL='C.UTF-8')
-        self.env.pop('XDG_CONFIG_HOME', None)
+        super().__init__(command, 'run')
         # places of this test's own, for others may run at the same time
         self.env['XDG_RUNTIME_DIR'] = self.at('runtime')
         os.mkdir(self.at('runtime'), 0o700)
@@ -80,14 +58,6 @@ class World:
                 shutil.copy(self.at(key), self.at(key + '.nobody'))
                 os.chmod(self.at(key + '.nobody'), 0o600)
                 os.chown(self.at(key + '.nobody'), NOBODY, NOBODY)
-
-    def at(self, *names):
-        return os.path.join(self.dir, *names)
-
-    def make(self, name, content):
-        os.makedirs(os.path.dirname(self.at(name)), exist_ok=True)
-        with open(self.at(name), 'wb') as f:
-            f.write(content)
 
     def ok(self, *argv):
         subprocess.run([self.coffer, *argv], cwd=self.dir, env=self.env, check=True, capture_output=True)
@@ -131,7 +101,7 @@ class World:
         """All that descend from this test's calls of coffer: by their environment, or by their name where that may not be read."""
         found = []
         for pid in filter(str.isdigit, os.listdir('/proc')):
-            for of, what in ('environ', f'COFFER_RUN_TEST={self.mark}\0'), ('cmdline', self.coffer + '\0'):
+            for of, what in ('environ', f'{self.variable}={self.mark}\0'), ('cmdline', self.coffer + '\0'):
                 with contextlib.suppress(OSError), open(f'/proc/{pid}/{of}', 'rb') as f:
                     if what.encode() in f.read() and int(pid) not in (os.getpid(), *found):
                         found.append(int(pid))
@@ -144,9 +114,6 @@ class World:
         for place in 'runtime/coffer', 'home/runtime/coffer':
             if os.path.isdir(self.at(place)):
                 check(os.listdir(self.at(place)) == ['.keep'], f'{os.listdir(self.at(place))} is left in {place}')
-
-    def end(self):
-        shutil.rmtree(self.dir)
 
 
 def unprivileged():
@@ -810,28 +777,7 @@ def case_nobody_else_sees_it(world):
 
 
 def main():
-    world = World(sys.argv[1])
-    passed = failed = skipped = 0
-    try:
-        for name, case in [(n, c) for n, c in globals().items() if n.startswith('case_')]:
-            if len(sys.argv) > 2 and not any(word in name for word in sys.argv[2:]):
-                continue
-            started = time.monotonic()
-            try:
-                case(world)
-                passed += 1
-            except Skip as why:
-                skipped += 1
-                print(f'skip: {name[5:]}: {why}')
-            except (AssertionError, subprocess.SubprocessError, OSError) as why:
-                failed += 1
-                print(f'FAIL: {name[5:]}: {why!r}')
-            if os.environ.get('VERBOSE'):
-                print(f'{time.monotonic() - started:6.2f} s {name[5:]}', flush=True)
-    finally:
-        world.end()
-    print(f'{passed} passed, {failed} failed, {skipped} skipped')
-    return failed > 0
+    return rig.run_cases(World(sys.argv[1]), globals())
 
 
 if __name__ == '__main__':
