@@ -383,7 +383,7 @@ open_models(struct fault *f, struct run_job *job)
 	keeper_forward(keeper.pid);
 	err = wait_for_models(f, &keeper, job);
 	keeper_end(&keeper);
-	if (keeper_forwarded() && err == COFFER_OK)
+	if (keeper_forwarded()) /* whatever became of it then */
 		err = fault_set(f, COFFER_E_INTERRUPTED, "stopped before the program was started");
 out:
 	return err;

@@ -7,7 +7,7 @@ ok coffer seal model/weights.bin -o w.coffer
 export COFFER_MODEL_FILE=another
 
 # the folder, the file, and names
-ok coffer run --model "m ä.sealed" -- sh -c 'cp -r "$1" back && printf %s "${COFFER_MODEL_FILE-none}|$COFFER_MODEL"' sh '{model}'
+ok coffer run --model "m ä.sealed" -- sh -c 'cp -rL "$1" back && printf %s "${COFFER_MODEL_FILE-none}|$COFFER_MODEL"' sh '{model}'
 same back model
 prints 'none|/'
 prints '/m ä'
