@@ -144,10 +144,10 @@ check_memory(struct findings *all)
 static void
 check_dumps(struct findings *all)
 {
-	struct rlimit limit = {1, 1};
+	struct rlimit limit = {RLIM_INFINITY, RLIM_INFINITY};
 
 	(void)getrlimit(RLIMIT_CORE, &limit);
-	if (limit.rlim_cur == 0 && prctl(PR_GET_DUMPABLE, 0L, 0L, 0L, 0L) == 0)
+	if (limit.rlim_cur <= 1 && prctl(PR_GET_DUMPABLE, 0L, 0L, 0L, 0L) == 0)
 		find(all, "core dumps", FINE, "off for coffer");
 	else
 		find(all, "core dumps", NOTE, "could not be switched off; a crash may write keys to the disk");

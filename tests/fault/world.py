@@ -249,8 +249,9 @@ class World:
                             seen[f'{proc}/{name}'] = file.read()
                 except (FileNotFoundError, ProcessLookupError, PermissionError):
                     continue
-                if not re.search(rb'Max core file size +0 ', seen[f'{proc}/limits']):
-                    raise rig.Bad('a core file could be written: its limit is not 0')
+                # 1 byte is less than any core, and keeps it from a program that core_pattern names, too
+                if not re.search(rb'Max core file size +1 +1 ', seen[f'{proc}/limits']):
+                    raise rig.Bad('a core file could be written: its limit is not 1')
                 return seen
         return {}
 
