@@ -101,7 +101,7 @@ FAULT_STEPS = \
 	'fault self-test: python3 tests/fault/selftest.py $(BUILD)/shortio.so $(BUILD)/failalloc.so' \
 	'fault kill: python3 tests/fault/kill.py $(BUILD)/coffer' \
 	'fault power: python3 tests/fault/power.py $(BUILD)/coffer' \
-	'fault inject: python3 tests/fault/inject.py $(BUILD)/coffer $(BUILD)/shortio.so' \
+	$(foreach n,1 2 3,'fault inject $n/3: python3 tests/fault/inject.py $(BUILD)/coffer $(BUILD)/shortio.so $n/3') \
 	'fault alloc: python3 tests/fault/alloc.py $(BUILD)/coffer $(BUILD)/failalloc.so' \
 	'fault world: python3 tests/fault/world.py $(BUILD)/coffer'
 # with COFFER_PEERS_PYTHON, COFFER_PEERS_OLD and COFFER_PEERS_LOAD as tests/peers/setup says them, also against the programs of others

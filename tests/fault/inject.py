@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Let the system calls of each case fail, one after the other: no room, a bad disk, no descriptors, interruptions.
 
-usage: tests/fault/inject.py COFFER SHORTIO [WORD…]    (SHORTIO is the built tests/fault/shortio.c)
+usage: tests/fault/inject.py COFFER SHORTIO [WORD… | PART/PARTS]    (SHORTIO is the built tests/fault/shortio.c)
 
 An error must end in a documented exit code and its line on stderr, with the folder «old», «between» or «new»; what ends with 0
 must be «new» all the same (a fallback did it).  Then running again, unhurt, must end in «new».

@@ -189,5 +189,11 @@ def scratch():
 
 
 def select(cases, words):
-    """The cases whose name holds one of the words, with all their points; without words all cases, some with a choice of points."""
+    """The cases whose name holds one of the words, with all their points; without words all cases, some with a choice of points.
+
+    Of «2/3», alone, each third one, beginning with the second: so that a long sweep can be split among processes.
+    """
+    if len(words) == 1 and re.fullmatch('[1-9]/[1-9]', words[0]):
+        part, parts = map(int, words[0].split('/'))
+        return cases[part - 1::parts]
     return [c._replace(most=None) for c in cases if any(w in c.name for w in words)] if words else cases
