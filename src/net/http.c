@@ -25,6 +25,7 @@
 #define IDLE_AT_ONCE_S 3  /* the same, for a request that must not be made twice */
 #define CONNECTION_S 300L /* then the server shows its certificate anew */
 #define STALL_BYTES 1024
+#define ROUNDING_MS 200	  /* between what libcurl measures and what it was told */
 #define CREDENTIAL_MIN 20 /* bytes of a header's value that could be one */
 
 /* ---- where to ---- */
@@ -468,14 +469,15 @@ is_connected(const struct call *c)
 	return curl.easy_getinfo(c->easy, CURLINFO_PRETRANSFER_TIME_T, &after_us) == CURLE_OK && after_us > 0;
 }
 
-/* libcurl has one code for both ends, the time and the speed */
+/* libcurl has one code for both ends, the time and the speed, and measures either a moment short of what was set */
 static bool
 has_stalled(const struct call *c)
 {
 	curl_off_t took_us = 0;
 
 	return c->request->stall_s > 0 && curl.easy_getinfo(c->easy, CURLINFO_TOTAL_TIME_T, &took_us) == CURLE_OK &&
-	       took_us / 1000 < timeout_of(c->request);
+	       took_us / 1000 >= 1000L * c->request->stall_s - ROUNDING_MS &&
+	       took_us / 1000 < timeout_of(c->request) - ROUNDING_MS;
 }
 
 static coffer_err

@@ -9,13 +9,24 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
 
 #include <cmocka.h>
 
-/** skip_under_emulator() - leave the test when COFFER_TEST_EMULATOR is set (mk/tests.mk); @lacks says what qemu lacks */
+/** under_emulator() - whether COFFER_TEST_EMULATOR is set (mk/tests.mk), for a part of a test; @lacks says what qemu lacks */
+static inline bool
+under_emulator(const char *lacks)
+{
+	if (!getenv("COFFER_TEST_EMULATOR"))
+		return false;
+	print_message("skipped in part: qemu has no %s\n", lacks);
+	return true;
+}
+
+/** skip_under_emulator() - the same of a whole test, which ends here */
 static inline void
 skip_under_emulator(const char *lacks)
 {
