@@ -2,9 +2,8 @@
 /*
  * libcoffer: keep model weights secret, and prove who made them.
  *
- * Make a context (ctx.h) and a keyring (key.h), then seal (seal.h), open (open.h), load into
- * memory (load.h), inspect (inspect.h) or rotate (rewrap.h); or
- * a signer or a trust, then sign or verify (sign.h, trust.h).  examples/ has a short program for each.
+ * Make a context (ctx.h) and a keyring (key.h), then seal (seal.h), open (open.h), load into memory (load.h), inspect (inspect.h) or
+ * rotate (rewrap.h); or a signer or a trust, then sign or verify (sign.h, trust.h).  examples/ has a short program for each.
  */
 #ifndef COFFER_COFFER_H
 #define COFFER_COFFER_H
