@@ -394,6 +394,7 @@ a_child_logs_in_by_itself(void **state)
 	pid_t child;
 
 	(void)state;
+	skip_under_emulator("MADV_WIPEONFORK");
 	use_approle();
 	v = client();
 	script_add(200, LOGIN("90", "true"));
