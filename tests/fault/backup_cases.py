@@ -148,7 +148,7 @@ def prune(backups):
             return 'old'
         return 'new' if len(there) == 1 and left == needed(tree, there) else 'between'
 
-    return rig.Case('prune', argv, start, judge, argv, most=MOST)
+    return rig.Case('prune', argv, start, judge, argv, most=MOST, states=40)  # of a thousand and more, in which some unlinks were not yet done
 
 
 def restore(backups):

@@ -1,19 +1,38 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Kill each case before each of its system calls that write, and judge what is left; then run it again to the end.
+"""Kill each case before each of its system calls that change something on the disk, and judge what is left; then run it again to the end.
 
 usage: tests/fault/kill.py COFFER [WORD…]    (only the cases whose name holds a WORD)
 
-The points are the (system call, nth) pairs of one clean run, for strace counts each system call of each thread apart.
+The points are the (system call, nth) pairs of one clean run, for strace counts each system call of each thread apart.  What is left by a
+kill before another call is what is left by one before the next of these, for the kernel keeps what it was given.
 """
+import itertools
 import os
+import re
 import sys
 
 import rig
 
-WRITING = ('write', 'pwrite64', 'pwritev', 'fsync', 'fdatasync', 'sync_file_range', 'link', 'linkat', 'rename', 'renameat',
-           'renameat2', 'unlink', 'unlinkat', 'ftruncate', 'fallocate', 'mkdir', 'mkdirat', 'rmdir', 'open', 'openat', 'openat2',
-           'copy_file_range', 'fchmod', 'close')
+CHANGING = ('write', 'pwrite64', 'pwritev', 'link', 'linkat', 'rename', 'renameat', 'renameat2', 'unlink', 'unlinkat', 'ftruncate', 'fallocate',
+            'mkdir', 'mkdirat', 'rmdir', 'copy_file_range', 'fchmod')
+OPENING = ('open', 'openat', 'openat2')
+ALIKE = 16  # of one call many times on end: as 256 folders of a new store
+
+
+def changes(call):
+    if call.name in OPENING:
+        return re.search('O_CREAT|O_TRUNC|O_TMPFILE', call.args)
+    return call.name in CHANGING and not (call.name == 'write' and re.match('[12],', call.args))
+
+
+def points(calls):
+    """Before each call that changes something; of a long run of one kind, some."""
+    found = []
+    every = dict.fromkeys(rig.points(calls, CHANGING + OPENING, changes))
+    for _, run in itertools.groupby(every, key=lambda point: point[0]):
+        found += rig.evenly(list(run), ALIKE)
+    return found
 
 
 def sweep(case, report):
@@ -29,7 +48,7 @@ def sweep(case, report):
         if outcome.status != case.status or state != 'new':
             report.case(case.name, 0, 'points', [f'a clean run exits {outcome.status} and leaves «{state}»: {outcome.err}'])
             return
-        chosen = rig.thin(rig.points(calls, WRITING), case)
+        chosen = points(calls)
         states = {}
         for syscall, nth in chosen:
             rig.write_tree(folder, case.start)

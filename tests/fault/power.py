@@ -328,8 +328,7 @@ def cut(case, report):
         disk = Disk(folder, case.start)
         seen, complaints = {}, []
 
-        limit = STATES if case.most is None else min(STATES, max(8, case.most // 2))
-        moments = set(rig.thin([i for i, call in enumerate(calls) if call.name in MOMENTS], case))
+        limit = case.states or STATES
 
         def explore(moment, ended=False):
             for tree in disk.states(limit):
@@ -349,7 +348,7 @@ def cut(case, report):
 
         try:
             for i, call in enumerate(calls):
-                if disk.step(call) and i in moments:
+                if disk.step(call) and call.name in MOMENTS:
                     explore(f'{call.name} (call {i})')
             now = {p: bytes(w.now) for p, w in disk.names.items() if isinstance(w, Inode)}
             if now != after:

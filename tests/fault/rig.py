@@ -22,12 +22,12 @@ class Bad(Exception):
     """A state that must not be, with the reason."""
 
 
-Case = collections.namedtuple('Case', 'name argv start judge again status writes most env', defaults=(0, True, None, None))
+Case = collections.namedtuple('Case', 'name argv start judge again status writes most env states', defaults=(0, True, None, None, None))
 Case.__doc__ = """name; argv run inside the folder; start = {path: bytes} (a path that ends in / is an empty folder);
 judge(folder) -> 'old' | 'between' | 'new' or raise Bad; again = argv that completes what was hurt;
 status = the exit code of a clean run: where it is not 0, the command refuses, and must never end with 0;
-writes = False of a command that is to leave no trace; most = how many points of a kind are tried, where not all;
-env = variables that the command finds"""
+writes = False of a command that is to leave no trace; most = how many failing calls of a kind are tried, where not all;
+env = variables that the command finds; states = how many states of a disk are looked at after one call, where fewer than usual"""
 
 
 def read_tree(folder):
@@ -113,23 +113,27 @@ def parse(lines):
             yield Call(pid, match.group(1), match.group(2), None if result == '?' else int(result))
 
 
-def points(calls, syscalls):
-    """(system call, nth) of each call in the list syscalls, counted for each thread apart as strace does, once each."""
+def points(calls, syscalls, wanted=None):
+    """(system call, nth) of each call in the list syscalls, counted for each thread apart as strace does, once each; of those wanted(call)."""
     counts = collections.Counter()
     found = []
     for call in calls:
         counts[call.pid, call.name] += 1
         point = (call.name, counts[call.pid, call.name])
-        if call.name in syscalls and point not in found:
+        if call.name in syscalls and point not in found and (not wanted or wanted(call)):
             found.append(point)
     return found
 
 
 def thin(found, case):
     """At most case.most of the points, from the first to the last, evenly."""
-    if case.most is None or len(found) <= case.most:
+    return evenly(found, case.most)
+
+
+def evenly(found, most):
+    if most is None or len(found) <= most:
         return found
-    return [found[i * (len(found) - 1) // (case.most - 1)] for i in range(case.most)]
+    return [found[i * (len(found) - 1) // (most - 1)] for i in range(most)]
 
 
 # ---- running cases ----

@@ -16,6 +16,7 @@ import threading
 import time
 
 import cases
+import convert_cases
 import rig
 
 KEY = ('--kek', 'file:k1')
@@ -49,13 +50,13 @@ class World:
 
     # ---- room ----
 
-    def small_disk(self, argv, start, out, size):
+    def small_disk(self, argv, start, out, size, step=32):
         """On disks of every size up to one that suffices: exit 12 and nothing left, then enough room and success."""
         tried = 0
         with rig.scratch() as base:
             disk = os.path.join(base, 'disk')
             os.mkdir(disk)
-            for kib in range(sum(len(c) for c in start.values()) // 1024 + 16, size, 32):
+            for kib in range(sum(len(c) for c in start.values()) // 1024 + 16, size, step):
                 subprocess.run(['mount', '-t', 'tmpfs', '-o', f'size={kib}k', 'tmpfs', disk], check=True)
                 try:
                     for path, data in start.items():
@@ -85,6 +86,16 @@ class World:
     def full_open(self):
         start = cases.sealed_start(self.coffer, {'m.bin': cases.FILE}, 'seal', 'm.bin', '-o', 's.coffer')
         return self.small_disk(['open', 's.coffer', '-o', 'out', *KEY], start, 'out', 1024)
+
+    def full_convert(self):
+        """Of a foreign file, which is as long as what it becomes."""
+        converter = convert_cases.Converter(self.coffer)
+        start = converter.start('encmodel')
+        said = []
+        for argv in (['open', 'f.enc', '--from', 'encmodel'], ['convert', 'f.enc', '--from', 'encmodel', '--to', 'coffer'],
+                     ['convert', 'f.enc', '--from', 'encmodel', '--to', 'cnap']):
+            said.append(self.small_disk([*argv, *KEY, '-o', 'out'], start, 'out', 4096, 256))
+        return '; '.join(said)
 
     def size_limit(self):
         """A limit on the size of files (ulimit -f) is lack of space, not a signal."""
@@ -271,6 +282,7 @@ TESTS = (
     ('disk full: seal file', 'full_seal', True),
     ('disk full: seal folder', 'full_seal_folder', True),
     ('disk full: open file', 'full_open', True),
+    ('disk full: open and convert foreign files', 'full_convert', True),
     ('file size limit', 'size_limit', False),
     ('folder that may not be written', 'readonly_folder', True),
     ('input that may not be read', 'unreadable_input', True),
