@@ -84,7 +84,7 @@ SIGNING_STEPS = 'sigstore universe: python3 tests/signing/sigstore_universe.py $
 	'oms vectors: python3 tests/signing/oms_vectors.py $(BUILD)/coffer' \
 	'bad input: python3 tests/signing/bad_input.py $(BUILD)/coffer'
 # against fakes of the services that cannot be installed (tests/services), and tokens that can; the servers of others are INTEROP
-OTHERS_SERVERS := $(sort $(wildcard tests/services/test_*_moto.py tests/services/test_*_lowkey.py tests/services/test_*_swift.py))
+OTHERS_SERVERS := $(sort $(wildcard tests/services/test_*_moto.py tests/services/test_*_lowkey.py tests/services/test_*_swift.py tests/services/test_*_itself.py))
 KEY_STEPS = $(foreach t,$(filter-out $(OTHERS_SERVERS),$(sort $(wildcard tests/services/test_*.py))),'$(patsubst test_%,key service %,$(basename $(notdir $t))): python3 $t $(BUILD)/coffer')
 # programs that read what is sealed
 LOAD_STEPS = $(foreach t,$(sort $(wildcard tests/load/test_*.py)),'load $(patsubst test_%,%,$(basename $(notdir $t))): python3 $t $(BUILD)/coffer')

@@ -40,8 +40,8 @@ WEIGHTS = bytes(range(256)) * 1200
 class World:
     """A Vault with two keys and a store, its server, and the command with a token that may use them."""
 
-    def __init__(self, coffer, **more):
-        self.vault = fake.Vault(**more)
+    def __init__(self, coffer, make=fake.Vault, **more):
+        self.vault = make(**more)
         admin = self.vault.admin
         admin('POST', 'sys/mounts/transit', {'type': 'transit'})
         admin('POST', 'sys/mounts/secret', {'type': 'kv', 'options': {'version': '2'}})
@@ -229,7 +229,7 @@ def approle(w):
     env = {'VAULT_TOKEN': None, 'COFFER_VAULT_ROLE_ID': role, 'COFFER_VAULT_SECRET_ID_FILE': 'secret-id', 'COFFER_VAULT_AUTH_MOUNT': 'loaders'}
     w.seal(env=env)
     w.open(env=env)
-    w.refused(7, ['logging in at auth/loaders/login', 'invalid role or secret ID'], env=env)  # it was good for two
+    w.refused(7, ['logging in at auth/loaders/login', w.vault.spent], env=env)  # it was good for two
     w.refused(3, 'secret-id', env={**env, 'COFFER_VAULT_SECRET_ID_FILE': 'no/secret-id'})
 
 
@@ -239,7 +239,7 @@ def jwt(w):
     admin('POST', 'sys/auth/jwt', {'type': 'jwt'})
     admin('POST', 'auth/jwt/config', {'jwt_validation_pubkeys': [ci.public_pem], 'bound_issuer': 'https://ci.example'})
     admin('POST', 'auth/jwt/role/build', {'role_type': 'jwt', 'bound_audiences': ['vault'], 'user_claim': 'sub', 'token_policies': ['user']})
-    claims = {'iss': 'https://ci.example', 'aud': 'vault', 'sub': 'build', 'exp': int(time.time()) + 600}
+    claims = {'iss': 'https://ci.example', 'aud': 'vault', 'sub': 'build', 'iat': int(time.time()), 'exp': int(time.time()) + 600}
     w.coffer.write('jwt', ci.jwt(claims))
     env = {'VAULT_TOKEN': None, 'COFFER_VAULT_ROLE': 'build', 'COFFER_VAULT_JWT_FILE': 'jwt'}
     w.seal(env=env)
@@ -251,13 +251,21 @@ def jwt(w):
 
 
 def kubernetes(w):
+    authority = rig.Authority(w.coffer.folder, 'cluster')
+    with rig.Server(vault_jwt.reviewed, tls=authority) as api:
+        in_cluster(w, api.url, w.coffer.read('cluster.crt').decode())
+
+
+def in_cluster(w, url, certificate):
     cluster = vault_jwt.Signer('RS256')
     admin = w.vault.admin
     admin('POST', 'sys/auth/kubernetes', {'type': 'kubernetes'})
-    admin('POST', 'auth/kubernetes/config', {'kubernetes_host': 'https://k8s.example', 'pem_keys': [cluster.public_pem]})
+    admin('POST', 'auth/kubernetes/config', {'kubernetes_host': url, 'kubernetes_ca_cert': certificate, 'pem_keys': [cluster.public_pem],
+                                             'disable_local_ca_jwt': True})
     admin('POST', 'auth/kubernetes/role/serve', {'bound_service_account_names': ['loader'], 'bound_service_account_namespaces': ['ml'],
                                                  'token_policies': ['user']})
-    claims = {'kubernetes.io': {'namespace': 'ml', 'serviceaccount': {'name': 'loader'}}, 'exp': int(time.time()) + 600}
+    claims = {'kubernetes.io': {'namespace': 'ml', 'serviceaccount': {'name': 'loader', 'uid': '7'}}, 'iat': int(time.time()),
+              'exp': int(time.time()) + 600}
     w.coffer.write('pod-token', cluster.jwt(claims))
     env = {'VAULT_TOKEN': None, 'COFFER_VAULT_AUTH': 'kubernetes', 'COFFER_VAULT_ROLE': 'serve', 'COFFER_VAULT_JWT_FILE': 'pod-token'}
     w.seal(env=env)
@@ -415,15 +423,18 @@ def secrets(w):
     c.ok('secret', 'put', 'vaultkv://secret/new', '--latest', '0', env=env, stdin=b'x')
     equal(c.ok('secret', 'list', 'vaultkv://secret', env=env).out, 'app/\nnew\n')
     equal(json.loads(c.ok('secret', 'list', 'vaultkv://secret/app', '--json', env=env).out), {'secrets': ['db']})
-    # names are whoever's who may write there, and do not speak to the terminal
-    w.vault.admin('POST', 'secret/data/odd/\u009b2J', {'data': {'a': 'b'}})
-    equal(c.ok('secret', 'list', 'vaultkv://secret/odd', env=env).out, '?2J\n')
     c.expect(3, 'nothing in secret/none', 'secret', 'list', 'vaultkv://secret/none', env=env)
     c.expect(3, 'no field «other»', 'secret', 'get', 'vaultkv://secret/app/db#other', env=env)
     c.expect(2, 'never goes on the command line', 'secret', 'put', uri, 'hunter2', env=env)
     c.expect(2, '1 to', 'secret', 'put', uri, env=env)
     c.expect(2, '1 to', 'secret', 'put', uri, env=env, stdin=b'a' * 262145)
     c.ok('secret', 'put', uri, env=env, stdin=b'a' * 262144)
+
+
+def odd_names(w):
+    """Names are whoever's who may write there, and do not speak to the terminal.  Vault refuses such names unless it is told not to."""
+    w.vault.admin('POST', 'secret/data/odd/\u009b2J', {'data': {'a': 'b'}})
+    equal(w.coffer.ok('secret', 'list', 'vaultkv://secret/odd', env={'VAULT_TOKEN': w.vault.token('secrets')}).out, '?2J\n')
 
 
 def deleting_secrets(w):
@@ -543,7 +554,7 @@ def nothing_leaks(w):
 CASES = [seal_and_open, associated_data, keys_are_never_made_by_accident, rewrap_inside_the_server, context_of_another, envelope_of_another,
          damaged_wraps, wrong_key, versions_that_are_too_old, several_recipients_one_dead, expired, revoked_permission, revoked_token, no_token,
          approle, jwt, kubernetes, throttled, unreachable, broken_answers, sealed, namespaces, kek_in_the_store,
-         rotation_in_the_store_loses_nothing, secrets, deleting_secrets, secrets_in_place_of_files, environments, nothing_leaks]
+         rotation_in_the_store_loses_nothing, secrets, odd_names, deleting_secrets, secrets_in_place_of_files, environments, nothing_leaks]
 
 
 def in_world(coffer, case, **more):

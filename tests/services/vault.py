@@ -350,6 +350,10 @@ class Jwt(Login):
         return self.token_of(role, body['role'])
 
     def check(self, role, claims):
+        # without «nbf» and «iat» it counts from 150 seconds before the end on, and all clocks have a minute
+        begins = claims.get('nbf') or claims.get('iat') or claims['exp'] - 150
+        if begins > self.vault.now() + 60:
+            raise Refused(400, 'error validating token: invalid not before (nbf) claim: token not yet valid')
         audiences, bound = words(claims.get('aud')), words(role.get('bound_audiences'))
         if self.config.get('bound_issuer') and claims.get('iss') != self.config['bound_issuer']:
             raise Refused(400, 'error validating token: invalid issuer (iss) claim')
@@ -845,9 +849,12 @@ class Request:
 
 class Vault:
     """
+    spent, unknown: what it says of a secret id that has been used as often as it may, and of a role id that is none.
     log: one dict for each request that was answered: method, path (with its namespace in front), operation, status, who (the token's display
     name).  Never a body.
     """
+
+    spent = unknown = 'invalid role or secret ID'
 
     def __init__(self, *, openbao=False, need_request_header=True):
         self.openbao, self.need_request_header = openbao, need_request_header
