@@ -654,9 +654,8 @@ memory_repr(PyObject *self)
 	return PyUnicode_FromFormat("<coffer.Memory of %zu bytes%s>", m->len, m->writable ? ", writable" : "");
 }
 
-static char memory_doc[] =
-	"Bytes of a model, opened: private to this process.  It has the buffer protocol, and lives as "
-	"long as a view of it does.";
+static char memory_doc[] = "Bytes of a model, opened: private to this process.  It has the buffer protocol, and lives "
+			   "as long as a view of it does.";
 
 static PyType_Slot memory_slots[] = {
 	{Py_tp_doc, memory_doc},    {Py_tp_dealloc, memory_dealloc},	 {Py_tp_repr, memory_repr},

@@ -98,11 +98,10 @@ parse_time(struct fault *f, const char *name, const char *text, int64_t *out)
 	(void)snprintf(whole, sizeof(whole), "%.19sT00:00:00Z", text);
 	if (utc_parse(text, out) || utc_parse(whole, out) || parse_ago(text, out))
 		return COFFER_OK;
-	return fault_set(
-		f, COFFER_E_USAGE,
-		"--%s takes a date, as 2026-11-20, a time in UTC, as 2026-11-20T13:00:00Z, or how long ago, as "
-		"30m, 12h or 7d; %s is none",
-		name, args_shown(text));
+	return fault_set(f, COFFER_E_USAGE,
+			 "--%s takes a date, as 2026-11-20, a time in UTC, as 2026-11-20T13:00:00Z, or how long ago, "
+			 "as 30m, 12h or 7d; %s is none",
+			 name, args_shown(text));
 }
 
 static coffer_err
@@ -435,8 +434,7 @@ run_verify(struct fault *f, struct coffer_ctx *ctx, const struct words *operands
 		term_say("the audit log is whole%s",
 			 checked.public_key || checked.checkpoints
 				 ? ""
-				 : "; --public-key and --checkpoint hold it against what was "
-				   "kept elsewhere");
+				 : "; --public-key and --checkpoint hold it against what was kept elsewhere");
 	*f = failed;
 	err = failed.err;
 out:
@@ -480,11 +478,9 @@ static const struct command verify = {
 	.hint = HINT_FOLDER,
 	.about = "Hashes every record, follows the chain from the first to the last, holds each checkpoint against its "
 		 "record and verifies the signature of the last one. Exits with 5 and names the first line that is not "
-		 "as "
-		 "it was written.\n\n"
+		 "as it was written.\n\n"
 		 "Whoever can write the folder also has the key that signs in it, and could make all of it anew: keep "
-		 "the "
-		 "public key and checkpoints elsewhere.",
+		 "the public key and checkpoints elsewhere.",
 	.options = verify_options,
 	.examples = verify_examples,
 	.run = run_verify,

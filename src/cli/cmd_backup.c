@@ -164,14 +164,11 @@ static const struct command create = {
 	.max = 1024,
 	.hint = HINT_FILE,
 	.about = "Makes a snapshot of the sealed models MODEL, or of all in the folder MODEL, and of the user's own "
-		 "keyring, "
-		 "configuration and audit log. Sealed files go into the store as they are; all else is sealed for "
-		 "KEY.\n\n"
+		 "keyring, configuration and audit log. Sealed files go into the store as they are; all else is sealed "
+		 "for KEY.\n\n"
 		 "Files that did not change since the last backup are not read, and what the store has already is not "
-		 "stored "
-		 "again. A model that is not whole is left out, and the exit code is 5; all others are in the "
-		 "snapshot. After an "
-		 "interruption the same command uses what was stored.",
+		 "stored again. A model that is not whole is left out, and the exit code is 5; all others are in the "
+		 "snapshot. After an interruption the same command uses what was stored.",
 	.options = create_options,
 	.run = run_create,
 	.library = true,
@@ -307,8 +304,7 @@ static const struct command list = {
 	.operands = "[SNAPSHOT]",
 	.max = 1,
 	.about = "Prints id, time, number and size of files, and host of each snapshot, the oldest first; or the files "
-		 "of "
-		 "SNAPSHOT, which is the beginning of an id, a whole name, or latest.",
+		 "of SNAPSHOT, which is the beginning of an id, a whole name, or latest.",
 	.options = list_options,
 	.run = run_list,
 	.library = true,
@@ -416,12 +412,9 @@ static const struct command verify = {
 	.operands = "[SNAPSHOT]",
 	.max = 1,
 	.about = "Reads every object that a snapshot needs, of all snapshots or of SNAPSHOT, and compares it with its "
-		 "hash. Exit "
-		 "code 5 means that something is damaged or missing; each file that cannot be restored is named. What "
-		 "is "
-		 "damaged in the store and is still there in the models comes back with the next backup, when the "
-		 "damaged "
-		 "object was removed.",
+		 "hash. Exit code 5 means that something is damaged or missing; each file that cannot be restored is "
+		 "named. What is damaged in the store and is still there in the models comes back with the next "
+		 "backup, when the damaged object was removed.",
 	.options = verify_options,
 	.run = run_verify,
 	.library = true,
@@ -548,9 +541,8 @@ static const struct command prune = {
 	.brief = "remove old snapshots, and what only they needed",
 	.operands = "",
 	.about = "Removes the snapshots that no rule keeps, counted for each host and each set of folders apart, and "
-		 "then the "
-		 "objects that no snapshot needs any more. The newest snapshot that is whole always stays. Times are "
-		 "in UTC.",
+		 "then the objects that no snapshot needs any more. The newest snapshot that is whole always stays. "
+		 "Times are in UTC.",
 	.options = prune_options,
 	.run = run_prune,
 	.library = true,
@@ -567,8 +559,7 @@ say_restored(const struct coffer_backup_stats *s, bool authentic)
 		 term_bytes(s->bytes, size), term_seconds(s->seconds, time), s->snapshot, common.out);
 	if (!authentic)
 		term_say("whether it is the backup that was made was not looked at; --kek KEY with a key of the backup "
-			 "does, "
-			 "and «coffer check» tells whether a model is whole and unchanged");
+			 "does, and «coffer check» tells whether a model is whole and unchanged");
 }
 
 static coffer_err
@@ -608,8 +599,7 @@ static const struct option restore_options[] = {
 	OPTION_STORE,
 	OPTION_OUT("DIR", "a folder that is new or empty; gets models, and as told keyring, config, data and audit"),
 	OPTION_KEK("a key of the backup; needed for what is in the private part, and to see that the snapshot is the "
-		   "one that "
-		   "was made"),
+		   "one that was made"),
 	OPTION_INCLUDE("restore only the files, or all in the folders, that match; as backup list names them; may be "
 		       "repeated"),
 	OPTION_EXCLUDE("leave out the files and folders that match; may be repeated"),
@@ -631,13 +621,10 @@ static const struct command restore = {
 	.min = 1,
 	.max = 1,
 	.about = "Restores SNAPSHOT, which is the beginning of an id, a whole name, or latest, into the folder DIR, "
-		 "never over "
-		 "something without --force. A file gets its name when all of it is there and is what was stored. "
-		 "After an "
-		 "interruption the same command goes on.\n\n"
+		 "never over something without --force. A file gets its name when all of it is there and is what was "
+		 "stored. After an interruption the same command goes on.\n\n"
 		 "Sealed models need no key; what else there was is opened by a key of the backup. Nothing is put to "
-		 "where the "
-		 "programs look for it: COFFER_KEYS=DIR/keyring uses the keys from there.",
+		 "where the programs look for it: COFFER_KEYS=DIR/keyring uses the keys from there.",
 	.options = restore_options,
 	.run = run_restore,
 	.library = true,
@@ -666,8 +653,7 @@ const struct command cmd_backup = {
 	.brief = "back up models, keys and configuration, and restore them",
 	.operands = "",
 	.about = "Works on a store of backups, a folder or a bucket of S3, which need not be trusted: sealed models "
-		 "are there as "
-		 "they are, and all else is sealed.",
+		 "are there as they are, and all else is sealed.",
 	.options = no_options,
 	.examples = examples,
 	.subs = subs,

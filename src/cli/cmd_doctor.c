@@ -392,11 +392,9 @@ const struct command cmd_doctor = {
 	.brief = "see whether this machine is ready, and how fast it is",
 	.operands = "",
 	.about = "Tells which AES-256-GCM is in use, seals and opens some memory with it, and looks at what coffer "
-		 "needs of the "
-		 "machine: processor, locked memory, core dumps, files, the local keyring, and the tokens that "
-		 "COFFER_PKCS11_MODULE reaches. Exit code 0 means that "
-		 "nothing is bad; a "
-		 "note is worth knowing and no failure.",
+		 "needs of the machine: processor, locked memory, core dumps, files, the local keyring, and the tokens "
+		 "that COFFER_PKCS11_MODULE reaches. Exit code 0 means that nothing is bad; a note is worth knowing "
+		 "and no failure.",
 	.options = options,
 	.examples = examples,
 	.run = run,

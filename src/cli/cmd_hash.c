@@ -294,8 +294,8 @@ const struct command cmd_hash = {
 	.max = SIZE_MAX,
 	.hint = HINT_FILE,
 	.about = "Prints the SHA-256 of each PATH in the form of sha256sum; folders are walked, sorted by path, "
-		 "without hidden files. "
-		 "Several files are hashed at once on each core, which is faster than one after the other.\n\n"
+		 "without hidden files. Several files are hashed at once on each core, which is faster than one after "
+		 "the other.\n\n"
 		 "With --check it compares instead, as sha256sum -c does, and exits with 5 when a file differs.",
 	.options = options,
 	.examples = examples,

@@ -65,8 +65,7 @@ const struct command cmd_help = {
 	.max = 2, /* «key list» */
 	.hint = HINT_WORDS,
 	.about = "Prints all about COMMAND (which may be of two words, as key list), or a list of commands. \"keys\" "
-		 "is no command: it "
-		 "prints every form of a KEY.",
+		 "is no command: it prints every form of a KEY.",
 	.options = options,
 	.run = run,
 };

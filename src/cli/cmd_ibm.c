@@ -468,8 +468,7 @@ static const struct command decrypt_aes = {
 	.name = "decrypt aes-256",
 	.brief = "open a model in place",
 	.about = "Replaces each sealed file of MODEL by its plain one. Files NAME.enc that IBM's program wrote are "
-		 "opened, "
-		 "too, when their HMAC holds.",
+		 "opened, too, when their HMAC holds.",
 	.options = alone,
 	.run = run_decrypt,
 	TAKES_MODEL,
@@ -500,8 +499,7 @@ const struct command cmd_sign_encrypt = {
 	.operands = "",
 	.about =
 		"Signs the plain files of MODEL, then replaces each by its sealed file; hidden files are left alone. "
-		"The "
-		"signature holds again when the model is open. Without a method it is sigstore.\n\n"
+		"The signature holds again when the model is open. Without a method it is sigstore.\n\n"
 		"This is the command line of IBM's model-encryption; what it writes are sealed models of coffer. A new "
 		"model is better sealed by coffer seal --sign, which reads it once and can be verified while closed.",
 	.options = no_options,
@@ -516,9 +514,8 @@ const struct command cmd_decrypt_verify = {
 	.brief = "open in place, then verify (IBM's command line)",
 	.operands = "",
 	.about = "Opens MODEL in place, if it is sealed or has .enc files of IBM's program, then verifies its "
-		 "signature. A "
-		 "second run finds nothing to open and verifies alone. Without a method it is sigstore; where identity "
-		 "or provider are not as expected, the answer says which they are.",
+		 "signature. A second run finds nothing to open and verifies alone. Without a method it is sigstore; "
+		 "where identity or provider are not as expected, the answer says which they are.",
 	.options = no_options,
 	.shared = verifying_too,
 	.examples = dv_examples,

@@ -18,9 +18,7 @@ static const struct option options[] = {
 	{.name = "tensors",
 	 .flag = &want_tensors,
 	 .help = "list the tensors of safetensors, GGUF, ONNX and PyTorch files: name, type, shape, file, offset and "
-		 "size; "
-		 "needs a "
-		 "key"},
+		 "size; needs a key"},
 	OPTION_KEK("look inside with this key: names the format of each file, and says which carry code, and what. "
 		   "With --tensors the default is every key of the local keyring"),
 	OPTION_JSON,
@@ -384,13 +382,10 @@ const struct command cmd_inspect = {
 	.max = 1,
 	.hint = HINT_FILE,
 	.about = "Shows name, version, context, files and the ids of the keys that open SEALED. Without a key nothing "
-		 "of this is "
-		 "verified: anybody could have written it.\n\n"
+		 "of this is verified: anybody could have written it.\n\n"
 		 "With a key it also tells the format of each file from its content, and names those that carry code, "
-		 "and "
-		 "what it would do: a pickle that calls more than torch.load(weights_only=True) allows, TorchScript, "
-		 "Python, "
-		 "native code, and what cannot be told.",
+		 "and what it would do: a pickle that calls more than torch.load(weights_only=True) allows, "
+		 "TorchScript, Python, native code, and what cannot be told.",
 	.options = options,
 	.examples = examples,
 	.run = run,

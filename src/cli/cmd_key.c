@@ -137,8 +137,7 @@ static const struct command show = {
 	.max = 1,
 	.hint = HINT_KEY_NAME,
 	.about = "Prints kind, id, date and public key of a key of the local keyring, or of a KEY such as file:PATH; "
-		 "never the key "
-		 "itself.",
+		 "never the key itself.",
 	.options = show_options,
 	.run = run_show,
 	.library = true,
@@ -262,8 +261,7 @@ static const struct command remove_key = {
 	.max = 1,
 	.hint = HINT_KEY_NAME,
 	.about = "Removes the key called NAME for ever; on a terminal it asks first. Models that this key alone opens "
-		 "are lost with "
-		 "it.",
+		 "are lost with it.",
 	.options = remove_options,
 	.run = run_remove,
 	.library = true,
@@ -283,8 +281,7 @@ run_rotate(struct fault *f, struct coffer_ctx *ctx, const struct words *operands
 	if (!strchr(uri, ':'))
 		TRY(fault_set(f, COFFER_E_USAGE,
 			      "%s does not name a key of a service; for a key of your own, «coffer keygen» makes a new "
-			      "one and "
-			      "«coffer rewrap --all DIR --kek OLD --add NEW --remove OLD» changes to it",
+			      "one and «coffer rewrap --all DIR --kek OLD --add NEW --remove OLD» changes to it",
 			      args_shown(uri)));
 	TRY(library_fault(f, ctx, coffer_key_rotate(ctx, uri, &state)));
 	term_say("%s %s has a new version%s%s, which wraps from now on", state.kind, state.id,
@@ -317,13 +314,10 @@ static const struct command rotate = {
 	.max = 1,
 	.hint = HINT_KEY,
 	.about = "Has the service that keeps KEY make a new version of it, which wraps from now on, and prints that "
-		 "version. "
-		 "Models that hang on older versions open as before; coffer rewrap --all DIR --kek KEY hangs them on "
-		 "the new "
-		 "one, and coffer key status shows which are left.\n\n"
+		 "version. Models that hang on older versions open as before; coffer rewrap --all DIR --kek KEY hangs "
+		 "them on the new one, and coffer key status shows which are left.\n\n"
 		 "A key of your own (file:, keyring:) has no versions: make a new one with coffer keygen, and coffer "
-		 "rewrap "
-		 "--all DIR --kek OLD --add NEW --remove OLD.",
+		 "rewrap --all DIR --kek OLD --add NEW --remove OLD.",
 	.options = rotate_options,
 	.run = run_rotate,
 	.library = true,

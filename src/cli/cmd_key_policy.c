@@ -25,8 +25,7 @@ static const struct option options[] = {
 	 .hint = HINT_WORDS,
 	 .words = "publisher loader rotator auditor",
 	 .help = "publisher: wraps when it seals; loader: unwraps when it opens; rotator: makes new versions and "
-		 "rewraps; "
-		 "auditor: sees keys and their age"},
+		 "rewraps; auditor: sees keys and their age"},
 	{.name = "model",
 	 .value = "NAME",
 	 .list = &models,
@@ -119,14 +118,11 @@ const struct command cmd_key_policy = {
 	.brief = "print who may do what with the keys of an environment",
 	.operands = "",
 	.about = "Prints the least that a role needs of a key service, in the form that the service's own tools take: "
-		 "an ACL "
-		 "policy of Vault (vault policy write), an IAM policy of AWS, a custom role and an IAM policy of "
-		 "Google, a role "
-		 "definition and its assignments of Azure. Other environments are denied.\n\n"
+		 "an ACL policy of Vault (vault policy write), an IAM policy of AWS, a custom role and an IAM policy "
+		 "of Google, a role definition and its assignments of Azure. Other environments are denied.\n\n"
 		 "Keys are named after their models: alias/model/ENVIRONMENT/NAME in AWS KMS, model-ENVIRONMENT-NAME "
 		 "elsewhere, so that --kek hashivault://model-{environment}-{name} names the right one for each. A "
-		 "vault of "
-		 "Azure holds the keys of one environment, unless --model names them.",
+		 "vault of Azure holds the keys of one environment, unless --model names them.",
 	.options = options,
 	.examples = examples,
 	.run = run,

@@ -368,12 +368,10 @@ const struct command cmd_key_status = {
 	.max = MODELS_MAX,
 	.hint = HINT_FOLDER,
 	.about = "Lists every sealed model at or below DIR with the keys that open it: kind, id, version, and when it "
-		 "was "
-		 "wrapped for that key. It needs no key, and nothing of it is verified: it is what the models say of "
-		 "themselves.\n\n"
+		 "was wrapped for that key. It needs no key, and nothing of it is verified: it is what the models say "
+		 "of themselves.\n\n"
 		 "With --max-age it ends with exit code 6 when a wrap is older, or has no date. With --kek it asks the "
-		 "key "
-		 "service and says which models a rewrap is due for.",
+		 "key service and says which models a rewrap is due for.",
 	.options = options,
 	.examples = examples,
 	.run = run,

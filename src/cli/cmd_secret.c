@@ -190,8 +190,7 @@ refuse_terminal(struct fault *f)
 		return COFFER_OK;
 	return fault_set(f, COFFER_E_USAGE,
 			 "a secret is not shown on a terminal: -o FILE writes it to a file that you alone may read, a "
-			 "pipe takes "
-			 "it, --show shows it");
+			 "pipe takes it, --show shows it");
 }
 
 static coffer_err
@@ -422,8 +421,7 @@ const struct command cmd_secret = {
 	.brief = "write, read, list and delete secrets in Vault",
 	.operands = "",
 	.about = "Keeps API keys, passphrases and credentials in the KV engine (version 2) of HashiCorp Vault or "
-		 "OpenBao. Every "
-		 "option that takes a FILE with a secret takes vaultkv://MOUNT/PATH#FIELD in its place.",
+		 "OpenBao. Every option that takes a FILE with a secret takes vaultkv://MOUNT/PATH#FIELD in its place.",
 	.options = no_options,
 	.examples = examples,
 	.subs = subs,

@@ -249,9 +249,8 @@ const struct command cmd_sign = {
 	.brief = "sign a model, or one file",
 	.operands = "[METHOD] MODEL",
 	.about = "Signs all files of MODEL, a folder or a file, with one signature file: an OpenSSF Model Signing "
-		 "bundle, "
-		 "which model_signing verifies, too. Hidden files are signed; what git keeps at the top is left out. "
-		 "Options are those of model_signing, with hyphens or underscores, and some more.\n\n"
+		 "bundle, which model_signing verifies, too. Hidden files are signed; what git keeps at the top is "
+		 "left out. Options are those of model_signing, with hyphens or underscores, and some more.\n\n"
 		 "A sealed model is signed as the sealed files that it consists of, without its coffer.json, which may "
 		 "change. Without METHOD it is sigstore.",
 	.options = no_options,

@@ -160,8 +160,7 @@ static const struct command list = {
 	.brief = "list whose signatures are believed",
 	.operands = "",
 	.about = "Prints model, method and signer of each binding of the trust store, and says where Sigstore's "
-		 "trusted root is "
-		 "from. The administrator's bindings, of /etc/coffer/trust.d, come first.",
+		 "trusted root is from. The administrator's bindings, of /etc/coffer/trust.d, come first.",
 	.options = list_options,
 	.run = run_list,
 	.library = true,
@@ -252,8 +251,7 @@ run_add(struct fault *f, struct coffer_ctx *ctx, const struct words *operands)
 	if (!is_given)
 		TRY(fault_set(f, COFFER_E_USAGE,
 			      "say whose signature is believed: --public-key FILE, --certificate-chain FILE, or "
-			      "--identity NAME "
-			      "with --identity-provider URL"));
+			      "--identity NAME with --identity-provider URL"));
 	TRY(library_fault(f, ctx, coffer_trust_add(ctx, operands->v[0], &options)));
 	TRY(library_fault(f, ctx, coffer_trust_show(ctx, operands->v[0], &b)));
 	term_say("bound %s to %s; nobody else's signature of it is believed from now on", operands->v[0], b->who);
@@ -273,8 +271,7 @@ static const struct option add_options[] = {
 	 .list = &signing.chain,
 	 .hint = HINT_FILE,
 	 .help = "the root, and certificates that lead to it, that the publisher's certificate must come from, in PEM; "
-		 "may be "
-		 "repeated"},
+		 "may be repeated"},
 	{.name = "tsa-chain",
 	 .value = "FILE",
 	 .list = &signing.tsa_chain,
@@ -312,10 +309,8 @@ static const struct command add = {
 	.min = 1,
 	.max = 1,
 	.about = "From then on verify and open believe this signer's signature of the model called NAME and no "
-		 "other, "
-		 "without being told. The name * stands for every model that no other binding names. Keys and "
-		 "certificates are "
-		 "copied into the trust store, so that the files may go.",
+		 "other, without being told. The name * stands for every model that no other binding names. Keys and "
+		 "certificates are copied into the trust store, so that the files may go.",
 	.options = add_options,
 	.examples = add_examples,
 	.run = run_add,
@@ -382,10 +377,8 @@ static const struct command import = {
 	.max = 1,
 	.hint = HINT_FILE,
 	.about = "Keeps a trusted_root.json, a signing config, or a ClientTrustConfig, which is both in one. It must "
-		 "come from a "
-		 "source that you trust: whoever wrote it decides whose signatures hold. The sigstore package on PyPI "
-		 "has the one "
-		 "of the public instance.",
+		 "come from a source that you trust: whoever wrote it decides whose signatures hold. The sigstore "
+		 "package on PyPI has the one of the public instance.",
 	.options = no_options,
 	.run = run_import,
 	.library = true,
@@ -428,8 +421,7 @@ run_update(struct fault *f, struct coffer_ctx *ctx, const struct words *operands
 	if (common.json)
 		TRY(update_json(f, &stats, expires));
 	term_say("fetched the trusted root of %s: root %llu, timestamp %llu, targets %llu, all signed as they must be; "
-		 "they hold "
-		 "until %s",
+		 "they hold until %s",
 		 stats.mirror, (unsigned long long)stats.root_version, (unsigned long long)stats.timestamp_version,
 		 (unsigned long long)stats.targets_version, expires);
 out:
@@ -455,10 +447,8 @@ static const struct command update = {
 	.brief = "fetch Sigstore's trusted root by The Update Framework",
 	.operands = "",
 	.about = "Fetches the trusted root and the signing config from a mirror that need not be trusted: what it says "
-		 "must be "
-		 "signed by the keys of a root.json that you gave the first time, or of one that those keys signed "
-		 "since, must not "
-		 "have expired, and never goes back.",
+		 "must be signed by the keys of a root.json that you gave the first time, or of one that those keys "
+		 "signed since, must not have expired, and never goes back.",
 	.options = update_options,
 	.run = run_update,
 	.library = true,

@@ -258,8 +258,7 @@ const struct command cmd_verify = {
 	.brief = "verify the signature of a model, or of one file",
 	.operands = "[METHOD] MODEL",
 	.about = "Verifies that MODEL is what somebody trusted has signed: the signature, then every file. A file that "
-		 "is "
-		 "missing, changed or was never signed is a failure. Signatures of model_signing 0.2 and later are "
+		 "is missing, changed or was never signed is a failure. Signatures of model_signing 0.2 and later are "
 		 "understood, and its options, with hyphens or underscores.\n\n"
 		 "The exit code is 0 only when all of it holds: 6 when the signature does not, 5 when a file does not.",
 	.options = no_options,

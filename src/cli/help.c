@@ -28,8 +28,8 @@ static const struct {
 	{"passphrase:file=PATH", "reads it from the first line of a file"},
 	{"passphrase:fd=N", "reads it from the first line of an open descriptor"},
 	{"recipient:coffer1...", "a public key (coffer key export-public), which seals and cannot open"},
-	{"awskms:///alias/NAME", "AWS KMS, also by key id or ARN: awskms:///KEY-ID, awskms:///ARN; "
-				 "awskms://HOST/... asks an endpoint of your own"},
+	{"awskms:///alias/NAME", "AWS KMS, also by key id or ARN: awskms:///KEY-ID, awskms:///ARN; awskms://HOST/... "
+				 "asks an endpoint of your own"},
 	{"azurekms://VAULT/KEY", "Azure Key Vault or Managed HSM, also azurekms://HOST/KEY/VERSION"},
 	{"gcpkms://projects/P/locations/L/keyRings/R/cryptoKeys/K", "Google Cloud KMS"},
 	{"hashivault://KEY", "transit of HashiCorp Vault or OpenBao; ?mount=PATH and ?namespace=NAME say where"},

@@ -196,8 +196,7 @@ take_token_out(struct fault *f, struct coffer_signer_options *out)
 	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
 	out->token_file = path;
 	term_say("an identity token in the arguments can be read by every process of the machine; better: export "
-		 "TOKEN, and "
-		 "--identity-token env:TOKEN");
+		 "TOKEN, and --identity-token env:TOKEN");
 out:
 	return err;
 }
@@ -213,10 +212,10 @@ read_token(struct fault *f, struct coffer_signer_options *out)
 		return take_token_out(f, out);
 	return out->token_env || out->token_file
 		       ? COFFER_OK
-		       : refuse_secret(f, "an identity token",
-				       "with the token in the variable TOKEN, exported, say --identity-token "
-				       "env:TOKEN; file:PATH "
-				       "reads a file, --use-ambient-credentials asks the CI service");
+		       : refuse_secret(
+				 f, "an identity token",
+				 "with the token in the variable TOKEN, exported, say --identity-token env:TOKEN; "
+				 "file:PATH reads a file, --use-ambient-credentials asks the CI service");
 }
 
 static coffer_err
@@ -408,8 +407,7 @@ signing_method(struct fault *f, enum coffer_method *method_out, bool *is_given_o
 	if (key + chain + sigstore > 1)
 		return fault_set(
 			f, COFFER_E_USAGE,
-			"%s believes one kind of signer: a key, certificates, or an identity; leave the others "
-			"out",
+			"%s believes one kind of signer: a key, certificates, or an identity; leave the others out",
 			common.command->name);
 	return COFFER_OK;
 }

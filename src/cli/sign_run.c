@@ -160,8 +160,7 @@ trust_to_reuse(struct fault *f, struct coffer_ctx *ctx, const char *model, struc
 		return COFFER_OK;
 	if (signing.reuse_key && signing.reuse_chain.n > 0)
 		return fault_set(f, COFFER_E_USAGE,
-				 "OLD was made by a key or with a certificate; leave --reuse-key or "
-				 "--reuse-chain out");
+				 "OLD was made by a key or with a certificate; leave --reuse-key or --reuse-chain out");
 	if (signing.reuse_key || signing.reuse_chain.n > 0)
 		return library_fault(f, ctx, coffer_trust_open(ctx, &options, trust_out));
 	return find_trust(f, ctx, model, "--reuse-key FILE or --reuse-chain FILE", trust_out);

@@ -59,10 +59,9 @@ set_endpoint(struct fault *f, struct awskms *k, struct view host)
 {
 	for (size_t i = 0; i < host.len; i++)
 		if (!strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-:[]", host.p[i]))
-			return fault_set(
-				f, COFFER_E_USAGE,
-				"the endpoint in an awskms:// URI is HOST or HOST:PORT, asked by https; leave it "
-				"out for AWS's own: awskms:///alias/NAME");
+			return fault_set(f, COFFER_E_USAGE,
+					 "the endpoint in an awskms:// URI is HOST or HOST:PORT, asked by https; leave "
+					 "it out for AWS's own: awskms:///alias/NAME");
 	if (host.len > HOST_MAX - sizeof("https://"))
 		return fault_set(f, COFFER_E_USAGE, "the endpoint in an awskms:// URI is too long");
 	if (host.len > 0)

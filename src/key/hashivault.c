@@ -168,8 +168,7 @@ check_bind(struct fault *f, const struct transit_key *k, const struct facts *fac
 	if (k->bind == VAULT_BIND_CONTEXT && !facts->derived)
 		return fault_set(f, COFFER_E_KEY,
 				 "the key %s of Vault is not derived, so it would open for any model; make one with "
-				 "«vault write "
-				 "-f %s/keys/NAME derived=true», or bind by associated data with "
+				 "«vault write -f %s/keys/NAME derived=true», or bind by associated data with "
 				 "hashivault://%s?bind=aad",
 				 k->id, k->mount, k->name);
 	if (k->bind == VAULT_BIND_AAD && facts->derived)

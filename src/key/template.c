@@ -69,18 +69,16 @@ static coffer_err
 value_of(struct fault *f, const struct place *p, const struct binding *binding, const char **out)
 {
 	if (p->is_environment && !environment_valid(binding->environment))
-		return fault_set(
-			f, COFFER_E_USAGE,
-			"the key URI wants {environment}, and %s has %s; seal it with --environment, 1 to %d of "
-			"a-z 0-9",
-			binding->name, binding->environment[0] ? "one that cannot be part of it" : "none",
-			ENVIRONMENT_MAX);
+		return fault_set(f, COFFER_E_USAGE,
+				 "the key URI wants {environment}, and %s has %s; seal it with --environment, 1 to %d "
+				 "of a-z 0-9",
+				 binding->name, binding->environment[0] ? "one that cannot be part of it" : "none",
+				 ENVIRONMENT_MAX);
 	if (!p->is_environment && !key_name_valid(view_str(binding->name)))
-		return fault_set(
-			f, COFFER_E_USAGE,
-			"the key URI wants {name}, and the name «%s» cannot be part of it: 1 to %u of A-Z a-z 0-9 "
-			". _ -, no dot in front; seal it with another --name",
-			binding->name, LIMIT_KEY_NAME);
+		return fault_set(f, COFFER_E_USAGE,
+				 "the key URI wants {name}, and the name «%s» cannot be part of it: 1 to %u of A-Z a-z "
+				 "0-9 . _ -, no dot in front; seal it with another --name",
+				 binding->name, LIMIT_KEY_NAME);
 	*out = p->is_environment ? binding->environment : binding->name;
 	return COFFER_OK;
 }

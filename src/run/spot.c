@@ -146,10 +146,9 @@ spot_find(struct fault *f, enum spot_use use, struct spot *out)
 		if (set_path(out, "/", of_system[i]) && take_empty(out))
 			return COFFER_OK;
 	out->path[0] = '\0';
-	return fault_set(
-		f, COFFER_E_NOTFOUND,
-		"there is no folder for a private place: none of $XDG_RUNTIME_DIR/coffer, /tmp/%s and /dev/shm/%s "
-		"is there, can be made, belongs to this user, has the mode 0700 and lies where nobody else "
-		"can rename it; let XDG_RUNTIME_DIR name a folder of yours",
-		of_user, of_user);
+	return fault_set(f, COFFER_E_NOTFOUND,
+			 "there is no folder for a private place: none of $XDG_RUNTIME_DIR/coffer, /tmp/%s and "
+			 "/dev/shm/%s is there, can be made, belongs to this user, has the mode 0700 and lies where "
+			 "nobody else can rename it; let XDG_RUNTIME_DIR name a folder of yours",
+			 of_user, of_user);
 }

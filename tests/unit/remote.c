@@ -251,8 +251,7 @@ static const struct {
 } refusals[] = {
 	{SAYS("403 No", "", "{\"said\":0,\"words\":\"permission denied\"}"), COFFER_E_REFUSED, 1,
 	 "Vault (127.0.0.1) refuses (HTTP 403): permission denied; check that the credential is the right one, is "
-	 "still "
-	 "valid and has the right to do this"},
+	 "still valid and has the right to do this"},
 	{SAYS("401 No", "", "{\"said\":1}"), COFFER_E_REFUSED, 1,
 	 "Vault (127.0.0.1) says that the credential has expired (HTTP 401); log in again, or renew it"},
 	{SAYS("404 No", "", "{\"said\":2,\"words\":\"no such key\"}"), COFFER_E_REFUSED, 1,
@@ -271,8 +270,7 @@ static const struct {
 	 "Vault (127.0.0.1) does not accept the time of this machine (HTTP 400); set its clock"},
 	{SAYS("400 No", "", "{\"words\":\"what is this?\"}"), COFFER_E_UNAVAILABLE, 1,
 	 "Vault (127.0.0.1) gave an answer that nobody expects (HTTP 400): what is this?; check that its address is "
-	 "the "
-	 "right one"},
+	 "the right one"},
 	{SAYS("403 No", "", "no json"), COFFER_E_UNAVAILABLE, 1,
 	 "Vault (127.0.0.1) gave an answer that nobody expects (HTTP 403); check that its address is the right one"},
 	{SAYS("302 Elsewhere", "Location: /\r\n", ""), COFFER_E_UNAVAILABLE, 1,
