@@ -380,17 +380,12 @@ static coffer_err
 verify_json(struct fault *f, const struct coffer_audit_report *r, const struct fault *failed)
 {
 	struct json_out j;
-	coffer_err err;
 
-	json_out_init(&j, f);
-	json_out_begin(&j, NULL, JSON_OBJECT);
+	out_json_begin(&j, f);
 	report_json(&j, r);
 	if (failed->err)
 		out_json_error(&j, failed);
-	json_out_end(&j);
-	err = out_json(f, &j);
-	json_out_free(&j);
-	return err;
+	return out_json_end(&j);
 }
 
 static coffer_err

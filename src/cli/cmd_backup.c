@@ -53,6 +53,17 @@ counted(uint64_t n, const char *what, char out[static TERM_AMOUNT_LEN])
 	return out;
 }
 
+/* Ends with @err, whose sentence is in @f: it is what the caller shall hear of, even where writing fails, too. */
+static coffer_err
+end_json(struct json_out *j, const struct fault *f, coffer_err err)
+{
+	if (err == COFFER_OK)
+		return out_json_end(j);
+	out_json_error(j, f);
+	(void)!out_json_end(j);
+	return err;
+}
+
 /* ---- create ---- */
 
 static void
@@ -76,8 +87,7 @@ print_stats(struct fault *f, const struct coffer_backup_stats *s, coffer_err err
 
 	if (!common.json)
 		return err;
-	json_out_init(&j, err ? NULL : f);
-	json_out_begin(&j, NULL, JSON_OBJECT);
+	out_json_begin(&j, err ? NULL : f);
 	json_out_str(&j, "snapshot", s->snapshot);
 	json_out_uint(&j, "models", s->n_models);
 	json_out_uint(&j, "files", s->n_files);
@@ -87,15 +97,7 @@ print_stats(struct fault *f, const struct coffer_backup_stats *s, coffer_err err
 	json_out_uint(&j, "private_files", s->n_private);
 	json_out_uint(&j, "left_out", s->n_left_out);
 	json_out_seconds(&j, "seconds", s->seconds);
-	if (err)
-		out_json_error(&j, f);
-	json_out_end(&j);
-	if (err)
-		(void)!out_json(NULL, &j);
-	else
-		err = out_json(f, &j);
-	json_out_free(&j);
-	return err;
+	return end_json(&j, f, err);
 }
 
 static coffer_err
@@ -358,18 +360,9 @@ print_verdict(struct fault *f, const struct coffer_backup_verdict *v, coffer_err
 	say_verdict(v, err == COFFER_OK);
 	if (!common.json)
 		return err;
-	json_out_init(&j, err ? NULL : f);
-	json_out_begin(&j, NULL, JSON_OBJECT);
+	out_json_begin(&j, err ? NULL : f);
 	verdict_json(&j, v);
-	if (err)
-		out_json_error(&j, f);
-	json_out_end(&j);
-	if (err)
-		(void)!out_json(NULL, &j);
-	else
-		err = out_json(f, &j);
-	json_out_free(&j);
-	return err;
+	return end_json(&j, f, err);
 }
 
 static coffer_err
@@ -461,12 +454,10 @@ static coffer_err
 print_pruned(struct fault *f, const struct coffer_backup_pruned *p)
 {
 	struct json_out j;
-	coffer_err err;
 
 	if (!common.json)
 		return COFFER_OK;
-	json_out_init(&j, f);
-	json_out_begin(&j, NULL, JSON_OBJECT);
+	out_json_begin(&j, f);
 	json_out_begin(&j, "removed", JSON_ARRAY);
 	for (uint64_t i = 0; i < p->n_removed; i++)
 		json_out_str(&j, NULL, p->removed[i]);
@@ -475,10 +466,7 @@ print_pruned(struct fault *f, const struct coffer_backup_pruned *p)
 	json_out_uint(&j, "objects", p->n_objects);
 	json_out_uint(&j, "bytes", p->bytes);
 	json_out_bool(&j, "dry_run", common.dry_run);
-	json_out_end(&j);
-	err = out_json(f, &j);
-	json_out_free(&j);
-	return err;
+	return out_json_end(&j);
 }
 
 static coffer_err

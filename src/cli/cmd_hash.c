@@ -92,10 +92,8 @@ static coffer_err
 print_json(struct fault *f, const struct files *files, const struct fault *failed)
 {
 	struct json_out j;
-	coffer_err err;
 
-	json_out_init(&j, f);
-	json_out_begin(&j, NULL, JSON_OBJECT);
+	out_json_begin(&j, f);
 	json_out_begin(&j, "files", JSON_ARRAY);
 	for (size_t i = 0; i < files->n; i++) {
 		const struct coffer_hash_item *item = &files->items[i];
@@ -119,10 +117,7 @@ print_json(struct fault *f, const struct files *files, const struct fault *faile
 	json_out_end(&j);
 	if (failed->err)
 		out_json_error(&j, failed);
-	json_out_end(&j);
-	err = out_json(f, &j);
-	json_out_free(&j);
-	return err;
+	return out_json_end(&j);
 }
 
 static coffer_err

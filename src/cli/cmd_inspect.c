@@ -186,10 +186,8 @@ static coffer_err
 print_json(struct fault *f, const struct coffer_inspection *inspection, const struct inside *in)
 {
 	struct json_out j;
-	coffer_err err;
 
-	json_out_init(&j, f);
-	json_out_begin(&j, NULL, JSON_OBJECT);
+	out_json_begin(&j, f);
 	json_out_str(&j, "name", inspection->name);
 	json_out_str(&j, "version", inspection->version);
 	json_out_str(&j, "model_id", inspection->model_id);
@@ -208,10 +206,7 @@ print_json(struct fault *f, const struct coffer_inspection *inspection, const st
 	json_files(&j, inspection, in);
 	if (in->tensors)
 		json_tensors(&j, in);
-	json_out_end(&j);
-	err = out_json(f, &j);
-	json_out_free(&j);
-	return err;
+	return out_json_end(&j);
 }
 
 /* ---- for a person ---- */

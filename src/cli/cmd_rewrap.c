@@ -80,17 +80,12 @@ static coffer_err
 print_one(struct fault *f, const struct coffer_rotated *model, size_t n)
 {
 	struct json_out j;
-	coffer_err err;
 
-	json_out_init(&j, f);
-	json_out_begin(&j, NULL, JSON_OBJECT);
+	out_json_begin(&j, f);
 	rotate_json(&j, model);
 	json_out_uint(&j, "recipients", n);
 	json_out_bool(&j, "dry_run", common.dry_run);
-	json_out_end(&j);
-	err = out_json(f, &j);
-	json_out_free(&j);
-	return err;
+	return out_json_end(&j);
 }
 
 static void

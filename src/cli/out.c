@@ -55,6 +55,24 @@ out_json(struct fault *f, struct json_out *j)
 	return out_buf(f, &j->text);
 }
 
+void
+out_json_begin(struct json_out *j, struct fault *f)
+{
+	json_out_init(j, f);
+	json_out_begin(j, NULL, JSON_OBJECT);
+}
+
+coffer_err
+out_json_end(struct json_out *j)
+{
+	coffer_err err;
+
+	json_out_end(j);
+	err = out_json(j->f, j);
+	json_out_free(j);
+	return err;
+}
+
 bool
 out_json_is_written(void)
 {
