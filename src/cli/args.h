@@ -21,6 +21,7 @@ struct common {
 	bool dry_run;
 	bool force;
 	bool in_place;
+	bool yes;
 	uint64_t jobs;
 	uint64_t min_generation;
 	const char *out;
@@ -56,6 +57,10 @@ extern struct common common;
 #define OPTION_FORCE(what)                                                                                             \
 	{                                                                                                              \
 		.name = "force", .letter = 'f', .flag = &common.force, .help = (what)                                  \
+	}
+#define OPTION_YES                                                                                                     \
+	{                                                                                                              \
+		.name = "yes", .letter = 'y', .flag = &common.yes, .help = "do not ask on a terminal"                  \
 	}
 #define OPTION_DRY_RUN(what)                                                                                           \
 	{                                                                                                              \

@@ -11,6 +11,7 @@
 
 #include "cli/library.h"
 #include "cli/sign_options.h"
+#include "cli/sign_path.h"
 #include "cli/sign_run.h"
 #include "cli/stats_text.h"
 #include "cli/term.h"

@@ -11,8 +11,6 @@
 
 #define URI_LEN 4200
 
-static bool yes;
-
 /* A bare name means a key of the local keyring. */
 static coffer_err
 to_uri(struct fault *f, const char *text, char out[static URI_LEN])
@@ -240,7 +238,7 @@ run_remove(struct fault *f, struct coffer_ctx *ctx, const struct words *operands
 	TRY(inspect(f, ctx, name, &info));
 	(void)snprintf(question, sizeof(question),
 		       "Remove the key %s for ever? Models that it alone can open are lost with it.", name);
-	if (info.secret && !yes && !term_confirm(question))
+	if (info.secret && !common.yes && !term_confirm(question))
 		TRY(fault_set(f, COFFER_E_OTHER, "%s was not removed; --yes removes it without asking", name));
 	TRY(library_fault(f, ctx, coffer_store_remove(ctx, NULL, name)));
 	term_say("removed the %s key %s, %s", key_kind(&info), name, info.id);
@@ -249,7 +247,7 @@ out:
 }
 
 static const struct option remove_options[] = {
-	{.name = "yes", .letter = 'y', .flag = &yes, .help = "do not ask on a terminal"},
+	OPTION_YES,
 	OPTION_END,
 };
 

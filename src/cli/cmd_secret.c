@@ -21,7 +21,7 @@
 static const char *file;
 static struct words versions;
 static uint64_t version, latest = LATEST_UNSET;
-static bool binary, show, undelete, destroy, yes;
+static bool binary, show, undelete, destroy;
 
 #define ABOUT_URI                                                                                                      \
 	"SECRET is vaultkv://MOUNT/PATH#FIELD, of the KV engine (version 2) of Vault or OpenBao; without #FIELD it "   \
@@ -116,18 +116,13 @@ static coffer_err
 print_version(struct fault *f, const char *uri, uint64_t number)
 {
 	struct json_out j;
-	coffer_err err;
 
 	if (!common.json)
 		return COFFER_OK;
-	json_out_init(&j, f);
-	json_out_begin(&j, NULL, JSON_OBJECT);
+	out_json_begin(&j, f);
 	json_out_str(&j, "secret", uri);
 	json_out_uint(&j, "version", number);
-	json_out_end(&j);
-	err = out_json(f, &j);
-	json_out_free(&j);
-	return err;
+	return out_json_end(&j);
 }
 
 static coffer_err
@@ -345,7 +340,7 @@ confirm(struct fault *f, enum coffer_secret_change change, const char *uri)
 
 	(void)snprintf(question, sizeof(question), "Destroy %s %.400s for ever?",
 		       versions.n > 0 ? "these versions of" : "all versions of", uri);
-	if (change != COFFER_SECRET_DESTROY || yes || term_confirm(question))
+	if (change != COFFER_SECRET_DESTROY || common.yes || term_confirm(question))
 		return COFFER_OK;
 	return fault_set(f, COFFER_E_OTHER, "%s was not destroyed; --yes destroys it without asking", uri);
 }
@@ -384,7 +379,7 @@ static const struct option delete_options[] = {
 	{.name = "destroy",
 	 .flag = &destroy,
 	 .help = "destroy the versions for ever, or without --versions all that there is of it"},
-	{.name = "yes", .letter = 'y', .flag = &yes, .help = "do not ask on a terminal"},
+	OPTION_YES,
 	OPTION_JSON,
 	OPTION_END,
 };

@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
-#include "base/limits.h"
 #include "cli/library.h"
 #include "cli/sign_options.h"
+#include "cli/sign_path.h"
 #include "cli/sign_run.h"
 #include "cli/term.h"
 #include "cli/verdict_text.h"
@@ -124,12 +122,12 @@ static const struct option any_options[] = {
 		 "a sealed model, else the last part of the path"},
 	OPTION_PUBLIC_KEY("the public key of the signer, in PEM"),
 	OPTION_CERTIFICATE_CHAIN(HELP_ROOTS),
-	OPTION_TSA_CHAIN,
+	OPTION_TSA_CHAIN(HELP_TSA_ROOTS),
 	OPTION_VERIFY_AT,
-	OPTION_IDENTITY,
+	OPTION_IDENTITY(HELP_IDENTITY),
 	OPTION_IDENTITY_PROVIDER(HELP_PROVIDER),
 	OPTION_TRUST_CONFIG,
-	OPTION_TRUSTED_ROOT,
+	OPTION_TRUSTED_ROOT(HELP_TRUSTED_ROOT),
 	OPTION_STAGING,
 	OPTION_END,
 };
@@ -148,30 +146,13 @@ static const struct command any = {
 /* ---- one file, without a bundle ---- */
 
 static coffer_err
-choose_input(struct fault *f, const char *file, const char *suffix, char **path_out)
-{
-	coffer_err err;
-
-	*path_out = NULL;
-	TRY(signing_refuse_stream(f));
-	if (signing.signature)
-		*path_out = strdup(signing.signature);
-	else if (asprintf(path_out, "%s%s", file, suffix) < 0)
-		*path_out = NULL;
-	if (!*path_out)
-		TRY(fault_nomem(f));
-out:
-	return err;
-}
-
-static coffer_err
 run_detached(struct fault *f, struct coffer_ctx *ctx, const struct words *operands)
 {
 	char *signature = NULL;
 	coffer_err err;
 
 	TRY(signing_need(f, "public-key", signing.public_key));
-	TRY(choose_input(f, operands->v[0], ".sig", &signature));
+	TRY(signing_path_of_file(f, operands->v[0], ".sig", &signature));
 	err = library_fault(f, ctx, coffer_verify_file(ctx, operands->v[0], signature, signing.public_key));
 	err = verdict_end_file(f, err, operands->v[0], "the key that was given");
 out:
@@ -207,7 +188,7 @@ run_hmac(struct fault *f, struct coffer_ctx *ctx, const struct words *operands)
 	coffer_err err;
 
 	TRY(library_one_key(f, &kek));
-	TRY(choose_input(f, operands->v[0], ".hmac", &tag));
+	TRY(signing_path_of_file(f, operands->v[0], ".hmac", &tag));
 	err = library_fault(f, ctx, coffer_hmac_verify_file(ctx, operands->v[0], tag, kek));
 	err = verdict_end_file(f, err, operands->v[0], "somebody who has the key");
 out:
