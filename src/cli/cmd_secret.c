@@ -24,9 +24,9 @@ static uint64_t version, latest = LATEST_UNSET;
 static bool binary, show, undelete, destroy;
 
 #define ABOUT_URI                                                                                                      \
-	"SECRET is vaultkv://MOUNT/PATH#FIELD, of the KV engine (version 2) of Vault or OpenBao; without #FIELD it "   \
-	"is "                                                                                                          \
-	"the field «value». VAULT_ADDR and VAULT_TOKEN, or BAO_ADDR and BAO_TOKEN, say where it is and who asks."
+	"SECRET is vaultkv://MOUNT/PATH#FIELD, of the KV engine (version 2) of Vault or OpenBao; without #FIELD "      \
+	"it is the field «value». VAULT_ADDR and VAULT_TOKEN, or BAO_ADDR and BAO_TOKEN, say where it is and who "   \
+	"asks."
 
 #define OPTION_BINARY(what)                                                                                            \
 	{                                                                                                              \
