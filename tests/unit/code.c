@@ -192,10 +192,6 @@ test_arrays(void **state)
 
 /* ---- archives ---- */
 
-#define STORED(name, bytes)                                                                                            \
-	{                                                                                                              \
-		name, BYTES(bytes), 0, 0, 0                                                                            \
-	}
 #define COMPRESSED_MEMBER "holds «m/data.pkl», which is compressed: what is in it cannot be told"
 #define BROKEN "is a ZIP archive that is broken or contradicts itself: what is in it cannot be told"
 
