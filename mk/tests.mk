@@ -168,6 +168,6 @@ fuzz:
 
 fuzz-built: $(FUZZ_BIN) $(BUILD)/fuzz/negative
 
-FORMATTED := $(wildcard include/coffer/*.h src/*/*.[ch] python/coffer/*.c tests/*/*.[ch] examples/*.c)
+FORMATTED := $(wildcard include/coffer/*.h src/*/*.[ch] python/coffer/*.c tests/*/*.[ch] examples/*.[ch])
 format:
 	clang-format-14 -i $(FORMATTED)
