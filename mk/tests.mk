@@ -20,7 +20,7 @@ SECONDS ?= 60
 
 $(BUILD)/unit/token_kek $(BUILD)/unit/pkcs11: $(TOKEN_SHIM)
 # it is the other side, too
-$(BUILD)/unit/http: LIBS += -lssl
+$(BUILD)/unit/http_kept: LIBS += -lssl
 $(BUILD)/unit/%: tests/unit/%.c $(BUILD)/libcoffer-internal.a $(BUILD)/flags
 	$(SAY) CC $<
 	@mkdir -p $(@D)
