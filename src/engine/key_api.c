@@ -117,9 +117,7 @@ coffer_tokens(struct coffer_ctx *ctx, char **text_out, bool *well_out)
 
 	*text_out = NULL;
 	TRY(token_survey(f, &text, well_out));
-	TRY(buf_add(f, &text, "", 1));
-	*text_out = (char *)text.p;
-	text.p = NULL;
+	TRY(buf_take_text(f, &text, text_out));
 out:
 	buf_free(&text);
 	return err;

@@ -102,9 +102,7 @@ fill_in(struct fault *f, const char *rest, const struct binding *binding, char *
 			TRY(buf_add(f, &text, rest++, 1));
 		}
 	}
-	TRY(buf_add(f, &text, "", 1));
-	*out = (char *)text.p;
-	text.p = NULL;
+	TRY(buf_take_text(f, &text, out));
 out:
 	buf_free(&text);
 	return err;
