@@ -256,7 +256,7 @@ static coffer_err
 list_files(struct fault *f, struct coffer_ctx *ctx, const char *where, const char *snapshot)
 {
 	struct coffer_backup_file *list = NULL;
-	char size[TERM_AMOUNT_LEN], path[LIMIT_BACKUP_PATH + 1];
+	char size[TERM_AMOUNT_LEN];
 	struct json_out j;
 	size_t n = 0;
 	coffer_err err;
@@ -271,7 +271,7 @@ list_files(struct fault *f, struct coffer_ctx *ctx, const char *where, const cha
 			continue;
 		}
 		TRY(buf_printf(f, &j.text, "%10s  %s  ", term_bytes(list[i].size, size), list[i].time));
-		TRY(buf_str(f, &j.text, term_clean(list[i].path, path, sizeof(path))));
+		TRY(out_add_clean(f, &j.text, list[i].path));
 		TRY(buf_str(f, &j.text, "\n"));
 	}
 	if (common.json) {

@@ -212,20 +212,12 @@ print_json(struct fault *f, const struct coffer_inspection *inspection, const st
 /* ---- for a person ---- */
 
 static coffer_err
-add_clean(struct fault *f, struct buf *b, const char *text)
-{
-	char clean[4096];
-
-	return buf_str(f, b, term_clean(text, clean, sizeof(clean)));
-}
-
-static coffer_err
 add_field(struct fault *f, struct buf *b, const char *label, const char *text)
 {
 	coffer_err err;
 
 	TRY(buf_printf(f, b, "%-11s ", label));
-	TRY(add_clean(f, b, text));
+	TRY(out_add_clean(f, b, text));
 	TRY(buf_str(f, b, "\n"));
 out:
 	return err;
@@ -238,12 +230,12 @@ add_recipient(struct fault *f, struct buf *b, const struct coffer_recipient_info
 	char created[UTC_LEN + 1];
 	coffer_err err;
 
-	TRY(add_clean(f, b, r->kind));
+	TRY(out_add_clean(f, b, r->kind));
 	TRY(buf_str(f, b, " "));
-	TRY(add_clean(f, b, r->id));
+	TRY(out_add_clean(f, b, r->id));
 	if (r->version[0]) {
 		TRY(buf_str(f, b, " version "));
-		TRY(add_clean(f, b, r->version));
+		TRY(out_add_clean(f, b, r->version));
 	}
 	if (r->created > 0)
 		TRY(buf_printf(f, b, "%s wrapped %.10s", r->id[0] ? "," : "", utc_text(r->created, created)));
@@ -271,9 +263,9 @@ add_head(struct fault *f, struct buf *b, const struct coffer_inspection *inspect
 		       (unsigned long long)inspection->generation));
 	for (size_t i = 0; i < inspection->n_context; i++) {
 		TRY(buf_printf(f, b, "%-11s ", i == 0 ? "context" : ""));
-		TRY(add_clean(f, b, inspection->context[i].key));
+		TRY(out_add_clean(f, b, inspection->context[i].key));
 		TRY(buf_str(f, b, "="));
-		TRY(add_clean(f, b, inspection->context[i].value));
+		TRY(out_add_clean(f, b, inspection->context[i].value));
 		TRY(buf_str(f, b, "\n"));
 	}
 	for (size_t i = 0; i < inspection->n_recipients; i++) {
@@ -295,12 +287,12 @@ add_files(struct fault *f, struct buf *b, const struct coffer_inspection *inspec
 		struct seen seen = seen_at(in, file->path);
 
 		TRY(buf_printf(f, b, "%-11s %10s  ", i == 0 ? "files" : "", term_bytes(file->size, size)));
-		TRY(add_clean(f, b, file->path));
+		TRY(out_add_clean(f, b, file->path));
 		if (seen.format != COFFER_WEIGHTS_UNKNOWN)
 			TRY(buf_printf(f, b, "  [%s]", coffer_weights_name(seen.format)));
 		if (seen.code) {
 			TRY(buf_str(f, b, "  CARRIES CODE: it "));
-			TRY(add_clean(f, b, seen.code));
+			TRY(out_add_clean(f, b, seen.code));
 		}
 		TRY(buf_str(f, b, "\n"));
 	}
@@ -314,14 +306,14 @@ add_tensor(struct fault *f, struct buf *b, const struct inside *in, const struct
 {
 	coffer_err err;
 
-	TRY(add_clean(f, b, t->name));
+	TRY(out_add_clean(f, b, t->name));
 	TRY(buf_str(f, b, "  "));
-	TRY(add_clean(f, b, t->dtype));
+	TRY(out_add_clean(f, b, t->dtype));
 	TRY(buf_str(f, b, "  ["));
 	for (unsigned int d = 0; d < t->n_dims; d++)
 		TRY(buf_printf(f, b, "%s%llu", d == 0 ? "" : ", ", (unsigned long long)t->shape[d]));
 	TRY(buf_printf(f, b, "]  %llu bytes at %llu of ", (unsigned long long)t->size, (unsigned long long)t->off));
-	TRY(add_clean(f, b, coffer_model_path(in->model, t->file)));
+	TRY(out_add_clean(f, b, coffer_model_path(in->model, t->file)));
 	TRY(buf_str(f, b, "\n"));
 out:
 	return err;

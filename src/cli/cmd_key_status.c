@@ -83,14 +83,6 @@ age_text(int64_t age, char out[static TERM_AMOUNT_LEN])
 
 /* ---- for a person ---- */
 
-static coffer_err
-add_clean(struct fault *f, struct buf *b, const char *text)
-{
-	char clean[4097];
-
-	return buf_str(f, b, term_clean(text, clean, sizeof(clean)));
-}
-
 /* «  hashivault models version 3 (newest 4: rewrap is due), wrapped 2026-01-02, 95 d, OVERDUE» */
 static coffer_err
 add_recipient(struct fault *f, struct buf *b, const struct status *s, const struct coffer_recipient_info *r)
@@ -100,14 +92,14 @@ add_recipient(struct fault *f, struct buf *b, const struct status *s, const stru
 	coffer_err err;
 
 	TRY(buf_str(f, b, "  "));
-	TRY(add_clean(f, b, r->kind));
+	TRY(out_add_clean(f, b, r->kind));
 	TRY(buf_str(f, b, r->id[0] ? " " : ""));
-	TRY(add_clean(f, b, r->id));
+	TRY(out_add_clean(f, b, r->id));
 	TRY(buf_str(f, b, r->version[0] ? " version " : ""));
-	TRY(add_clean(f, b, r->version));
+	TRY(out_add_clean(f, b, r->version));
 	if (is_behind(state, r)) {
 		TRY(buf_str(f, b, " (newest "));
-		TRY(add_clean(f, b, state->version));
+		TRY(out_add_clean(f, b, state->version));
 		TRY(buf_str(f, b, ": rewrap is due)"));
 	}
 	if (r->created > 0)
@@ -127,7 +119,7 @@ add_model(struct fault *f, struct buf *b, const struct status *s, const char *pa
 {
 	coffer_err err;
 
-	TRY(add_clean(f, b, path));
+	TRY(out_add_clean(f, b, path));
 	TRY(buf_printf(f, b, "  generation %llu\n", (unsigned long long)inspection->generation));
 	for (size_t i = 0; i < inspection->n_recipients; i++)
 		TRY(add_recipient(f, b, s, &inspection->recipients[i]));

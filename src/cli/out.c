@@ -42,6 +42,14 @@ out_buf(struct fault *f, const struct buf *b)
 	return out_bytes(f, b->p, b->len);
 }
 
+coffer_err
+out_add_clean(struct fault *f, struct buf *b, const char *text)
+{
+	char clean[8192];
+
+	return buf_str(f, b, term_clean(text, clean, sizeof(clean)));
+}
+
 static bool json_is_written;
 
 coffer_err
