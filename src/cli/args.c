@@ -12,6 +12,9 @@
 
 struct common common;
 
+const struct option options_none[] = {OPTION_END};
+const struct option options_json[] = {OPTION_JSON, OPTION_END};
+
 static const struct option of_all[] = {
 	{.name = "quiet",
 	 .letter = 'q',

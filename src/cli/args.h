@@ -91,6 +91,9 @@ extern struct common common;
 		.name = NULL                                                                                           \
 	}
 
+/* of commands that have no others */
+extern const struct option options_none[], options_json[];
+
 /** args_table() - table @i of the options that @command takes: its own, those it shares, and --quiet and --help; NULL past the last */
 const struct option *args_table(const struct command *command, size_t i);
 

@@ -497,8 +497,6 @@ out:
 	return err;
 }
 
-static const struct option no_options[] = {OPTION_END};
-
 static const struct command key = {
 	.name = "audit key",
 	.brief = "print the public key of the checkpoints",
@@ -508,7 +506,7 @@ static const struct command key = {
 	.about =
 		"Prints the public key that verifies the checkpoints of the audit log, in PEM. Keep it where those who "
 		"use keys cannot write, for audit verify --public-key.",
-	.options = no_options,
+	.options = options_none,
 	.run = run_key,
 	.library = true,
 };
@@ -516,8 +514,6 @@ static const struct command key = {
 /* ---- the group ---- */
 
 static const struct command *const subs[] = {&tail, &search, &verify, &export_records, &key, NULL};
-
-static const struct option audit_options[] = {OPTION_END};
 
 static const struct example audit_examples[] = {
 	{"what was done last", "coffer audit tail"},
@@ -535,7 +531,7 @@ const struct command cmd_audit = {
 		"$XDG_STATE_HOME/coffer/audit, else ~/.local/state/coffer/audit. COFFER_AUDIT names another, or "
 		"syslog:, journald:, several of these with commas between, or off.\n\n"
 		"FOLDER is that of another log, or of a copy.",
-	.options = audit_options,
+	.options = options_none,
 	.examples = audit_examples,
 	.subs = subs,
 };

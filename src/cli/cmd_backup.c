@@ -621,8 +621,6 @@ static const struct command restore = {
 /* ---- the group ---- */
 
 static const struct command *const subs[] = {&create, &list, &verify, &prune, &restore, NULL};
-static const struct option no_options[] = {OPTION_JSON, OPTION_END};
-
 static const struct example examples[] = {
 	{"the first time: a key pair, of which the secret half goes to a safe place",
 	 "coffer keygen --kind x25519 -o backup.key"},
@@ -642,7 +640,7 @@ const struct command cmd_backup = {
 	.operands = "",
 	.about = "Works on a store of backups, a folder or a bucket of S3, which need not be trusted: sealed models "
 		 "are there as they are, and all else is sealed.",
-	.options = no_options,
+	.options = options_json,
 	.examples = examples,
 	.subs = subs,
 };

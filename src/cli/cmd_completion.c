@@ -7,8 +7,6 @@
 #include "cli/args.h"
 #include "cli/out.h"
 
-static const struct option options[] = {OPTION_END};
-
 static const struct example examples[] = {
 	{"bash, for this user", "coffer completion bash > ~/.local/share/bash-completion/completions/coffer"},
 	{"zsh, in a folder of $fpath", "coffer completion zsh > ~/.zfunc/_coffer"},
@@ -585,7 +583,7 @@ const struct command cmd_completion = {
 	.hint = HINT_WORDS,
 	.words = "bash zsh fish",
 	.about = "Prints a script that completes commands, options, files and the names of keys.",
-	.options = options,
+	.options = options_none,
 	.examples = examples,
 	.run = run,
 };

@@ -82,14 +82,12 @@ out:
 	return err;
 }
 
-static const struct option list_options[] = {OPTION_JSON, OPTION_END};
-
 static const struct command list = {
 	.name = "key list",
 	.brief = "list the keys of the local keyring",
 	.operands = "",
 	.about = "Prints name, kind, whether the secret part is held, id and date of each key of the local keyring.",
-	.options = list_options,
+	.options = options_json,
 	.run = run_list,
 	.library = true,
 };
@@ -125,8 +123,6 @@ out:
 	return err;
 }
 
-static const struct option show_options[] = {OPTION_JSON, OPTION_END};
-
 static const struct command show = {
 	.name = "key show",
 	.brief = "show what may be known of a key",
@@ -136,7 +132,7 @@ static const struct command show = {
 	.hint = HINT_KEY_NAME,
 	.about = "Prints kind, id, date and public key of a key of the local keyring, or of a KEY such as file:PATH; "
 		 "never the key itself.",
-	.options = show_options,
+	.options = options_json,
 	.run = run_show,
 	.library = true,
 };
@@ -171,8 +167,6 @@ out:
 	return err;
 }
 
-static const struct option import_options[] = {OPTION_JSON, OPTION_END};
-
 static const struct command import = {
 	.name = "key import",
 	.brief = "copy a key into the local keyring",
@@ -181,7 +175,7 @@ static const struct command import = {
 	.max = 2,
 	.hint = HINT_KEY,
 	.about = "Copies the key of file:PATH, or the public key recipient:coffer1..., into the local keyring as NAME.",
-	.options = import_options,
+	.options = options_json,
 	.run = run_import,
 	.library = true,
 };
@@ -207,8 +201,6 @@ out:
 	return err;
 }
 
-static const struct option no_options[] = {OPTION_END};
-
 static const struct command export_public = {
 	.name = "key export-public",
 	.brief = "print the public key of a key pair",
@@ -217,7 +209,7 @@ static const struct command export_public = {
 	.max = 1,
 	.hint = HINT_KEY_NAME,
 	.about = "Prints recipient:coffer1..., which can be given to anybody: it seals and cannot open.",
-	.options = no_options,
+	.options = options_none,
 	.run = run_export,
 	.library = true,
 };
@@ -302,8 +294,6 @@ out:
 	return err;
 }
 
-static const struct option rotate_options[] = {OPTION_JSON, OPTION_END};
-
 static const struct command rotate = {
 	.name = "key rotate",
 	.brief = "have a key service make a new version of a key",
@@ -316,7 +306,7 @@ static const struct command rotate = {
 		 "them on the new one, and coffer key status shows which are left.\n\n"
 		 "A key of your own (file:, keyring:) has no versions: make a new one with coffer keygen, and coffer "
 		 "rewrap --all DIR --kek OLD --add NEW --remove OLD.",
-	.options = rotate_options,
+	.options = options_json,
 	.run = run_rotate,
 	.library = true,
 };
@@ -341,7 +331,7 @@ const struct command cmd_key = {
 	.operands = "",
 	.about = "Works on the local keyring, which coffer keygen makes keys in; rotate, status and policy on keys of "
 		 "services and the models that hang on them.",
-	.options = no_options,
+	.options = options_none,
 	.examples = examples,
 	.subs = subs,
 };

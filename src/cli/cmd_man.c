@@ -15,8 +15,6 @@
 #define PAGE_MAX ((size_t)1 << 20)
 #define LINE_MAX_LEN 76
 
-static const struct option options[] = {OPTION_END};
-
 static const char about_coffer[] =
 	"Keeps model weights secret: seals a file or a folder for one or more keys, and opens it, or any byte range or "
 	"tensor of it, at the speed of memory. Signs models, and verifies who made them.\n\n"
@@ -381,7 +379,7 @@ const struct command cmd_man = {
 	.max = 1,
 	.hint = HINT_FOLDER,
 	.about = "Writes coffer.1 and coffer-COMMAND.1 into the folder DIR.",
-	.options = options,
+	.options = options_none,
 	.run = run,
 	.hidden = true,
 };

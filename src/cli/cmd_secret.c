@@ -291,8 +291,6 @@ out:
 	return err;
 }
 
-static const struct option list_options[] = {OPTION_JSON, OPTION_END};
-
 static const struct command list = {
 	.name = "secret list",
 	.brief = "list the secrets in a folder",
@@ -301,7 +299,7 @@ static const struct command list = {
 	.max = 1,
 	.about = "Prints the names below FOLDER, which is vaultkv://MOUNT or vaultkv://MOUNT/PATH; those of folders "
 		 "end in /.",
-	.options = list_options,
+	.options = options_json,
 	.run = run_list,
 	.library = true,
 };
@@ -401,8 +399,6 @@ static const struct command delete_secret = {
 
 static const struct command *const subs[] = {&put, &get, &list, &delete_secret, NULL};
 
-static const struct option no_options[] = {OPTION_END};
-
 static const struct example examples[] = {
 	{"keep a passphrase", "coffer secret put vaultkv://secret/signing#passphrase --file passphrase.txt"},
 	{"and sign with it",
@@ -417,7 +413,7 @@ const struct command cmd_secret = {
 	.operands = "",
 	.about = "Keeps API keys, passphrases and credentials in the KV engine (version 2) of HashiCorp Vault or "
 		 "OpenBao. Every option that takes a FILE with a secret takes vaultkv://MOUNT/PATH#FIELD in its place.",
-	.options = no_options,
+	.options = options_none,
 	.examples = examples,
 	.subs = subs,
 };

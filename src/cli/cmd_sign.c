@@ -208,8 +208,6 @@ static const struct command hmac = {
 static const struct command *const subs[] = {&key,	&certificate, &pkcs11_key, &pkcs11_certificate,
 					     &sigstore, &detached,    &hmac,	   NULL};
 
-static const struct option no_options[] = {OPTION_END};
-
 static const struct example examples[] = {
 	{"make a key pair, and sign",
 	 "coffer keygen --kind p256 -o sign.key && coffer sign key --private-key sign.key llama/"},
@@ -228,7 +226,7 @@ const struct command cmd_sign = {
 		 "left out. Options are those of model_signing, with hyphens or underscores, and some more.\n\n"
 		 "A sealed model is signed as the sealed files that it consists of, without its coffer.json, which may "
 		 "change. Without METHOD it is sigstore.",
-	.options = no_options,
+	.options = options_none,
 	.shared = shared,
 	.examples = examples,
 	.subs = subs,

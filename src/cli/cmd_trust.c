@@ -147,15 +147,13 @@ out:
 	return err;
 }
 
-static const struct option list_options[] = {OPTION_JSON, OPTION_END};
-
 static const struct command list = {
 	.name = "trust list",
 	.brief = "list whose signatures are believed",
 	.operands = "",
 	.about = "Prints model, method and signer of each binding of the trust store, and says where Sigstore's "
 		 "trusted root is from. The administrator's bindings, of /etc/coffer/trust.d, come first.",
-	.options = list_options,
+	.options = options_json,
 	.run = run_list,
 	.library = true,
 };
@@ -206,8 +204,6 @@ out:
 	return err;
 }
 
-static const struct option show_options[] = {OPTION_JSON, OPTION_END};
-
 static const struct command show = {
 	.name = "trust show",
 	.brief = "show who must have signed a model",
@@ -216,7 +212,7 @@ static const struct command show = {
 	.max = 1,
 	.about = "Prints the one binding of the trust store that decides about the model called NAME, and the file "
 		 "that says so.",
-	.options = show_options,
+	.options = options_json,
 	.run = run_show,
 	.library = true,
 };
@@ -331,8 +327,6 @@ out:
 	return err;
 }
 
-static const struct option no_options[] = {OPTION_END};
-
 static const struct command import = {
 	.name = "trust import",
 	.brief = "import Sigstore's trusted root from a file",
@@ -343,7 +337,7 @@ static const struct command import = {
 	.about = "Keeps a trusted_root.json, a signing config, or a ClientTrustConfig, which is both in one. It must "
 		 "come from a source that you trust: whoever wrote it decides whose signatures hold. The sigstore "
 		 "package on PyPI has the one of the public instance.",
-	.options = no_options,
+	.options = options_none,
 	.run = run_import,
 	.library = true,
 };
@@ -429,7 +423,7 @@ const struct command cmd_trust = {
 	.brief = "say whose signatures of which models are believed",
 	.operands = "",
 	.about = "Works on the trust store, which binds models to their publishers, and on Sigstore's trusted root.",
-	.options = no_options,
+	.options = options_none,
 	.examples = examples,
 	.subs = subs,
 };

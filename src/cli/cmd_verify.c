@@ -221,8 +221,6 @@ static const struct command hmac = {
 static const struct command *const subs[] = {&key,	&certificate, &pkcs11_key, &pkcs11_certificate,
 					     &sigstore, &detached,    &hmac,	   NULL};
 
-static const struct option no_options[] = {OPTION_END};
-
 static const struct example examples[] = {
 	{"by a key", "coffer verify key --public-key sign.key.pub llama/"},
 	{"by certificates that lead to a company's root",
@@ -242,7 +240,7 @@ const struct command cmd_verify = {
 		 "is missing, changed or was never signed is a failure. Signatures of model_signing 0.2 and later are "
 		 "understood, and its options, with hyphens or underscores.\n\n"
 		 "The exit code is 0 only when all of it holds: 6 when the signature does not, 5 when a file does not.",
-	.options = no_options,
+	.options = options_none,
 	.shared = shared,
 	.examples = examples,
 	.subs = subs,
