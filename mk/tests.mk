@@ -20,7 +20,7 @@ SECONDS ?= 60
 # many tests wait for a disk or a clock, so more of them run at a time than there are processors
 TEST_JOBS := $(shell n=$$(nproc); echo $$((n < 6 ? n + 2 : 8)))
 
-$(BUILD)/unit/token_kek $(BUILD)/unit/pkcs11: $(TOKEN_SHIM)
+$(BUILD)/unit/token_kek $(BUILD)/unit/token_kek_life $(BUILD)/unit/pkcs11: $(TOKEN_SHIM)
 # it is the other side, too
 $(BUILD)/unit/http_kept: LIBS += -lssl
 $(BUILD)/unit/%: tests/unit/%.c $(BUILD)/libcoffer-internal.a $(BUILD)/flags
