@@ -204,7 +204,7 @@ coffer_key_state(struct coffer_ctx *ctx, const char *uri, struct coffer_key_stat
 
 	*state_out = (struct coffer_key_state){.usable = false};
 	TRY(one_key(f, ctx, uri, &keyring));
-	TRY(keyring_state(f, keyring, 0, &state));
+	TRY(keyring_state(f, keyring, 0, NULL, &state));
 	*state_out = show_state(keyring, &state);
 out:
 	keyring_free(&keyring);

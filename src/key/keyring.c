@@ -550,20 +550,23 @@ keyring_is_service(const struct coffer_keyring *keyring, size_t index)
 }
 
 static coffer_err
-tell(struct fault *f, const struct coffer_keyring *keyring, size_t index, bool rotate, struct key_state *out)
+tell(struct fault *f, const struct coffer_keyring *keyring, size_t index, bool rotate, const struct binding *binding,
+     struct key_state *out)
 {
 	const struct entry *e = NULL;
+	void *self;
 	coffer_err err;
 
 	*out = (struct key_state){.created = 0};
 	TRY(get(f, keyring, index, &e));
-	if (e->template)
+	if (e->template && !binding)
 		return fault_set(f, COFFER_E_USAGE, "%s stands for many keys; name one of them", e->uri);
 	if (!(rotate ? e->provider->rotate : e->provider->state))
 		return fault_set(f, COFFER_E_USAGE,
 				 "a key of kind %s has no versions: make a new key, and «coffer rewrap»",
 				 e->provider->kind);
-	err = (rotate ? e->provider->rotate : e->provider->state)(e->self, f, out);
+	TRY(resolve(f, e, binding, &self));
+	err = (rotate ? e->provider->rotate : e->provider->state)(self, f, out);
 out:
 	return err;
 }
@@ -571,13 +574,22 @@ out:
 coffer_err
 keyring_rotate(struct fault *f, const struct coffer_keyring *keyring, size_t index, struct key_state *out)
 {
-	return tell(f, keyring, index, true, out);
+	return tell(f, keyring, index, true, NULL, out);
 }
 
 coffer_err
-keyring_state(struct fault *f, const struct coffer_keyring *keyring, size_t index, struct key_state *out)
+keyring_state(struct fault *f, const struct coffer_keyring *keyring, size_t index, const struct binding *binding,
+	      struct key_state *out)
 {
-	return tell(f, keyring, index, false, out);
+	return tell(f, keyring, index, false, binding, out);
+}
+
+const void *
+keyring_key(const struct coffer_keyring *keyring, size_t index, const struct binding *binding)
+{
+	void *self;
+
+	return index < keyring->n && resolve(NULL, &keyring->entries[index], binding, &self) == COFFER_OK ? self : NULL;
 }
 
 coffer_err

@@ -53,9 +53,15 @@ coffer_err keyring_rewrap(struct fault *f, const struct coffer_keyring *keyring,
 /** keyring_is_service() - whether key @index is kept by a key service */
 bool keyring_is_service(const struct coffer_keyring *keyring, size_t index);
 
-/** keyring_rotate(), keyring_state() - of key @index; COFFER_E_USAGE where its kind has no such thing */
+/** keyring_rotate() - of key @index; COFFER_E_USAGE where its kind has no such thing, or it stands for many */
 coffer_err keyring_rotate(struct fault *f, const struct coffer_keyring *keyring, size_t index, struct key_state *out);
-coffer_err keyring_state(struct fault *f, const struct coffer_keyring *keyring, size_t index, struct key_state *out);
+
+/** keyring_state() - likewise; of one that stands for many it is that for @binding, which else may be NULL */
+coffer_err keyring_state(struct fault *f, const struct coffer_keyring *keyring, size_t index,
+			 const struct binding *binding, struct key_state *out);
+
+/** keyring_key() - the one key that key @index is for @binding, to be told from others and nothing else; NULL: it is none */
+const void *keyring_key(const struct coffer_keyring *keyring, size_t index, const struct binding *binding);
 
 /**
  * keyring_set_cache() - keep what services unwrap, in locked memory, so that openers who share @keyring ask once

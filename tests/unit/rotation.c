@@ -4,6 +4,7 @@
 
 #include <stdatomic.h>
 #include <sys/file.h>
+#include <time.h>
 
 #include "key/envelope.h"
 #include "key/services.h"
@@ -16,6 +17,7 @@ static struct {
 	atomic_int wraps, unwraps, rewraps, states;
 	_Atomic unsigned int version; /* of all keys */
 	bool no_unwrap, no_state, no_rewrap, no_version, down;
+	int64_t created; /* when that version was made; 0: it does not say */
 } service;
 
 struct fake {
@@ -99,6 +101,7 @@ fake_state(void *self, struct fault *f, struct key_state *out)
 		return fault_set(f, COFFER_E_REFUSED, "this credential may not read keys");
 	(void)snprintf(out->id, sizeof(out->id), "%s", key->name);
 	(void)snprintf(out->version, sizeof(out->version), "%u", service.version);
+	out->created = service.created;
 	out->usable = true;
 	return COFFER_OK;
 }
@@ -411,6 +414,42 @@ test_no_version(void **state)
 	assert_int_equal(service.rewraps, 3);
 }
 
+/* Nor is it left when the service tells that its key has a version that is younger than the wrap. */
+static void
+test_no_version_by_its_age(void **state)
+{
+	const struct coffer_rewrap_options again = {.version_1 = 1, .add = key_a, .settled = true};
+
+	(void)state;
+	service.no_version = true;
+	service.created = 1000;
+	seal_both(key_a);
+	assert_rewrapped(key_a, &renew, 0, 2, COFFER_WAY_SERVICE);
+	assert_rewrapped(key_a, &again, 0, 2, COFFER_WAY_SERVICE);
+	service.created = (int64_t)time(NULL) + 100;
+	assert_rewrapped(key_a, &renew, 2, 0, COFFER_WAY_SERVICE);
+	assert_rewrapped(key_a, &again, 2, 0, COFFER_WAY_SERVICE);
+}
+
+/* A URI that stands for a key of each model: of each it is asked which version is the newest, and what hangs on that is left. */
+static void
+test_template(void **state)
+{
+	struct coffer_keyring *each = keyring_of("fake://key-{name}");
+
+	(void)state;
+	seal_both(each);
+	assert_rewrapped(each, &renew, 0, 2, COFFER_WAY_SERVICE);
+	assert_int_equal(service.states, 2);
+	service.version = 2;
+	assert_rewrapped(each, &renew, 2, 0, COFFER_WAY_SERVICE);
+	assert_state("t/f", 1, "hashivault", "key-plain", "2");
+	assert_state("t/d", 1, "hashivault", "key-m", "2");
+	assert_rewrapped(each, &renew, 0, 2, COFFER_WAY_SERVICE);
+	assert_int_equal(service.rewraps, 2);
+	coffer_keyring_free(&each);
+}
+
 static void
 test_dry_run(void **state)
 {
@@ -636,9 +675,20 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_new_version),	    TEST(test_other_key), TEST(test_here),	 TEST(test_beside_local),
-		TEST(test_failing_service), TEST(test_no_state),  TEST(test_no_version), TEST(test_dry_run),
-		TEST(test_other_peoples),   TEST(test_many),	  TEST(test_cancelled),	 TEST(test_list),
+		TEST(test_new_version),
+		TEST(test_other_key),
+		TEST(test_here),
+		TEST(test_beside_local),
+		TEST(test_failing_service),
+		TEST(test_no_state),
+		TEST(test_no_version),
+		TEST(test_no_version_by_its_age),
+		TEST(test_template),
+		TEST(test_dry_run),
+		TEST(test_other_peoples),
+		TEST(test_many),
+		TEST(test_cancelled),
+		TEST(test_list),
 		TEST(test_rekey),
 	};
 
