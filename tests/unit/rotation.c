@@ -451,6 +451,23 @@ test_template(void **state)
 }
 
 static void
+test_uri_of_a_model(void **state)
+{
+	char *uri;
+
+	(void)state;
+	assert_ok(coffer_key_uri_of(kit.ctx, "fake://{environment}/{name}", "production", "llama-3.1", &uri));
+	assert_string_equal(uri, "fake://production/llama-3.1");
+	free(uri);
+	assert_ok(coffer_key_uri_of(kit.ctx, "file:a b", "", "", &uri));
+	assert_string_equal(uri, "file:a b");
+	free(uri);
+	assert_err(coffer_key_uri_of(kit.ctx, "fake://{name}", "", "../x?y", &uri), COFFER_E_USAGE);
+	assert_null(uri);
+	assert_err(coffer_key_uri_of(kit.ctx, "fake://{nam}", "", "llama", &uri), COFFER_E_USAGE);
+}
+
+static void
 test_dry_run(void **state)
 {
 	struct coffer_rewrap_options dry = renew;
@@ -684,6 +701,7 @@ main(void)
 		TEST(test_no_version),
 		TEST(test_no_version_by_its_age),
 		TEST(test_template),
+		TEST(test_uri_of_a_model),
 		TEST(test_dry_run),
 		TEST(test_other_peoples),
 		TEST(test_many),
