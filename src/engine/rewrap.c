@@ -264,6 +264,12 @@ is_all_in_services(const struct rewrap *r)
 	return r->n_tasks > 0 && k->edition > 0;
 }
 
+static bool
+may_be_made_of(const struct rewrap *r, const struct task *t, size_t recipient)
+{
+	return r->m->keys.recipients[recipient].is_service && (t->place == NOWHERE || t->place == recipient);
+}
+
 /* COFFER_E_UNSUPPORTED: no service can make it of what is there. */
 static coffer_err
 rewrap_one(struct fault *f, const struct rewrap *r, struct task *t)
@@ -272,7 +278,7 @@ rewrap_one(struct fault *f, const struct rewrap *r, struct task *t)
 	coffer_err err = COFFER_E_UNSUPPORTED;
 
 	for (size_t i = 0; i < k->n_recipients; i++) {
-		if (!k->recipients[i].is_service || (t->place != NOWHERE && t->place != i))
+		if (!may_be_made_of(r, t, i))
 			continue;
 		err = key_use_rewrap(f, &r->use, t->to, t->key, r->job->keys, &k->recipients[i], &t->fresh);
 		if (err != COFFER_E_UNSUPPORTED && err != COFFER_E_NOKEY)
@@ -311,19 +317,40 @@ out:
 	return err;
 }
 
+/* Whether the services are to be asked for all of it. */
+static bool
+can_in_services(const struct rewrap *r)
+{
+	const struct keyblock *k = &r->m->keys;
+
+	for (size_t i = 0; i < r->n_tasks; i++) {
+		const struct task *t = &r->tasks[i];
+		bool can = false;
+
+		for (size_t j = 0; j < k->n_recipients; j++)
+			can |= may_be_made_of(r, t, j) &&
+			       keyring_can_rewrap(t->to, t->key, r->job->keys, &k->recipients[j], &r->binding);
+		if (!can)
+			return false;
+	}
+	return is_all_in_services(r);
+}
+
 /* What a dry run has in place of wraps. */
 static coffer_err
 pretend(struct fault *f, struct rewrap *r, enum coffer_way *way_out)
 {
 	coffer_err err = COFFER_OK;
 
-	*way_out = is_all_in_services(r) ? COFFER_WAY_SERVICE : COFFER_WAY_HERE;
+	*way_out = can_in_services(r) ? COFFER_WAY_SERVICE : COFFER_WAY_HERE;
 	for (size_t i = 0; i < r->n_tasks; i++) {
 		struct task *t = &r->tasks[i];
 		struct versions *v = t->to == r->job->keys ? r->job->of_keys : r->job->of_added;
 		const struct key_state *newest = versions_newest(v, t->key, &r->binding);
 		const char *kind, *name;
+		const void *key;
 
+		TRY(keyring_key(f, t->to, t->key, &r->binding, &key));
 		keyring_names(t->to, t->key, &kind, &name);
 		t->fresh.is_service = keyring_is_service(t->to, t->key);
 		(void)snprintf(t->fresh.kind, sizeof(t->fresh.kind), "%s", kind);
@@ -332,6 +359,7 @@ pretend(struct fault *f, struct rewrap *r, enum coffer_way *way_out)
 	}
 	if (*way_out == COFFER_WAY_HERE)
 		err = model_unlock(f, r->m, r->job->keys, MODEL_MEND);
+out:
 	return err;
 }
 

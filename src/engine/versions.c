@@ -78,9 +78,12 @@ ask(struct versions *v, size_t index, const struct binding *binding, struct answ
 const struct key_state *
 versions_newest(struct versions *v, size_t index, const struct binding *binding)
 {
-	const void *key = v && keyring_is_service(v->keys, index) ? keyring_key(v->keys, index, binding) : NULL;
-	struct answer *a = key ? place_of(v, key) : NULL;
+	struct answer *a;
+	const void *key;
 
+	if (!v || !keyring_is_service(v->keys, index) || keyring_key(NULL, v->keys, index, binding, &key) != COFFER_OK)
+		return NULL;
+	a = place_of(v, key);
 	if (!a)
 		return NULL;
 	pthread_mutex_lock(&a->lock);

@@ -79,8 +79,6 @@ fake_rewrap(void *self, struct fault *f, void *from, const struct recipient *in,
 	uint8_t envelope[ENVELOPE_LEN];
 
 	(void)binding;
-	if (service.no_rewrap)
-		return COFFER_E_UNSUPPORTED;
 	if (!fake_matches(from, in))
 		return fault_set(f, COFFER_E_NOKEY, "of another key");
 	service.rewraps++;
@@ -89,6 +87,13 @@ fake_rewrap(void *self, struct fault *f, void *from, const struct recipient *in,
 	for (size_t i = 0; i < ENVELOPE_LEN; i++)
 		envelope[i] = in->wrapped[i] ^ 0x5a;
 	return fake_wrap_as(self, envelope, out);
+}
+
+static bool
+fake_can_rewrap(void *self, void *from, const struct recipient *in)
+{
+	(void)self;
+	return !service.no_rewrap && fake_matches(from, in);
 }
 
 static coffer_err
@@ -120,6 +125,7 @@ static const struct key_provider fake_provider = {
 	.unwrap = fake_unwrap,
 	.matches = fake_matches,
 	.rewrap = fake_rewrap,
+	.can_rewrap = fake_can_rewrap,
 	.rotate = fake_rotate,
 	.state = fake_state,
 	.free = free,
@@ -490,6 +496,35 @@ test_dry_run(void **state)
 	assert_state("t/f", 1, "hashivault", "a", "1");
 }
 
+/* It says where it would be done: in the service only what that can make of a wrap that a key given fits. */
+static void
+test_dry_run_says_where(void **state)
+{
+	struct coffer_keyring *each = keyring_of("fake://{environment}");
+	struct coffer_rewrap_options add = {.version_1 = 1, .add = key_b, .settled = true, .dry_run = true};
+	const struct coffer_rekey_options dry = {.version_1 = 1, .dry_run = true};
+	struct coffer_rotation *r;
+
+	(void)state;
+	seal_both(key_a);
+	for (size_t i = 0; i < 2; i++)
+		assert_ok(REWRAP(coffer_models_path(models, i), key_a, .add = kit.keys));
+	assert_rewrapped(key_a, &add, 2, 0, COFFER_WAY_SERVICE);
+	assert_rewrapped(kit.keys, &add, 2, 0, COFFER_WAY_HERE);
+	service.no_rewrap = true;
+	assert_rewrapped(key_a, &add, 2, 0, COFFER_WAY_HERE);
+	/* a key that no model has is found out, too */
+	add.add = each;
+	r = rewrap_all(kit.keys, &add, COFFER_E_USAGE);
+	assert_int_equal(r->n_failed, 2);
+	coffer_rotation_free(&r);
+	assert_err(coffer_rekey_all(kit.ctx, models, kit.keys, each, &dry, &r), COFFER_E_USAGE);
+	assert_int_equal(r->n_failed, 2);
+	assert_non_null(strstr(r->models[0].message, "{environment}"));
+	coffer_rotation_free(&r);
+	coffer_keyring_free(&each);
+}
+
 /* Of a key that is none of theirs they are left alone. */
 static void
 test_other_peoples(void **state)
@@ -703,6 +738,7 @@ main(void)
 		TEST(test_template),
 		TEST(test_uri_of_a_model),
 		TEST(test_dry_run),
+		TEST(test_dry_run_says_where),
 		TEST(test_other_peoples),
 		TEST(test_many),
 		TEST(test_cancelled),
