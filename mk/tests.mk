@@ -85,8 +85,9 @@ SIGNING_STEPS = 'sigstore universe: python3 tests/signing/sigstore_universe.py $
 	'oms faults: python3 tests/signing/oms_faults.py $(BUILD)/coffer' \
 	'oms vectors: python3 tests/signing/oms_vectors.py $(BUILD)/coffer' \
 	'bad input: python3 tests/signing/bad_input.py $(BUILD)/coffer'
-# against fakes of the services that cannot be installed (tests/services), and tokens that can
-KEY_STEPS = $(foreach t,$(filter-out %_moto.py %_lowkey.py,$(sort $(wildcard tests/services/test_*.py))),'$(patsubst test_%,key service %,$(basename $(notdir $t))): python3 $t $(BUILD)/coffer')
+# against fakes of the services that cannot be installed (tests/services), and tokens that can; the servers of others are INTEROP
+OTHERS_SERVERS := $(sort $(wildcard tests/services/test_*_moto.py tests/services/test_*_lowkey.py tests/services/test_*_swift.py))
+KEY_STEPS = $(foreach t,$(filter-out $(OTHERS_SERVERS),$(sort $(wildcard tests/services/test_*.py))),'$(patsubst test_%,key service %,$(basename $(notdir $t))): python3 $t $(BUILD)/coffer')
 # programs that read what is sealed
 LOAD_STEPS = $(foreach t,$(sort $(wildcard tests/load/test_*.py)),'load $(patsubst test_%,%,$(basename $(notdir $t))): python3 $t $(BUILD)/coffer')
 # with the python3 of this system, and in INTEROP with that of tests/peers/setup, which has what users have
@@ -123,7 +124,7 @@ INTEROP_STEPS = \
 	'load safetensors: python3 tests/load/safetensors_suite.py $(BUILD)/coffer $(BUILD)' \
 	$(foreach t,model safetensors process,'python $t with its peers: BUILD=$(BUILD) tests/python/with_peers tests/python/test_$t.py') \
 	$(foreach t,$(sort $(wildcard tests/services/*_sdk.py)),'fake and SDK $(patsubst %_sdk,%,$(basename $(notdir $t))): python3 $t') \
-	$(foreach t,$(sort $(wildcard tests/services/test_*_moto.py tests/services/test_*_lowkey.py)),'$(patsubst test_%,key service %,$(basename $(notdir $t))): python3 $t $(BUILD)/coffer')
+	$(foreach t,$(OTHERS_SERVERS),'$(patsubst test_%,key service %,$(basename $(notdir $t))): python3 $t $(BUILD)/coffer')
 LINT_STEPS = 'lint: BUILD=$(BUILD) tests/lint/run' 'install: MAKE=$(firstword $(MAKE)) BUILD=$(BUILD) tests/lint/install'
 
 # `make steps-FAULT` runs one group of the steps over what is built

@@ -181,6 +181,16 @@ COFFER_API COFFER_CHECK coffer_err coffer_store_list(struct coffer_ctx *ctx, con
 
 /* ---- keys of services ---- */
 
+/**
+ * coffer_key_uri_of() - the URI of the key that @uri names for one model: {environment} and {name} filled in, all else as it is
+ * @environment, @name: the model's; an environment is 1 to 32 of a-z 0-9, a name 1 to 64 of A-Z a-z 0-9 . _ -, no dot in front
+ * @uri_out: gets it; free it with free()
+ *
+ * Return: COFFER_OK; COFFER_E_USAGE when the model has nothing that could stand in a place, or there is another «{».
+ */
+COFFER_API COFFER_CHECK coffer_err coffer_key_uri_of(struct coffer_ctx *ctx, const char *uri, const char *environment,
+						     const char *name, char **uri_out);
+
 /** struct coffer_key_state - what a key service tells of a key */
 struct coffer_key_state {
 	char kind[32];	   /* as recipients have it */

@@ -100,6 +100,40 @@ print_stats(struct fault *f, const struct coffer_backup_stats *s, coffer_err err
 	return end_json(&j, f, err);
 }
 
+/* Whether the key @uri is held by the keyring that goes into the backup, and not known to be elsewhere, too. */
+static bool
+is_in_keyring(struct coffer_ctx *ctx, const char *uri, const struct coffer_key_info *held, size_t n)
+{
+	struct coffer_key_info key;
+
+	if (strncmp(uri, "keyring:", strlen("keyring:")) != 0 && strncmp(uri, "recipient:", strlen("recipient:")) != 0)
+		return false;
+	if (coffer_key_inspect(ctx, uri, &key) != COFFER_OK)
+		return false;
+	for (size_t i = 0; i < n; i++)
+		if (held[i].secret && strcmp(held[i].id, key.id) == 0)
+			return true;
+	return false;
+}
+
+/* A safe whose only key is locked up in it. */
+static void
+warn_of_own_key(struct coffer_ctx *ctx)
+{
+	struct coffer_key_info *held = NULL;
+	size_t n = 0, n_in = 0;
+
+	if (coffer_store_list(ctx, NULL, &held, &n) == COFFER_OK)
+		for (size_t i = 0; i < common.keks.n; i++)
+			n_in += is_in_keyring(ctx, common.keks.v[i], held, n);
+	free(held);
+	if (n_in == common.keks.n)
+		term_notice(NULL,
+			    "warning: the keyring in this backup holds all keys that open it: where it is lost, so is "
+			    "what is "
+			    "sealed with them; keep one elsewhere, as «coffer keygen --kind x25519 -o FILE» makes it");
+}
+
 static coffer_err
 run_create(struct fault *f, struct coffer_ctx *ctx, const struct words *operands)
 {
@@ -128,6 +162,8 @@ run_create(struct fault *f, struct coffer_ctx *ctx, const struct words *operands
 		goto out;
 	/* the snapshot is there, even where a model that is not whole was left out */
 	say_created(&stats);
+	if (!models_only)
+		warn_of_own_key(ctx);
 	err = print_stats(f, &stats, err);
 out:
 	coffer_keyring_free(&keys);

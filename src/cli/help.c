@@ -21,7 +21,8 @@ const char help_keys[] =
 static const struct {
 	const char *form, *what;
 } key_forms[] = {
-	{"file:PATH", "32 raw bytes, or a key file made by coffer keygen"},
+	{"file:PATH",
+	 "32 raw bytes, or a key file made by coffer keygen; file:vaultkv://MOUNT/PATH#FIELD reads it from Vault"},
 	{"keyring:NAME", "a key of the local keyring: $COFFER_KEYS, else $XDG_CONFIG_HOME/coffer/keys, else "
 			 "~/.config/coffer/keys"},
 	{"passphrase:", "asks for a passphrase"},

@@ -24,11 +24,14 @@ prints '"models_seen":2,"overdue":2,"rewrap_due":0,"failed":0'
 prints '"overdue":true'
 expect_err USAGE coffer key status tree --max-age soon
 expect_err USAGE coffer key status
+says 'needs a folder'
 expect_err NOTFOUND coffer key status model
 expect_err NOTFOUND coffer key status nothing
 printf 'tree/c.coffer\n' >list
 ok coffer key status --list list
 says '1 model'
+expect_err USAGE coffer key status --list list --exclude c.coffer
+says 'found in a folder'
 
 # one that cannot be read is said, and the others are shown
 head -c 4096 tree/c.coffer >tree/cut.coffer
