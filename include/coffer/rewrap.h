@@ -142,7 +142,7 @@ struct coffer_change {
 	enum coffer_change_kind change;
 	char kind[32];
 	char id[513];	   /* of a service's key in a dry run: its URI, if it is to be added */
-	char version[129]; /* of the key: that it now hangs on; empty where the kind has none or it is not known */
+	char version[129]; /* of the key: that it now depends on; empty where the kind has none or it is not known */
 	char before[129];  /* and that it hung on before */
 };
 

@@ -276,7 +276,7 @@ run_rotate(struct fault *f, struct coffer_ctx *ctx, const struct words *operands
 	TRY(library_fault(f, ctx, coffer_key_rotate(ctx, uri, &state)));
 	term_say("%s %s has a new version%s%s, which wraps from now on", state.kind, state.id,
 		 state.version[0] ? " " : "", state.version);
-	term_say("models still hang on the older one, which opens them as before: coffer rewrap --all DIR --kek %s",
+	term_say("models still depend on the older one, which opens them as before: coffer rewrap --all DIR --kek %s",
 		 uri);
 	if (common.json) {
 		json_out_begin(&j, NULL, JSON_OBJECT);
@@ -302,8 +302,8 @@ static const struct command rotate = {
 	.max = 1,
 	.hint = HINT_KEY,
 	.about = "Has the service that keeps KEY make a new version of it, which wraps from now on, and prints that "
-		 "version. Models that hang on older versions open as before; coffer rewrap --all DIR --kek KEY hangs "
-		 "them on the new one, and coffer key status shows which are left.\n\n"
+		 "version. Models that depend on older versions open as before; coffer rewrap --all DIR --kek KEY moves "
+		 "them to the new one, and coffer key status shows which are left.\n\n"
 		 "A key of your own (file:, keyring:) has no versions: make a new one with coffer keygen, and coffer "
 		 "rewrap --all DIR --kek OLD --add NEW --remove OLD.",
 	.options = options_json,
@@ -320,17 +320,17 @@ static const struct example examples[] = {
 	{"which keys have I?", "coffer key list"},
 	{"keep a colleague's public key under a name", "coffer key import anna recipient:coffer1..."},
 	{"my public key, to give away", "coffer key export-public deploy"},
-	{"a new version, and which models hang on the old one",
+	{"a new version, and which models depend on the old one",
 	 "coffer key rotate hashivault://models && coffer key status models/ --kek hashivault://models"},
 	{NULL, NULL},
 };
 
 const struct command cmd_key = {
 	.name = "key",
-	.brief = "manage keys: keyring, rotation, policies, what hangs on them",
+	.brief = "manage keys: keyring, rotation, policies, what depends on them",
 	.operands = "",
 	.about = "Works on the local keyring, which coffer keygen makes keys in; rotate, status and policy on keys of "
-		 "services and the models that hang on them.",
+		 "services and the models that depend on them.",
 	.options = options_none,
 	.examples = examples,
 	.subs = subs,

@@ -58,7 +58,7 @@ is_overdue(const struct status *s, const struct coffer_recipient_info *r)
 	return s->max_age != NO_AGE && age_of(s, r) > s->max_age;
 }
 
-/* What its service says of the key it hangs on, or NULL. */
+/* What its service says of the key it depends on, or NULL. */
 static const struct coffer_key_state *
 state_of(const struct status *s, const struct coffer_recipient_info *r)
 {
@@ -271,7 +271,7 @@ out:
 	return err;
 }
 
-/* Whether the model hangs on a key of the kind that @uri names: they are called as the schemes are. */
+/* Whether the model depends on a key of the kind that @uri names: they are called as the schemes are. */
 static bool
 has_kind(const struct coffer_inspection *inspection, const char *uri)
 {
@@ -384,7 +384,7 @@ verdict(struct fault *f, const struct status *s)
 	if (s->n_overdue > 0)
 		return fault_set(
 			f, COFFER_E_POLICY,
-			"%zu of %zu models hang on a wrap that is older than %s or not dated; «coffer rewrap --all» "
+			"%zu of %zu models depend on a wrap that is older than %s or not dated; «coffer rewrap --all» "
 			"wraps them anew",
 			s->n_overdue, s->n_models, max_age_text);
 	return COFFER_OK;
@@ -470,7 +470,7 @@ static const struct option options[] = {
 };
 
 static const struct example examples[] = {
-	{"which keys do my models hang on?", "coffer key status models/"},
+	{"which keys do my models depend on?", "coffer key status models/"},
 	{"in a nightly job: fail when a wrap is older than 90 days", "coffer key status models/ --max-age 90d --quiet"},
 	{"which must be rewrapped after a rotation?", "coffer key status models/ --kek hashivault://models"},
 	{NULL, NULL},
@@ -478,7 +478,7 @@ static const struct example examples[] = {
 
 const struct command cmd_key_status = {
 	.name = "key status",
-	.brief = "show which keys and versions models hang on, and what is overdue",
+	.brief = "show which keys and versions models depend on, and what is overdue",
 	.operands = "DIR...",
 	.max = MODELS_MAX,
 	.hint = HINT_FOLDER,

@@ -16,7 +16,7 @@
 #include "engine/key_use.h"
 
 #define NOWHERE SIZE_MAX
-#define UNVERSIONED "its wrap does not say which version of the key it hangs on; a date renews it by its age"
+#define UNVERSIONED "its wrap does not say which version of the key it depends on; a date renews it by its age"
 
 /* struct task - one wrap that has to be made */
 struct task {

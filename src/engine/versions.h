@@ -21,7 +21,7 @@ coffer_err versions_new(struct fault *f, const struct coffer_keyring *keys, stru
  */
 const struct key_state *versions_newest(struct versions *v, size_t index, const struct binding *binding);
 
-/** enum standing - whether a wrap hangs on the newest version of its key, as far as anybody knows */
+/** enum standing - whether a wrap depends on the newest version of its key, as far as anybody knows */
 enum standing {
 	STANDING_UNKNOWN,
 	STANDING_NEWEST,

@@ -25,7 +25,7 @@ enum imported_kind { IMPORTED_TRUSTED_ROOT, IMPORTED_SIGNING_CONFIG, IMPORTED_MI
 
 enum imported_by {
 	BY_ANYBODY,
-	BY_ADMINISTRATOR, /* for a binding of the administrator, which must not hang on what a user imported */
+	BY_ADMINISTRATOR, /* for a binding of the administrator, which must not depend on what a user imported */
 };
 
 /** struct imported - one of these files; zeroed before, free with imported_free() */

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Rotation of many models that hang on a key service, against the fake of vault.py: by a rotator that may not decrypt.
+"""Rotation of many models that depend on a key service, against the fake of vault.py: by a rotator that may not decrypt.
 
 usage: tests/services/test_rotation.py COFFER [WORD…]
 """

@@ -270,7 +270,7 @@ static const struct coffer_rewrap_options renew = {.version_1 = 1, .renew = true
 
 /* ---- inside the service ---- */
 
-/* A rotator that may not decrypt: a new version, and every model hangs on it; asked again nothing is done. */
+/* A rotator that may not decrypt: a new version, and every model depends on it; asked again nothing is done. */
 static void
 test_new_version(void **state)
 {
@@ -437,7 +437,7 @@ test_no_version_by_its_age(void **state)
 	assert_rewrapped(key_a, &again, 2, 0, COFFER_WAY_SERVICE);
 }
 
-/* A URI that stands for a key of each model: of each it is asked which version is the newest, and what hangs on that is left. */
+/* A URI that stands for a key of each model: of each it is asked which version is the newest, and what depends on that is left. */
 static void
 test_template(void **state)
 {
