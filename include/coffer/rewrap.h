@@ -143,7 +143,7 @@ struct coffer_change {
 	char kind[32];
 	char id[513];	   /* of a service's key in a dry run: its URI, if it is to be added */
 	char version[129]; /* of the key: that it now depends on; empty where the kind has none or it is not known */
-	char before[129];  /* and that it hung on before */
+	char before[129];  /* and that it depended on before */
 };
 
 /** struct coffer_rotated - what came of one model */

@@ -130,8 +130,8 @@ warn_of_own_key(struct coffer_ctx *ctx)
 	if (n_in == common.keks.n)
 		term_notice(NULL,
 			    "warning: the keyring in this backup holds all keys that open it: where it is lost, so is "
-			    "what is "
-			    "sealed with them; keep one elsewhere, as «coffer keygen --kind x25519 -o FILE» makes it");
+			    "what is sealed with them; keep one elsewhere, as «coffer keygen --kind x25519 -o FILE» "
+			    "makes it");
 }
 
 static coffer_err

@@ -301,11 +301,12 @@ static const struct command rotate = {
 	.min = 1,
 	.max = 1,
 	.hint = HINT_KEY,
-	.about = "Has the service that keeps KEY make a new version of it, which wraps from now on, and prints that "
-		 "version. Models that depend on older versions open as before; coffer rewrap --all DIR --kek KEY moves "
-		 "them to the new one, and coffer key status shows which are left.\n\n"
-		 "A key of your own (file:, keyring:) has no versions: make a new one with coffer keygen, and coffer "
-		 "rewrap --all DIR --kek OLD --add NEW --remove OLD.",
+	.about =
+		"Has the service that keeps KEY make a new version of it, which wraps from now on, and prints that "
+		"version. Models that depend on older versions open as before; coffer rewrap --all DIR --kek KEY moves "
+		"them to the new one, and coffer key status shows which are left.\n\n"
+		"A key of your own (file:, keyring:) has no versions: make a new one with coffer keygen, and coffer "
+		"rewrap --all DIR --kek OLD --add NEW --remove OLD.",
 	.options = options_json,
 	.run = run_rotate,
 	.library = true,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * coffer key status: on which keys and versions models hang, and which are overdue.
+ * coffer key status: which keys and versions models depend on, and which are overdue.
  *
  * It takes what the key blocks say, which without a key nobody verifies; whoever can write a model can write its dates.
  */

@@ -150,8 +150,8 @@ main(void)
 		show(&verdict, sizeof(verdict));
 		sink = 0;
 		if (cases[i].guilty ? found == 0 : found != cases[i].verdicts) {
-			printf("%s: %u branches or addresses depend on a secret, of which %u may\n", cases[i].name, found,
-			       cases[i].verdicts);
+			printf("%s: %u branches or addresses depend on a secret, of which %u may\n", cases[i].name,
+			       found, cases[i].verdicts);
 			failed++;
 		}
 	}
