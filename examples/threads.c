@@ -21,7 +21,7 @@ struct share {
 	coffer_err err;
 };
 
-/* one file may be read from any number of threads; whole records (1 MiB) are opened where they shall be, without a copy */
+/* one file may be read from any number of threads; whole records (1 MiB) are opened right where they are wanted, without a copy */
 static void *
 read_share(void *arg)
 {

@@ -7,7 +7,7 @@
  *
  * What a document had in memory is wiped when it is freed.  For that jansson is given a free() of ours (json_set_alloc_funcs()), once,
  * when the first document is made: a setting of the whole process, which does no harm to an application that uses jansson, too, for
- * it takes what malloc() gave (mem/wiping.h).  An application that has set an allocator of its own keeps it, and then wiping is that one's task.
+ * it takes what malloc() gave (mem/wiping.h).  An application that has set an allocator of its own keeps it, and wiping is then its task.
  */
 #ifndef DATA_DOC_H
 #define DATA_DOC_H

@@ -36,7 +36,7 @@ struct key_provider {
 	bool is_service;
 
 	/*
-	 * wrap: fill @out with @dek wrapped and bound to @binding.  A service sets kind, id, version and alg; who calls sets
+	 * wrap: fill @out with @dek wrapped and bound to @binding.  A service sets kind, id, version and alg; the caller sets
 	 * the time.
 	 */
 	coffer_err (*wrap)(void *self, struct fault *f, const uint8_t dek[DEK_LEN], const struct binding *binding,

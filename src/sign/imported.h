@@ -50,7 +50,7 @@ coffer_err imported_find(struct fault *f, const struct trust_dirs *dirs, enum im
  * @config: without bytes: there is none
  * @mirror: where they are from; NULL = files
  *
- * They are taken as they are; who calls has looked at them.  Each is replaced whole.
+ * They are taken as they are; the caller has looked at them.  Each is replaced whole.
  */
 coffer_err imported_put(struct fault *f, const struct trust_dirs *dirs, struct view root, struct view config,
 			const char *mirror);
