@@ -138,6 +138,13 @@ n=$(wc -l <$log/audit.jsonl)
 COFFER_AUDIT=off ok coffer check sealed --kek file:key
 [ "$(wc -l <$log/audit.jsonl)" = "$n" ] || fail 'off is not off'
 COFFER_AUDIT=a,b expect_err USAGE coffer check sealed --kek file:key
+# words that nobody means as a folder of the one they are in
+for word in syslog Syslog: journal Off stderr: 'x, syslog:'; do
+    COFFER_AUDIT=$word expect_err USAGE coffer check sealed --kek file:key
+    absent "$word"
+done
+COFFER_AUDIT=./syslog ok coffer check sealed --kek file:key
+coffer audit verify syslog >/dev/null || fail 'a folder can be called so'
 COFFER_AUDIT=syslog: COFFER_SYSLOG_SOCKET=nobody expect_err NOTFOUND coffer check sealed --kek file:key
 COFFER_AUDIT=off ok coffer doctor
 prints 'off: the use of keys is written nowhere'
