@@ -17,6 +17,8 @@ TOKEN_SHIM := $(BUILD)/token_shim.so
 RUN_WITH ?=
 JOBS := $(if $(findstring j,$(firstword -$(MAKEFLAGS))),,-j$(shell nproc))
 SECONDS ?= 60
+# many tests wait for a disk or a clock, so more of them run at a time than there are processors
+TEST_JOBS := $(shell n=$$(nproc); echo $$((n < 6 ? n + 2 : 8)))
 
 $(BUILD)/unit/token_kek $(BUILD)/unit/pkcs11: $(TOKEN_SHIM)
 # it is the other side, too
@@ -83,8 +85,9 @@ SIGNING_STEPS = 'sigstore universe: python3 tests/signing/sigstore_universe.py $
 	'oms faults: python3 tests/signing/oms_faults.py $(BUILD)/coffer' \
 	'oms vectors: python3 tests/signing/oms_vectors.py $(BUILD)/coffer' \
 	'bad input: python3 tests/signing/bad_input.py $(BUILD)/coffer'
-# against fakes of the services that cannot be installed (tests/services), and tokens that can
-KEY_STEPS = $(foreach t,$(filter-out %_moto.py %_lowkey.py,$(sort $(wildcard tests/services/test_*.py))),'$(patsubst test_%,key service %,$(basename $(notdir $t))): python3 $t $(BUILD)/coffer')
+# against fakes of the services that cannot be installed (tests/services), and tokens that can; the servers of others are INTEROP
+OTHERS_SERVERS := $(sort $(wildcard tests/services/test_*_moto.py tests/services/test_*_lowkey.py tests/services/test_*_swift.py))
+KEY_STEPS = $(foreach t,$(filter-out $(OTHERS_SERVERS),$(sort $(wildcard tests/services/test_*.py))),'$(patsubst test_%,key service %,$(basename $(notdir $t))): python3 $t $(BUILD)/coffer')
 # programs that read what is sealed
 LOAD_STEPS = $(foreach t,$(sort $(wildcard tests/load/test_*.py)),'load $(patsubst test_%,%,$(basename $(notdir $t))): python3 $t $(BUILD)/coffer')
 # with the python3 of this system, and in INTEROP with that of tests/peers/setup, which has what users have
@@ -92,7 +95,7 @@ PYTHON_TESTS := $(sort $(wildcard tests/python/test_*.py))
 PYTHON_STEPS = $(if $(RUN_WITH),,$(if $(HAVE_PYTHON),\
 	$(foreach t,$(PYTHON_TESTS),'$(patsubst test_%,python %,$(basename $(notdir $t))): PYTHONPATH=$(BUILD)/python COFFER_TEST_BUILD=$(BUILD) $(PYTHON) $t'),\
 	'python: echo "the headers of $(PYTHON) are not installed (python3-dev)"; exit 77'))
-CLI_STEPS = 'cli: BUILD=$(BUILD) tests/cli/run.sh $(BUILD)/coffer'
+CLI_STEPS = $(foreach t,$(sort $(basename $(notdir $(wildcard tests/cli/*.t)))),'cli $t: BUILD=$(BUILD) tests/cli/run.sh $(BUILD)/coffer $t')
 EXAMPLE_STEPS = 'examples: RUN_WITH="$(RUN_WITH)" examples/run $(BUILD)'
 # these run the command by its name, as a reader would, so it must be one for this machine
 HOWTO_STEPS = $(if $(RUN_WITH),,'demo: scripts/demo --offline --build $(BUILD)' \
@@ -121,12 +124,12 @@ INTEROP_STEPS = \
 	'load safetensors: python3 tests/load/safetensors_suite.py $(BUILD)/coffer $(BUILD)' \
 	$(foreach t,model safetensors process,'python $t with its peers: BUILD=$(BUILD) tests/python/with_peers tests/python/test_$t.py') \
 	$(foreach t,$(sort $(wildcard tests/services/*_sdk.py)),'fake and SDK $(patsubst %_sdk,%,$(basename $(notdir $t))): python3 $t') \
-	$(foreach t,$(sort $(wildcard tests/services/test_*_moto.py tests/services/test_*_lowkey.py)),'$(patsubst test_%,key service %,$(basename $(notdir $t))): python3 $t $(BUILD)/coffer')
+	$(foreach t,$(OTHERS_SERVERS),'$(patsubst test_%,key service %,$(basename $(notdir $t))): python3 $t $(BUILD)/coffer')
 LINT_STEPS = 'lint: BUILD=$(BUILD) tests/lint/run' 'install: MAKE=$(firstword $(MAKE)) BUILD=$(BUILD) tests/lint/install'
 
 # `make steps-FAULT` runs one group of the steps over what is built
 steps-%:
-	@tests/run --jobs 3 --limit 3600 $($*_STEPS)
+	@tests/run --jobs $(TEST_JOBS) --limit 3600 $($*_STEPS)
 
 .PHONY: setup demo check check-all examples check-built tests unit ct fuzz fuzz-built format
 setup:
@@ -150,8 +153,9 @@ check:
 	@+$(MAKE) --no-print-directory $(JOBS) tests
 	@+$(MAKE) --no-print-directory check-built
 
+# the long ones first, so that no processor waits for the last
 check-built:
-	@tests/run --jobs 3 $(KEY_STEPS) $(UNIT_STEPS) $(REPLAY_STEPS) $(VECTOR_STEPS) $(SIGNING_STEPS) $(CLI_STEPS) $(LOAD_STEPS) $(PYTHON_STEPS) $(EXAMPLE_STEPS) $(HOWTO_STEPS) $(LINT_STEPS)
+	@tests/run --jobs $(TEST_JOBS) $(KEY_STEPS) $(SIGNING_STEPS) $(VECTOR_STEPS) $(LOAD_STEPS) $(PYTHON_STEPS) $(CLI_STEPS) $(LINT_STEPS) $(HOWTO_STEPS) $(EXAMPLE_STEPS) $(UNIT_STEPS) $(REPLAY_STEPS)
 
 check-all:
 	@.ci/run

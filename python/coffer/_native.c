@@ -37,23 +37,36 @@
 #define MAX_BLOCKS 32
 
 static PyTypeObject *memory_type, *file_type, *model_type;
-static PyObject *error_for;  /* coffer._errors.error_for(code, exit_code, text) */
-static PyObject *log_notice; /* coffer._errors.notice(text) */
 
 /* ---- errors ---- */
+
+/* A function of coffer._errors: that of the interpreter that asks, for each has exceptions of its own. */
+static PyObject *
+of_errors(const char *name)
+{
+	PyObject *errors = PyImport_ImportModule("coffer._errors");
+	PyObject *function = errors ? PyObject_GetAttrString(errors, name) : NULL;
+
+	Py_XDECREF(errors);
+	return function;
+}
 
 static PyObject *
 raise_text(coffer_err err, const char *text)
 {
-	PyObject *error, *said;
+	PyObject *error_for, *error = NULL, *said;
 
 	if (err == COFFER_E_NOMEM)
 		return PyErr_NoMemory();
+	error_for = of_errors("error_for");
 	said = PyUnicode_DecodeUTF8(text, (Py_ssize_t)strlen(text), "replace"); /* a path in it may be anything */
-	error = said ? PyObject_CallFunction(error_for, "siN", coffer_err_name(err), coffer_err_exit(err), said) : NULL;
+	if (error_for && said)
+		error = PyObject_CallFunction(error_for, "siO", coffer_err_name(err), coffer_err_exit(err), said);
 	if (error)
 		PyErr_SetObject((PyObject *)Py_TYPE(error), error);
 	Py_XDECREF(error);
+	Py_XDECREF(said);
+	Py_XDECREF(error_for);
 	return NULL;
 }
 
@@ -345,12 +358,13 @@ static void
 tell(void *user, const char *text)
 {
 	PyGILState_STATE gil = PyGILState_Ensure();
-	PyObject *none = PyObject_CallFunction(log_notice, "s", text);
+	PyObject *notice = of_errors("notice"), *none = notice ? PyObject_CallFunction(notice, "s", text) : NULL;
 
 	(void)user;
 	if (!none)
-		PyErr_WriteUnraisable(log_notice);
+		PyErr_WriteUnraisable(notice);
 	Py_XDECREF(none);
+	Py_XDECREF(notice);
 	PyGILState_Release(gil);
 }
 
@@ -923,26 +937,51 @@ refuse_closed(const struct file *f)
 	return -1;
 }
 
+/* Before there is memory for what is not there, which would be filled with zeros. */
+static int
+refuse_past_end(const struct file *f, uint64_t off, uint64_t len)
+{
+	char text[128];
+	uint64_t size;
+
+	if (refuse_closed(f) < 0)
+		return -1;
+	size = size_of(f);
+	if (off <= size && len <= size - off)
+		return 0;
+	(void)snprintf(text, sizeof(text), "%llu bytes from %llu on, of a file of %llu", (unsigned long long)len,
+		       (unsigned long long)off, (unsigned long long)size);
+	(void)raise_text(COFFER_E_RANGE, text);
+	return -1;
+}
+
 /* file.load(off, len, writable) */
 static PyObject *
 file_load_range(PyObject *self, PyObject *args)
 {
 	struct file *f = (struct file *)self;
-	uint64_t off, len, size;
+	uint64_t off, len;
 	int writable;
 
-	if (!PyArg_ParseTuple(args, "O&O&p", to_u64, &off, to_u64, &len, &writable) || refuse_closed(f) < 0)
+	if (!PyArg_ParseTuple(args, "O&O&p", to_u64, &off, to_u64, &len, &writable) || refuse_past_end(f, off, len) < 0)
 		return NULL;
-	/* before there is memory for what is not there, which would be filled with zeros */
-	size = size_of(f);
-	if (off > size || len > size - off) {
-		char text[128];
-
-		(void)snprintf(text, sizeof(text), "%llu bytes from %llu on, of a file of %llu",
-			       (unsigned long long)len, (unsigned long long)off, (unsigned long long)size);
-		return raise_text(COFFER_E_RANGE, text);
-	}
 	return (PyObject *)file_memory(f, off, len, writable != 0);
+}
+
+/* file.read_bytes(off, len) */
+static PyObject *
+file_read_bytes(PyObject *self, PyObject *args)
+{
+	struct file *f = (struct file *)self;
+	PyObject *bytes = NULL;
+	uint64_t off, len;
+
+	if (!PyArg_ParseTuple(args, "O&O&", to_u64, &off, to_u64, &len) || refuse_past_end(f, off, len) < 0)
+		return NULL;
+	bytes = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)len); /* nobody has it yet, so it may be filled */
+	if (bytes && load_range(f, off, PyBytes_AsString(bytes), (size_t)len))
+		Py_CLEAR(bytes);
+	return bytes;
 }
 
 /* file.read_into(off, buffer) */
@@ -1654,6 +1693,7 @@ file_new(PyTypeObject *type, PyObject *args, PyObject *none)
 
 static PyMethodDef file_methods[] = {
 	{"load", file_load_range, METH_VARARGS, "load(off, len, writable): a range in memory of its own"},
+	{"read_bytes", file_read_bytes, METH_VARARGS, "read_bytes(off, len): a range as bytes"},
 	{"read_into", file_read_into, METH_VARARGS, "read_into(off, buffer): fill it, or raise"},
 	{"memfd", file_memfd, METH_NOARGS, "memfd(): a descriptor of all of it, which is the caller's"},
 	{"tensors", file_tensors, METH_NOARGS, "tensors(): those in it"},
@@ -2087,17 +2127,6 @@ add_type(PyObject *module, PyType_Spec *spec, PyTypeObject **out)
 	return *out ? PyModule_AddType(module, *out) : -1;
 }
 
-static int
-find_functions(void)
-{
-	PyObject *errors = PyImport_ImportModule("coffer._errors");
-
-	error_for = errors ? PyObject_GetAttrString(errors, "error_for") : NULL;
-	log_notice = errors ? PyObject_GetAttrString(errors, "notice") : NULL;
-	Py_XDECREF(errors);
-	return error_for && log_notice ? 0 : -1;
-}
-
 PyMODINIT_FUNC PyInit__native(void);
 
 PyMODINIT_FUNC
@@ -2105,7 +2134,7 @@ PyInit__native(void)
 {
 	PyObject *module = PyModule_Create(&definition);
 
-	if (module && find_functions() == 0 && add_type(module, &memory_spec, &memory_type) == 0 &&
+	if (module && add_type(module, &memory_spec, &memory_type) == 0 &&
 	    add_type(module, &model_spec, &model_type) == 0 && add_type(module, &file_spec, &file_type) == 0 &&
 	    PyModule_AddStringConstant(module, "version", coffer_version()) == 0 &&
 	    PyModule_AddStringConstant(module, "engine", coffer_engine_name()) == 0)

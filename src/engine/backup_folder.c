@@ -52,6 +52,15 @@ show(struct fault *f, const struct folder *s, const char *name, char **out)
 	return fault_nomem(f);
 }
 
+/* Without one it could not have been opened. */
+static coffer_err
+folder_is_there(void *self, struct fault *f)
+{
+	(void)self;
+	(void)f;
+	return COFFER_OK;
+}
+
 static coffer_err
 folder_read(void *self, struct fault *f, const char *name, size_t max, struct buf *out)
 {
@@ -571,6 +580,7 @@ folder_close(void *self)
 }
 
 static const struct store_verbs verbs = {
+	.is_there = folder_is_there,
 	.read = folder_read,
 	.write = folder_write,
 	.list = folder_list,

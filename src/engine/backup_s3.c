@@ -147,6 +147,30 @@ out:
 	return err;
 }
 
+static coffer_err
+pass_over(void *arg, struct fault *f, const char *key, const struct s3_object *o)
+{
+	(void)arg;
+	(void)f;
+	(void)key;
+	(void)o;
+	return COFFER_OK;
+}
+
+/* To read an object of a bucket that is not there ends as to read one that is not in it; a list tells. */
+static coffer_err
+bucket_is_there(void *self, struct fault *f)
+{
+	const struct bucket *s = self;
+	char key[S3_KEY_MAX + 1];
+	coffer_err err;
+
+	TRY(key_of(f, s, STORE_DESCRIPTION, key));
+	TRY(s3_list(f, s->s3, key, pass_over, NULL));
+out:
+	return err;
+}
+
 /* ---- marks ---- */
 
 static coffer_err
@@ -601,6 +625,7 @@ bucket_close(void *self)
 }
 
 static const struct store_verbs verbs = {
+	.is_there = bucket_is_there,
 	.read = bucket_read,
 	.write = bucket_write,
 	.list = bucket_list,

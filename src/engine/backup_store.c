@@ -94,11 +94,13 @@ store_open(struct fault *f, const char *where, struct backup_store *out)
 
 	TRY(open_verbs(f, where, false, out));
 	err = read_description(f, out);
-	if (err == COFFER_E_NOTFOUND)
+	if (err == COFFER_E_NOTFOUND) {
+		TRY(out->verbs->is_there(out->self, f));
 		TRY(fault_set(f, COFFER_E_FORMAT,
 			      "%s is no backup store: it has no " STORE_DESCRIPTION
 			      "; is its disk there? «coffer backup create --init» makes a store",
 			      where));
+	}
 out:
 	return err;
 }

@@ -74,6 +74,9 @@ enum store_lock {
 };
 
 struct store_verbs {
+	/* is_there: COFFER_E_NOTFOUND, with the way out, when there is not even a folder or bucket to hold a store */
+	coffer_err (*is_there)(void *self, struct fault *f);
+
 	/* read: the document @name, @folder/@name where there is one, appended to @out; COFFER_E_NOTFOUND */
 	coffer_err (*read)(void *self, struct fault *f, const char *name, size_t max, struct buf *out);
 

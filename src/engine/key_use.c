@@ -84,7 +84,9 @@ static coffer_err
 blame_log(struct fault *f, coffer_err err)
 {
 	if (err != COFFER_OK)
-		(void)fault_prefix(f, "no key is used without a word in the audit log, and that cannot be written");
+		(void)fault_prefix(f,
+				   "no key is used without a word in the audit log (COFFER_AUDIT says where it is, or "
+				   "off), and that cannot be written");
 	return err;
 }
 

@@ -114,7 +114,7 @@ rm -r copy
 # no log, no key: nothing is opened and nothing is made
 chmod 777 $log
 expect_err PERM coffer open sealed -o never --kek file:key
-says 'no key is used without a word in the audit log'
+says 'no key is used without a word in the audit log (COFFER_AUDIT says where it is, or off), and that cannot be written: '
 absent never
 expect_err PERM coffer seal model -o never --kek file:key
 absent never/coffer.json

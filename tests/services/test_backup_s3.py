@@ -179,10 +179,17 @@ def nobody_there(w):
     rig.equal(os.path.exists(w.do.at('out')), False)
 
 
+def no_bucket(w):
+    """Is not taken for one without a store."""
+    w.do.env['COFFER_BACKUP_STORE'] = 's3://elsewhere/here'
+    for argv in (('create', 'models', *KEK), ('create', 'models', *KEK, '--init'), ('list',), ('restore', 'latest', '-o', 'out')):
+        w.do.expect(3, ('NoSuchBucket', 'elsewhere'), 'backup', *argv)
+
+
 def main():
     report = rig.Report(sys.argv[2:])
     for case in (a_round, only_ciphertext, only_what_is_new, something_else_there, damage, restored_without_what_is_damaged, marks, pruned,
-                 failing, read_only, nobody_there):
+                 failing, read_only, nobody_there, no_bucket):
         def one(case=case):
             with s3.Store() as store:
                 w = World(sys.argv[1], store)

@@ -8,7 +8,6 @@ COFFER_PEERS_CLOUD names a Python that has moto[server]; without it this is skip
 adapters/s3.  moto checks no signatures here: test_s3.py does.
 """
 import os
-import random
 import subprocess
 import sys
 import time
@@ -18,10 +17,7 @@ import urllib.request
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 import rig  # noqa: E402
-
-KEY = 'models/a b+c=d&é%.bin'
-MIB = 1 << 20
-
+from s3_round import got, lists, objects, parts, put  # noqa: E402
 
 def ask(url, method='GET'):
     with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(urllib.request.Request(url, method=method), timeout=5) as reply:
@@ -52,54 +48,10 @@ class Moto:
         self.process.wait()
 
 
-def put(do, body, *more, key=KEY, code=0, words='put'):
-    do.write('body', body)
-    do.expect(code, words, 'put', 'models', key, 'body', *more)
-
-
-def got(do, *more, key=KEY):
-    do.ok('get', 'models', key, 'got', *more)
-    return do.read('got')
-
-
-def objects(do):
-    for body in (b'', b'x', random.Random(1).randbytes(3 * MIB)):
-        for more in ((), ('sha256',), ('memory',)):
-            put(do, body, *more)
-            rig.equal(got(do) == body, True, 'what is got')
-    size, mtime, etag, key = do.ok('head', 'models', KEY).out.rstrip('\n').split(' ', 3)
-    rig.equal((int(size), key), (3 * MIB, KEY))
-    rig.equal(abs(int(mtime) - time.time()) < 60 and etag.startswith('"'), True, f'{mtime} {etag}')
-    rig.equal(got(do, '5', '1000') == body[5:1005], True, 'a part')
-    rig.equal(got(do, str(3 * MIB - 5), '0') == body[-5:], True, 'the end')
-    do.expect(2, 'the object is shorter', 'get', 'models', KEY, 'got', str(3 * MIB), '1')
-    do.ok('delete', 'models', KEY)
-    do.ok('delete', 'models', KEY)
-    do.expect(3, 'there is no such object', 'get', 'models', KEY, 'got')
-    do.expect(3, 'NoSuchBucket', 'get', 'nowhere', KEY, 'got')
-
-
 def conditions(do):
     put(do, b'1', 'if-absent', key='c')
     put(do, b'2', 'if-absent', key='c', code=10, words='there is such an object already')
     rig.equal(got(do, key='c'), b'1')
-
-
-def parts(do):
-    body = random.Random(2).randbytes(12 * MIB + 17)
-    for more in ((), ('memory',)):
-        put(do, body, *more, str(5 * MIB), key='parts')
-        rig.equal(got(do, key='parts') == body, True, 'what is got')
-    rig.equal(do.ok('head', 'models', 'parts').out.split()[2].endswith('-3"'), True)
-
-
-def lists(do):
-    names = sorted(f'l/{n:04} é&<+%' for n in range(12))
-    for name in names:
-        put(do, name.encode(), key=name)
-    lines = [line.split(' ', 3) for line in do.ok('list', 'models', 'l/').out.splitlines()]
-    rig.equal([(int(line[0]), line[3]) for line in lines], [(len(name.encode()), name) for name in names])
-    rig.equal(do.ok('list', 'models', 'none').out, '')
 
 
 def pages(do):
