@@ -330,6 +330,58 @@ def check_load_into(world):
     assert torch.equal(line.weight, before)
 
 
+def check_tied(world):
+    """Tied weights are one parameter, under whichever name the file has it, and stay one; on «meta» nothing is filled in silence."""
+    import safetensors.torch
+    import torch
+    import coffer.torch
+
+    def made(device):
+        with torch.device(device):
+            module = torch.nn.ModuleDict({'embedding': torch.nn.Embedding(9, 4), 'head': torch.nn.Linear(4, 9, bias=False)})
+        module['head'].weight = module['embedding'].weight
+        return module
+
+    for name in 'embedding.weight', 'head.weight':
+        path = world.at('plain', f'tied {name}', 'model.safetensors')
+        plain = torch.randn(9, 4)
+        os.makedirs(os.path.dirname(path))
+        safetensors.torch.save_file({name: plain}, path)
+        sealed = world.sealed(f'tied {name}')
+        for device, where in ('cpu', None), ('cpu', 'cpu'), ('meta', 'cpu'):
+            module = made(device)
+            keys = coffer.torch.load_into(module, sealed, where, **world.how)
+            assert keys == ([], []), keys
+            assert torch.equal(module['head'].weight, plain) and module['head'].weight is module['embedding'].weight, (name, device)
+            assert module['head'].weight.requires_grad
+        refused(RuntimeError, lambda: coffer.torch.load_into(made('meta'), sealed, **world.how))
+
+
+def check_load_state_dict(world):
+    """Of pickled files those count that their index lists, and not what a training has left beside them."""
+    import json
+    import torch
+    import coffer.torch
+    folder = world.at('plain', 'training')
+    state = {f'{i}.weight': torch.randn(3, i + 1) for i in range(4)}
+    os.makedirs(folder)
+    index = {name: f'pytorch_model-0000{1 + i % 2}-of-00002.bin' for i, name in enumerate(state)}
+    for shard in set(index.values()):
+        torch.save({name: state[name] for name in state if index[name] == shard}, os.path.join(folder, shard))
+    torch.save(torch.optim.AdamW([torch.nn.Parameter(torch.ones(2))]).state_dict(), os.path.join(folder, 'optimizer.pt'))
+    torch.save(torch.get_rng_state(), os.path.join(folder, 'rng_state.pth'))
+    shutil.copytree(folder, world.at('plain', 'no index'))
+    shutil.copytree(folder, world.at('plain', 'one'))
+    torch.save(state, world.at('plain', 'one', 'pytorch_model.bin'))
+    pathlib.Path(folder, 'pytorch_model.bin.index.json').write_text(json.dumps({'weight_map': index}), encoding='utf-8')
+    for model in 'training', 'one':
+        found = coffer.torch.load_state_dict(world.sealed(model), **world.how)
+        assert found.keys() == state.keys() and all(torch.equal(found[name], state[name]) for name in state), (model, found)
+    refused(coffer.UsageError, lambda: coffer.torch.load_state_dict(world.sealed('no index'), **world.how))
+    found = coffer.torch.load_state_dict(world.sealed('no index'), file=index['1.weight'], **world.how)
+    assert found.keys() == {name for name in state if index[name] == index['1.weight']}, found
+
+
 def many(world):
     """Tensors of many shapes and types, small ones beside one that is larger than a batch."""
     import safetensors.torch
@@ -499,6 +551,8 @@ def steps(world):
         yield f'coffer run refuses {model}', lambda model=model: check_run_refuses(world, model)
     yield 'transformers: nothing is left of the folder', lambda: (needs('transformers', 'torch'), check_folder_is_given_back(world))
     yield 'torch: load_into', lambda: (needs('transformers', 'torch'), check_load_into(world))
+    yield 'torch: load_into, tied weights', lambda: (needs('torch', 'safetensors'), check_tied(world))
+    yield 'torch: load_state_dict', lambda: (needs('torch'), check_load_state_dict(world))
     yield 'torch: iterate', lambda: (needs('torch', 'safetensors'), check_iterate(world))
     yield 'torch: a pickle runs nothing', lambda: (needs('torch'), check_pickle_runs_nothing(world))
     yield 'torch: the pieces on their way to a device', lambda: (needs('torch', 'safetensors'), check_ring(world))
