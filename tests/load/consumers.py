@@ -5,6 +5,7 @@
 Usage: consumers.py COFFER BUILD [WORD].  With WORD only the tests whose name holds it.  Runs in the Python that
 COFFER_PEERS_LOAD names (tests/peers/setup makes it).  Exit code 77 means skipped, for the reason in the last line.
 """
+import contextlib
 import importlib
 import importlib.util
 import os
@@ -306,6 +307,35 @@ def check_folder_is_given_back(world):
     assert not called, 'the consumer was called with a damaged model'
 
 
+def check_onnx_beside(world):
+    """External data comes from the model or from nowhere: onnxruntime would take what lies in the working directory."""
+    import onnxruntime
+    import coffer.onnxruntime
+    plain = world.at('plain', 'onnx-without')
+    shutil.copytree(world.plain('onnx-external'), plain)
+    os.rename(os.path.join(plain, 'weights.data'), world.at('weights.data'))
+    sealed = world.sealed('onnx-without')
+    with contextlib.chdir(world.top):
+        with open(os.path.join(plain, 'model.onnx'), 'rb') as graph:
+            onnxruntime.InferenceSession(graph.read())  # this one does
+        refused(coffer.AuthError, lambda: coffer.onnxruntime.session(sealed, **world.how))
+
+
+def check_onnx_value(world):
+    """A value that is called «location» is none."""
+    import onnx
+    import coffer.onnxruntime
+    path = world.at('plain', 'onnx-value', 'model.onnx')
+    os.makedirs(os.path.dirname(path))
+    model = onnx.load(os.path.join(world.plain('onnx'), 'model.onnx'))
+    for node in model.graph.node:
+        node.input[:] = ['location' if name == 'inner' else name for name in node.input]
+        node.output[:] = ['location' if name == 'inner' else name for name in node.output]
+    model.graph.value_info.append(onnx.helper.make_tensor_value_info('location', onnx.TensorProto.FLOAT, ['n', 512]))
+    onnx.save_model(model, path)
+    coffer.onnxruntime.session(world.sealed('onnx-value'), providers=['CPUExecutionProvider'], **world.how)
+
+
 def check_load_into(world):
     """A module is filled where it is, or anew on a device from «meta»; strict refuses before a byte is changed."""
     import torch
@@ -550,6 +580,8 @@ def steps(world):
     for model in WEIGHTS:
         yield f'coffer run refuses {model}', lambda model=model: check_run_refuses(world, model)
     yield 'transformers: nothing is left of the folder', lambda: (needs('transformers', 'torch'), check_folder_is_given_back(world))
+    yield 'onnxruntime: no external data from elsewhere', lambda: (needs('onnxruntime', 'onnx'), check_onnx_beside(world))
+    yield 'onnxruntime: a value called location', lambda: (needs('onnxruntime', 'onnx'), check_onnx_value(world))
     yield 'torch: load_into', lambda: (needs('transformers', 'torch'), check_load_into(world))
     yield 'torch: load_into, tied weights', lambda: (needs('torch', 'safetensors'), check_tied(world))
     yield 'torch: load_state_dict', lambda: (needs('torch'), check_load_state_dict(world))
