@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <fnmatch.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -104,11 +105,29 @@ parse_time(struct fault *f, const char *name, const char *text, int64_t *out)
 			 name, args_shown(text));
 }
 
+/* A name that no event has would find nothing, and say so as if there were none. */
 static coffer_err
-take_times(struct fault *f)
+check_event(struct fault *f)
+{
+	static const char *const events[] = {"Wrap", "Unwrap", "Rewrap", "Remove", "Rotate", "Repair"};
+
+	if (!filter.event)
+		return COFFER_OK;
+	for (size_t i = 0; i < sizeof(events) / sizeof(events[0]); i++)
+		if (fnmatch(filter.event, events[i], 0) == 0)
+			return COFFER_OK;
+	return fault_set(f, COFFER_E_USAGE,
+			 "%s is no value of --event; it takes a pattern of Wrap, Unwrap, Rewrap, Remove, Rotate and "
+			 "Repair",
+			 args_shown(filter.event));
+}
+
+static coffer_err
+take_filter(struct fault *f)
 {
 	coffer_err err;
 
+	TRY(check_event(f));
 	TRY(parse_time(f, "since", since, &filter.since));
 	TRY(parse_time(f, "until", until, &filter.until));
 out:
@@ -248,7 +267,7 @@ run_search(struct fault *f, struct coffer_ctx *ctx, const struct words *operands
 	struct printing p = PRINTING_INIT(common.json ? audit_text_json : audit_text_human);
 	coffer_err err;
 
-	TRY(take_times(f));
+	TRY(take_filter(f));
 	TRY(read_log(f, ctx, folder(operands), &p));
 	TRY(flush(f, &p));
 	if (p.n == 0)
@@ -302,7 +321,7 @@ run_export(struct fault *f, struct coffer_ctx *ctx, const struct words *operands
 	struct printing p = PRINTING_INIT(find_format());
 	coffer_err err;
 
-	TRY(take_times(f));
+	TRY(take_filter(f));
 	p.to_file = common.out && strcmp(common.out, "-") != 0;
 	if (p.to_file)
 		TRY(newfile_open(f, &p.file, common.out, 0600, common.force));

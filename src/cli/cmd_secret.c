@@ -358,7 +358,7 @@ run_delete(struct fault *f, struct coffer_ctx *ctx, const struct words *operands
 	TRY(read_versions(f, &numbers));
 	TRY(confirm(f, change, uri));
 	TRY(library_fault(f, ctx, coffer_secret_delete(ctx, uri, change, numbers, versions.n)));
-	term_say("%s %s of %s", done[change],
+	term_say("%s %s of %s, as far as there was one: Vault does not say", done[change],
 		 versions.n > 0			   ? "the versions that were named"
 		 : change == COFFER_SECRET_DESTROY ? "all"
 						   : "the latest version",

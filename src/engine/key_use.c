@@ -354,7 +354,7 @@ key_batch_free(struct key_batch **batch)
 	if (!b)
 		return;
 	b->changes.len = 0;
-	if (key_batch_commit(&f, b) != COFFER_OK)
+	if (b->used.len > 0 && key_batch_commit(&f, b) != COFFER_OK)
 		ctx_notice(b->ctx, "%.500s", f.text);
 	buf_free(&b->used);
 	buf_free(&b->changes);

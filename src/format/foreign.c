@@ -102,7 +102,7 @@ static coffer_err
 refuse_short(struct fault *f, enum coffer_format format, uint64_t file_size)
 {
 	return fault_set(f, COFFER_E_FORMAT,
-			 "%" PRIu64 " bytes are too few for an %s file: it was cut, or is something else", file_size,
+			 "%" PRIu64 " bytes are too few for the format %s: it was cut, or is something else", file_size,
 			 names[format]);
 }
 

@@ -164,6 +164,6 @@ kv_uri_parse(struct fault *f, const char *rest, const char *field, struct kv_uri
 	return fault_set(
 		f, COFFER_E_USAGE,
 		"%s of Vault's KV engine is vaultkv://MOUNT/PATH%s, with ?namespace=NAMESPACE before the «#» where "
-		"that differs; one that was given is not",
+		"that differs, of letters, digits and -._~@:+=,!$&'()*; one that was given is not",
 		field ? "a secret" : "a folder", field ? "#FIELD" : "");
 }

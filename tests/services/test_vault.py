@@ -111,7 +111,7 @@ def associated_data(w):
 def keys_are_never_made_by_accident(w):
     token = {'VAULT_TOKEN': w.vault.root_token}
     w.coffer.expect(7, 'vault write -f transit/keys/new derived=true', 'seal', 'm', '-o', 'x', '--kek', 'hashivault://new', env=token)
-    w.coffer.expect(7, 'no handler for route', 'seal', 'm', '-o', 'x', '--kek', 'hashivault://k?mount=nowhere', env=token)
+    w.coffer.expect(7, ('no handler for route', 'check the name of the mount'), 'seal', 'm', '-o', 'x', '--kek', 'hashivault://k?mount=nowhere', env=token)
     equal(w.vault.admin('LIST', 'transit/keys')['data']['keys'], ['llama', 'other'])
 
 

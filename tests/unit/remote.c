@@ -257,6 +257,9 @@ static const struct {
 	{SAYS("404 No", "", "{\"said\":2,\"words\":\"no such key\"}"), COFFER_E_REFUSED, 1,
 	 "Vault (127.0.0.1) has no such key that can be used (HTTP 404): no such key; check its name, and that it is "
 	 "neither disabled nor destroyed"},
+	{SAYS("404 No", "", "{\"said\":9,\"words\":\"no handler\"}"), COFFER_E_REFUSED, 1,
+	 "Vault (127.0.0.1) keeps nothing there (HTTP 404): no handler; check the name of the mount, and the "
+	 "namespace"},
 	{SAYS("400 No", "", "{\"said\":3}"), COFFER_E_NOKEY, 1,
 	 "Vault (127.0.0.1) says that another key has wrapped this (HTTP 400); name that key with --kek"},
 	{SAYS("400 No", "", "{\"said\":4}"), COFFER_E_AUTH, 1,
@@ -320,10 +323,10 @@ an_answer_need_be_no_success(void **state)
 	struct got g;
 
 	(void)state;
-	will_answer(SAYS("404 Not Found", "", "{\"said\":9,\"data\":1}"));
+	will_answer(SAYS("404 Not Found", "", "{\"said\":10,\"data\":1}"));
 	g = call(&plain);
 	assert_answered(&g, 1);
-	assert_int_equal(REMOTE_ANSWER, 9);
+	assert_int_equal(REMOTE_ANSWER, 10);
 }
 
 static void
