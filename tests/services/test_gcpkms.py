@@ -231,7 +231,7 @@ def well_known_file(w):
     seal(w)
     w.coffer.write('elsewhere/application_default_credentials.json', 'no JSON')
     w.coffer.env['CLOUDSDK_CONFIG'] = w.coffer.at('elsewhere')
-    cannot_open(w, 5, 'application_default_credentials.json', name='[FORMAT]')
+    cannot_open(w, 7, 'application_default_credentials.json', name='[KEY]')
 
 
 def metadata(w):
