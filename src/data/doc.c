@@ -12,17 +12,33 @@
 #include "base/path.h"
 #include "mem/wiping.h"
 
-/* ---- what jansson frees is wiped ---- */
+/* ---- what jansson gets and frees ---- */
+
+static _Thread_local enum { NOT_READING, READING, WITHOUT_MEMORY } reading;
+
+/*
+ * malloc(); but jansson's lexer goes on without the bytes for which there was no memory, and then takes what is left for something else
+ * or ends the process.  So once there was none, a reader gets none any more, and what it read counts for nothing (load()).
+ */
+static void *
+get_memory(size_t size)
+{
+	void *p = reading == WITHOUT_MEMORY ? NULL : malloc(size);
+
+	if (!p && reading == READING)
+		reading = WITHOUT_MEMORY;
+	return p;
+}
 
 static void
-set_free(void)
+set_allocator(void)
 {
 	json_malloc_t have_malloc;
 	json_free_t have_free;
 
 	json_get_alloc_funcs(&have_malloc, &have_free);
 	if (have_malloc == malloc && have_free == free)
-		json_set_alloc_funcs(malloc, wiping_free);
+		json_set_alloc_funcs(get_memory, wiping_free);
 }
 
 /* Before anything is made that could hold a secret. */
@@ -31,7 +47,7 @@ wipe_what_is_freed(void)
 {
 	static pthread_once_t once = PTHREAD_ONCE_INIT;
 
-	(void)pthread_once(&once, set_free);
+	(void)pthread_once(&once, set_allocator);
 }
 
 /* ---- as others see it ---- */
@@ -147,12 +163,18 @@ load(struct fault *f, const char *what, struct view text, json_t **out)
 {
 	json_error_t e;
 	json_t *j;
+	bool had_memory;
 
 	*out = NULL;
 	wipe_what_is_freed();
+	reading = READING;
 	j = json_loadb((const char *)text.p, text.len, JSON_REJECT_DUPLICATES, &e);
-	if (!j && json_error_code(&e) == json_error_out_of_memory)
+	had_memory = reading == READING;
+	reading = NOT_READING;
+	if (!had_memory || (!j && json_error_code(&e) == json_error_out_of_memory)) {
+		json_decref(j);
 		return fault_nomem(f);
+	}
 	if (!j)
 		return fault_set(f, COFFER_E_FORMAT, "%s is not JSON as it should be: %.*s (line %d)", what,
 				 without_quote(e.text), e.text, e.line);

@@ -15,7 +15,8 @@ import rig
 
 BATCH = 2  # at a time
 DEFAULT = ('seal file', 'open file', 'audit of a first use',  # each takes a minute or two
-           'sign', 'verify of a changed file', "verify of a stranger's signature", 'seal and sign folder', 'open signed folder')
+           'sign', 'verify of a changed file', "verify of a stranger's signature", 'seal and sign folder', 'open signed folder',
+           'open from encmodel', 'open of a changed cnap', 'convert encmodel to coffer', 'convert coffer to aes-cbc')
 STEP = 37  # from every so many on, all allocations fail
 
 

@@ -320,8 +320,10 @@ def open_in_place_folder(coffer):
 def all_cases(coffer):
     import audit_cases
     import backup_cases
+    import convert_cases
     import signing_cases
-    return [*own_cases(coffer), *audit_cases.all_cases(coffer), *signing_cases.all_cases(coffer), *backup_cases.all_cases(coffer)]
+    others = audit_cases, signing_cases, backup_cases, convert_cases
+    return own_cases(coffer) + [case for module in others for case in module.all_cases(coffer)]
 
 
 def own_cases(coffer):
