@@ -39,7 +39,10 @@ static const struct option options[] = {
 	 .value = "WHO",
 	 .text = &member,
 	 .help = "who gets the role, for gcpkms: serviceAccount:NAME@PROJECT.iam.gserviceaccount.com"},
-	{.name = "apply", .flag = &apply, .help = "install it in Vault as coffer-ENVIRONMENT-ROLE"},
+	{.name = "apply",
+	 .flag = &apply,
+	 .help = "install it in Vault as coffer-ENVIRONMENT-ROLE, in place of what is called so there"},
+	OPTION_JSON,
 	OPTION_END,
 };
 
@@ -69,6 +72,22 @@ role_of(const char *name)
 	return 0;
 }
 
+/* The answer: @text, or under @key in a document that also says what was asked. */
+static coffer_err
+answer(struct fault *f, const char *key, const char *text)
+{
+	struct json_out j;
+
+	if (!common.json)
+		return out_text(f, text);
+	out_json_begin(&j, f);
+	json_out_str(&j, "provider", provider);
+	json_out_str(&j, "environment", environment);
+	json_out_str(&j, "role", role);
+	json_out_str(&j, key, text);
+	return out_json_end(&j);
+}
+
 static coffer_err
 install(struct fault *f, struct coffer_ctx *ctx, const struct coffer_policy_options *opt)
 {
@@ -79,8 +98,9 @@ install(struct fault *f, struct coffer_ctx *ctx, const struct coffer_policy_opti
 	term_say("installed the policy %s; give it to a login, as «vault write auth/approle/role/NAME "
 		 "token_policies=%s»",
 		 name, name);
-	TRY(out_text(f, name));
-	TRY(out_text(f, "\n"));
+	TRY(answer(f, "installed", name));
+	if (!common.json)
+		TRY(out_text(f, "\n"));
 out:
 	free(name);
 	return err;
@@ -105,7 +125,7 @@ run(struct fault *f, struct coffer_ctx *ctx, const struct words *operands)
 		TRY(install(f, ctx, &opt));
 	} else {
 		TRY(library_fault(f, ctx, coffer_policy_text(ctx, &opt, &text)));
-		TRY(out_text(f, text));
+		TRY(answer(f, "policy", text));
 	}
 out:
 	free(text);
