@@ -13,6 +13,8 @@
 
 #include <coffer/coffer.h>
 
+#include "keyring_of.h"
+
 /* where a tensor goes; an engine would give memory of its own here, pinned perhaps, and NULL for what it does not want */
 static void *
 place(void *user, const struct coffer_tensor *tensor)
@@ -45,9 +47,7 @@ main(int argc, char **argv)
 	coffer_err err = argc == 3 ? coffer_ctx_new(&ctx) : COFFER_E_USAGE;
 
 	if (err == COFFER_OK)
-		err = coffer_keyring_new(ctx, &keys);
-	if (err == COFFER_OK)
-		err = coffer_keyring_add(ctx, keys, argv[2]);
+		err = keyring_of(ctx, argv[2], &keys);
 	if (err == COFFER_OK)
 		err = coffer_model_open(ctx, argv[1], keys, &model);
 	/* refuses a model of another publisher than the trust store says, and one that carries code */

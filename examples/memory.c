@@ -10,6 +10,8 @@
 
 #include <coffer/coffer.h>
 
+#include "keyring_of.h"
+
 enum { ROOM = 1 << 20 };
 
 struct memory {
@@ -58,9 +60,7 @@ main(int argc, char **argv)
 	coffer_err err = argc == 2 ? coffer_ctx_new(&ctx) : COFFER_E_USAGE;
 
 	if (err == COFFER_OK)
-		err = coffer_keyring_new(ctx, &keys);
-	if (err == COFFER_OK)
-		err = coffer_keyring_add(ctx, keys, argv[1]);
+		err = keyring_of(ctx, argv[1], &keys);
 	if (err == COFFER_OK)
 		err = coffer_seal_source(ctx, &in, "model.bin", &out, keys, NULL);
 	in = (struct coffer_source){.size = sealed.size, .user = &sealed, .read_at = read_at};

@@ -11,13 +11,7 @@
 
 #include <coffer/coffer.h>
 
-static coffer_err
-keyring_of(struct coffer_ctx *ctx, const char *uri, struct coffer_keyring **out)
-{
-	coffer_err err = coffer_keyring_new(ctx, out);
-
-	return err == COFFER_OK ? coffer_keyring_add(ctx, *out, uri) : err;
-}
+#include "keyring_of.h"
 
 int
 main(int argc, char **argv)

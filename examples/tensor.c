@@ -11,6 +11,8 @@
 
 #include <coffer/coffer.h>
 
+#include "keyring_of.h"
+
 static coffer_err
 print(struct coffer_ctx *ctx, struct coffer_model *model, const struct coffer_tensor *tensor)
 {
@@ -41,9 +43,7 @@ main(int argc, char **argv)
 	coffer_err err = argc == 4 ? coffer_ctx_new(&ctx) : COFFER_E_USAGE;
 
 	if (err == COFFER_OK)
-		err = coffer_keyring_new(ctx, &keys);
-	if (err == COFFER_OK)
-		err = coffer_keyring_add(ctx, keys, argv[2]);
+		err = keyring_of(ctx, argv[2], &keys);
 	if (err == COFFER_OK)
 		err = coffer_model_open(ctx, argv[1], keys, &model);
 	if (err == COFFER_OK)

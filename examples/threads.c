@@ -10,6 +10,8 @@
 
 #include <coffer/coffer.h>
 
+#include "keyring_of.h"
+
 enum { N = 4 };
 
 struct share {
@@ -19,7 +21,7 @@ struct share {
 	coffer_err err;
 };
 
-/* one file may be read from any number of threads; whole records (1 MiB) are opened where they shall be, without a copy */
+/* one file may be read from any number of threads; whole records (1 MiB) are opened right where they are wanted, without a copy */
 static void *
 read_share(void *arg)
 {
@@ -60,9 +62,7 @@ main(int argc, char **argv)
 	coffer_err err = argc == 3 ? coffer_ctx_new(&ctx) : COFFER_E_USAGE;
 
 	if (err == COFFER_OK)
-		err = coffer_keyring_new(ctx, &keys);
-	if (err == COFFER_OK)
-		err = coffer_keyring_add(ctx, keys, argv[2]);
+		err = keyring_of(ctx, argv[2], &keys);
 	if (err == COFFER_OK)
 		err = coffer_model_open(ctx, argv[1], keys, &model);
 	if (err == COFFER_OK)

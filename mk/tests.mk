@@ -17,10 +17,12 @@ TOKEN_SHIM := $(BUILD)/token_shim.so
 RUN_WITH ?=
 JOBS := $(if $(findstring j,$(firstword -$(MAKEFLAGS))),,-j$(shell nproc))
 SECONDS ?= 60
+# many tests wait for a disk or a clock, so more of them run at a time than there are processors
+TEST_JOBS := $(shell n=$$(nproc); echo $$((n < 6 ? n + 2 : 8)))
 
-$(BUILD)/unit/token_kek $(BUILD)/unit/pkcs11: $(TOKEN_SHIM)
+$(BUILD)/unit/token_kek $(BUILD)/unit/token_kek_life $(BUILD)/unit/pkcs11: $(TOKEN_SHIM)
 # it is the other side, too
-$(BUILD)/unit/http: LIBS += -lssl
+$(BUILD)/unit/http_kept: LIBS += -lssl
 $(BUILD)/unit/%: tests/unit/%.c $(BUILD)/libcoffer-internal.a $(BUILD)/flags
 	$(SAY) CC $<
 	@mkdir -p $(@D)
@@ -93,7 +95,7 @@ PYTHON_TESTS := $(sort $(wildcard tests/python/test_*.py))
 PYTHON_STEPS = $(if $(RUN_WITH),,$(if $(HAVE_PYTHON),\
 	$(foreach t,$(PYTHON_TESTS),'$(patsubst test_%,python %,$(basename $(notdir $t))): PYTHONPATH=$(BUILD)/python COFFER_TEST_BUILD=$(BUILD) $(PYTHON) $t'),\
 	'python: echo "the headers of $(PYTHON) are not installed (python3-dev)"; exit 77'))
-CLI_STEPS = 'cli: BUILD=$(BUILD) tests/cli/run.sh $(BUILD)/coffer'
+CLI_STEPS = $(foreach t,$(sort $(basename $(notdir $(wildcard tests/cli/*.t)))),'cli $t: BUILD=$(BUILD) tests/cli/run.sh $(BUILD)/coffer $t')
 EXAMPLE_STEPS = 'examples: RUN_WITH="$(RUN_WITH)" examples/run $(BUILD)'
 # these run the command by its name, as a reader would, so it must be one for this machine
 HOWTO_STEPS = $(if $(RUN_WITH),,'demo: scripts/demo --offline --build $(BUILD)' \
@@ -127,7 +129,7 @@ LINT_STEPS = 'lint: BUILD=$(BUILD) tests/lint/run' 'install: MAKE=$(firstword $(
 
 # `make steps-FAULT` runs one group of the steps over what is built
 steps-%:
-	@tests/run --jobs 3 --limit 3600 $($*_STEPS)
+	@tests/run --jobs $(TEST_JOBS) --limit 3600 $($*_STEPS)
 
 .PHONY: setup demo check check-all examples check-built tests unit ct fuzz fuzz-built format
 setup:
@@ -151,8 +153,9 @@ check:
 	@+$(MAKE) --no-print-directory $(JOBS) tests
 	@+$(MAKE) --no-print-directory check-built
 
+# the long ones first, so that no processor waits for the last
 check-built:
-	@tests/run --jobs 3 $(KEY_STEPS) $(UNIT_STEPS) $(REPLAY_STEPS) $(VECTOR_STEPS) $(SIGNING_STEPS) $(CLI_STEPS) $(LOAD_STEPS) $(PYTHON_STEPS) $(EXAMPLE_STEPS) $(HOWTO_STEPS) $(LINT_STEPS)
+	@tests/run --jobs $(TEST_JOBS) $(KEY_STEPS) $(SIGNING_STEPS) $(VECTOR_STEPS) $(LOAD_STEPS) $(PYTHON_STEPS) $(CLI_STEPS) $(LINT_STEPS) $(HOWTO_STEPS) $(EXAMPLE_STEPS) $(UNIT_STEPS) $(REPLAY_STEPS)
 
 check-all:
 	@.ci/run
@@ -169,6 +172,6 @@ fuzz:
 
 fuzz-built: $(FUZZ_BIN) $(BUILD)/fuzz/negative
 
-FORMATTED := $(wildcard include/coffer/*.h src/*/*.[ch] python/coffer/*.c tests/*/*.[ch] examples/*.c)
+FORMATTED := $(wildcard include/coffer/*.h src/*/*.[ch] python/coffer/*.c tests/*/*.[ch] examples/*.[ch])
 format:
 	clang-format-14 -i $(FORMATTED)

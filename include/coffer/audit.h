@@ -94,10 +94,10 @@ struct coffer_audit_verify_options {
 	/** @public_key: a file with the key of the checkpoints (PEM) that was kept elsewhere; NULL: the one in the folder */
 	const char *public_key;
 
-	/** @checkpoints: a file with checkpoints that were kept elsewhere, one a line, or NULL */
+	/** @checkpoints: a file with checkpoints that were kept elsewhere, one per line, or NULL */
 	const char *checkpoints;
 
-	/** @begins_at: records before this number were taken away on purpose; 0: none was */
+	/** @begins_at: records before this number were taken away on purpose; 0: none were */
 	uint64_t begins_at;
 
 	/** @reserved: must be zero */
@@ -113,7 +113,7 @@ struct coffer_audit_report {
 	uint64_t n_checkpoints; /* in the folder */
 	uint64_t n_outside;	/* that were given */
 	uint64_t
-		signed_to; /* the last record that a verified checkpoint covers; those behind it hang on the chain alone */
+		signed_to; /* the last record that a verified checkpoint covers; those behind it have the chain alone */
 	char signed_at[32]; /* when that checkpoint was made; empty when there is none */
 	char key[65];	    /* what signed it: SHA-256 of the SubjectPublicKeyInfo, in hex */
 	const char *damage; /* «whole», or the first damage in one word; static text */

@@ -70,7 +70,7 @@ struct coffer_backup_stats {
  * @stats_out: what was done, also when models were left out; may be NULL
  *
  * What did not change since the last snapshot of this user and store is not read.  A model that is written to meanwhile is
- * looked at again, a few times at most: COFFER_E_CHANGED then.  A model that is not whole is left out, and all
+ * looked at again, a few times at most; then it is COFFER_E_CHANGED.  A model that is not whole is left out, and all
  * others are backed up: the snapshot is there, and the error is that model's, of category 5.  After an interruption
  * nothing is listed, and what was stored is used by the next run.
  *
@@ -156,7 +156,7 @@ struct coffer_backup_verdict {
  * @keys: of the backup, to see that the snapshots are those that were made with it, and open the private parts; NULL = without
  * @verdict_out: gets what was found, after COFFER_OK and errors of category 5 and 7; free it with coffer_backup_verdict_free()
  *
- * Without keys damage is found, and who changed a snapshot and everything that depends on it is not.
+ * Without keys damage is found, but not that somebody changed a snapshot and everything that depends on it.
  *
  * Return: COFFER_OK when all is in order, else the first finding's error, or why it could not be found out.
  */
@@ -173,7 +173,7 @@ COFFER_API void coffer_backup_verdict_free(struct coffer_backup_verdict **verdic
 /**
  * struct coffer_backup_prune_options - what to keep; zero it and set @version_1 to 1
  *
- * Counted for each host and each set of folders that was backed up apart.  A snapshot that any rule keeps is kept.
+ * Counted separately for each host and each set of folders that was backed up.  A snapshot that any rule keeps is kept.
  */
 struct coffer_backup_prune_options {
 	/** @version_1: must be 1 */

@@ -19,13 +19,13 @@ extern "C" {
 
 /** enum coffer_format - how one encrypted file is laid out; integers of a header are 4 bytes */
 enum coffer_format {
-	COFFER_FORMAT_PLAIN = 1, /* not encrypted; to this alone */
+	COFFER_FORMAT_PLAIN = 1, /* not encrypted; only written */
 	COFFER_FORMAT_COFFER,	 /* a sealed file */
 	COFFER_FORMAT_ENCMODEL,	 /* «ENCMODEL», length (big-endian), JSON, nonce (12), AES-256-GCM, tag (16) */
 	COFFER_FORMAT_ENVMODEL,	 /* «ENVMODEL», length (big-endian), JSON, AES-256-GCM under a wrapped DEK, tag */
 	COFFER_FORMAT_CNAP,	 /* lengths of IV, tag, and data with tag (little-endian), IV, AES-256-GCM, tag */
 	COFFER_FORMAT_AES_CBC,	 /* IV (16), AES-256-CBC: nothing is authentic */
-	COFFER_FORMAT_IBM,	 /* IV (16), HMAC-SHA256 (32), AES-256-CFB128; from this alone */
+	COFFER_FORMAT_IBM,	 /* IV (16), HMAC-SHA256 (32), AES-256-CFB128; only read */
 };
 
 /** coffer_format_name() - «plain», «coffer», «encmodel», «envmodel», «cnap», «aes-cbc», «ibm»; NULL for no format */
@@ -87,7 +87,7 @@ struct coffer_convert_options {
  * @options: from what to what
  * @stats_out: what was done; may be NULL.  Its model_id is empty unless @in is sealed.
  *
- * Plaintext is on the way in memory alone, 1 MiB at a time, unless @to is COFFER_FORMAT_PLAIN; it is read once, and @out gets
+ * On the way plaintext is only in memory, 1 MiB at a time, unless @to is COFFER_FORMAT_PLAIN; @in is read once, and @out gets
  * its name only when the tag, MAC and hash that @in has hold and @out is durable.  What is weak in a format (no tag, a hash
  * without a key, padding that cannot be told from data) is said to the notice function (coffer_ctx_set_notice()), in
  * a sentence that begins with «warning: ».

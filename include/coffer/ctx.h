@@ -37,7 +37,7 @@ COFFER_API void coffer_ctx_free(struct coffer_ctx **ctx);
 /**
  * coffer_ctx_message() - the sentence that belongs to the last error
  *
- * Says what failed, why, and where it can be said what to do.  Valid until the
+ * Says what failed, why, and, where that is known, what to do.  Valid until the
  * next call with @ctx; the empty string when nothing has failed or @ctx is NULL.
  */
 COFFER_API const char *coffer_ctx_message(const struct coffer_ctx *ctx);
@@ -76,7 +76,7 @@ COFFER_API void coffer_ctx_set_notice(struct coffer_ctx *ctx, coffer_notice_fn f
 typedef coffer_err (*coffer_prompt_fn)(void *user, const char *what, bool confirm, char *out, size_t cap,
 				       size_t *len_out);
 
-/** coffer_ctx_set_prompt() - ask through @fn; without one «passphrase:» alone is COFFER_E_KEY */
+/** coffer_ctx_set_prompt() - ask through @fn; without one the URI «passphrase:» is COFFER_E_KEY */
 COFFER_API void coffer_ctx_set_prompt(struct coffer_ctx *ctx, coffer_prompt_fn fn, void *user);
 
 /**
@@ -96,7 +96,7 @@ typedef coffer_err (*coffer_browse_fn)(void *user, const char *url, const char *
  */
 COFFER_API void coffer_ctx_set_browse(struct coffer_ctx *ctx, coffer_browse_fn fn, void *user);
 
-/** coffer_ctx_set_jobs() - use @n threads for bulk work; 0 (the default) means one a processor */
+/** coffer_ctx_set_jobs() - use @n threads for bulk work; 0 (the default) means one per processor */
 COFFER_API void coffer_ctx_set_jobs(struct coffer_ctx *ctx, unsigned int n);
 
 /**
@@ -113,8 +113,8 @@ COFFER_API COFFER_CHECK coffer_err coffer_ctx_set_environment(struct coffer_ctx 
 /**
  * coffer_ctx_set_min_generation() - the least generation that the key block of a model must have; 0 (the default): any
  *
- * The generation rises with each change of who can open a model, but for a rewrap inside a key service.  Who pins it is not
- * taken in by a copy from before: COFFER_E_ROLLBACK.
+ * The generation rises whenever it changes who can open a model, except by a rewrap inside a key service.  A copy from before the
+ * pinned one is COFFER_E_ROLLBACK.
  */
 COFFER_API void coffer_ctx_set_min_generation(struct coffer_ctx *ctx, uint64_t generation);
 
@@ -123,8 +123,8 @@ COFFER_API void coffer_ctx_set_min_generation(struct coffer_ctx *ctx, uint64_t g
  * @where: a list with commas: a folder, at most one; «syslog:»; «journald:»; or «off» alone.  NULL, the default: what
  * $COFFER_AUDIT says, else the folder $XDG_STATE_HOME/coffer/audit, else ~/.local/state/coffer/audit
  *
- * Nothing is made or opened before a key is used.  When the log cannot be written then, no key is: the call fails with the
- * log's error.  Return: COFFER_OK; COFFER_E_USAGE for a malformed list.
+ * Nothing is made or opened before a key is used.  If the log cannot be written then, the key is not used: the call fails with
+ * the log's error.  Return: COFFER_OK; COFFER_E_USAGE for a malformed list.
  */
 COFFER_API COFFER_CHECK coffer_err coffer_ctx_set_audit(struct coffer_ctx *ctx, const char *where);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * SHA-256 of many files at once, several streams a core.
+ * SHA-256 of many files at once, several streams per core.
  */
 #ifndef COFFER_HASH_H
 #define COFFER_HASH_H

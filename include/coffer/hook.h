@@ -14,8 +14,8 @@
  *	if (hook && hook->is_sealed(path) && hook->open(path, NULL, &m, why, sizeof(why)) == 0)
  *		… hook->find(m, "model.gguf"), hook->size(m, i), hook->read(m, i, off, buf, len) …
  *
- * The table is the interface and is frozen: version 1 never changes; what is added comes as version 2, and both are there.  Every
- * function gives 0 or a coffer_err (err.h) that is not, puts a sentence in @why, and may be called from any thread.
+ * The table is the interface and is frozen: version 1 never changes; what is added comes as version 2, and both are there.  A
+ * function that can fail returns 0 or a coffer_err (err.h) and puts a sentence in @why.  All may be called from any thread.
  */
 #ifndef COFFER_HOOK_H
 #define COFFER_HOOK_H
@@ -58,10 +58,10 @@ struct coffer_hook {
 	/** @size: the plaintext bytes of file @index, or UINT64_MAX when there is none, or its head is not authentic */
 	uint64_t (*size)(struct coffer_hook_model *model, size_t index);
 
-	/** @read: put @len bytes from @off of file @index at @buf, all or none, verified; of many bytes all processors open some */
+	/** @read: put @len bytes from @off of file @index at @buf, all or none, verified; many bytes are opened on all processors */
 	int (*read)(struct coffer_hook_model *model, size_t index, uint64_t off, void *buf, size_t len);
 
-	/** @map: all of file @index in memory that can be read alone, until @unmap; the same for everybody who asks */
+	/** @map: all of file @index in memory that can only be read, until @unmap; the same for everybody who asks */
 	int (*map)(struct coffer_hook_model *model, size_t index, const void **bytes_out, size_t *len_out);
 	void (*unmap)(struct coffer_hook_model *model, size_t index);
 

@@ -37,7 +37,7 @@ struct coffer_file_info {
 	uint32_t record_size;
 };
 
-/** struct coffer_inspection - a sealed model as it says of itself */
+/** struct coffer_inspection - what a sealed model says of itself */
 struct coffer_inspection {
 	bool directory;
 	bool partial; /* its sealing was interrupted */

@@ -82,11 +82,12 @@ COFFER_API size_t coffer_keyring_size(const struct coffer_keyring *keyring);
 
 /**
  * coffer_keyring_cache() - keep what key services unwrap, in locked memory, so that a model that is opened again asks none
- * @lifetime_s: seconds, 1 to 86400, after which the service is asked again: that long a right that was taken away still works
- * @uses: openings, 1 to 1000000, after which likewise
+ * @lifetime_s: seconds, 1 to 86400, after which the service is asked again; until then a right that was taken away still works
+ * @uses: openings, 1 to 1000000, after which it is asked again, too
  *
- * What was kept before is dropped.  Each opening stands in the audit log, asked for or not.  Call it before other threads use @keyring;
- * those that then open the same model at the same time ask once together.  Return: COFFER_OK, or COFFER_E_USAGE.
+ * What was kept before is dropped.  Each opening is in the audit log, whether the service was asked or not.  Call it before other
+ * threads use @keyring; those that then open the same model at the same time ask once together.  Return: COFFER_OK, or
+ * COFFER_E_USAGE.
  */
 COFFER_API COFFER_CHECK coffer_err coffer_keyring_cache(struct coffer_ctx *ctx, struct coffer_keyring *keyring,
 							unsigned int lifetime_s, unsigned int uses);
@@ -127,7 +128,7 @@ COFFER_API COFFER_CHECK coffer_err coffer_key_generate(struct coffer_ctx *ctx, e
 /**
  * coffer_key_make() - have a key made where it will be kept
  * @uri: pkcs11:token=NAME;object=LABEL…: an AES key of 256 bits that never leaves the token
- * @id_out: gets what models that are sealed for it will call it; may be NULL
+ * @id_out: gets what models sealed for it will call it; may be NULL
  *
  * Return: COFFER_OK; COFFER_E_USAGE for any other URI; COFFER_E_EXISTS when there is one of that name;
  * COFFER_E_UNAVAILABLE and COFFER_E_REFUSED as the token says.
@@ -138,7 +139,7 @@ COFFER_API COFFER_CHECK coffer_err coffer_key_make(struct coffer_ctx *ctx, const
 /**
  * coffer_tokens() - the tokens that pkcs11: reaches where a URI names no module, as one line for people
  * @text_out: their labels, and what is wrong with them; free it with free()
- * @well_out: nothing is
+ * @well_out: whether nothing is wrong with them
  *
  * Nobody logs in.  Return: COFFER_OK; COFFER_E_UNAVAILABLE when the module that COFFER_PKCS11_MODULE or the system's configuration names
  * is not there or does not start.
@@ -181,6 +182,16 @@ COFFER_API COFFER_CHECK coffer_err coffer_store_list(struct coffer_ctx *ctx, con
 
 /* ---- keys of services ---- */
 
+/**
+ * coffer_key_uri_of() - the URI of the key that @uri names for one model: {environment} and {name} filled in, all else as it is
+ * @environment, @name: the model's; an environment is 1 to 32 of a-z 0-9, a name 1 to 64 of A-Z a-z 0-9 . _ -, no dot in front
+ * @uri_out: gets it; free it with free()
+ *
+ * Return: COFFER_OK; COFFER_E_USAGE when the model has nothing to fill in, or @uri has any other «{».
+ */
+COFFER_API COFFER_CHECK coffer_err coffer_key_uri_of(struct coffer_ctx *ctx, const char *uri, const char *environment,
+						     const char *name, char **uri_out);
+
 /** struct coffer_key_state - what a key service tells of a key */
 struct coffer_key_state {
 	char kind[32];	   /* as recipients have it */
@@ -203,7 +214,7 @@ COFFER_API COFFER_CHECK coffer_err coffer_key_state(struct coffer_ctx *ctx, cons
 /**
  * coffer_key_rotate() - have the service make a new version of the key @uri, which wraps from now on; else as coffer_key_state()
  *
- * Models that hang on older versions open as before, until coffer_rewrap() with renew hangs them on the new one.
+ * Models that an older version has wrapped open as before; coffer_rewrap() with renew has the new one wrap them.
  */
 COFFER_API COFFER_CHECK coffer_err coffer_key_rotate(struct coffer_ctx *ctx, const char *uri,
 						     struct coffer_key_state *state_out);

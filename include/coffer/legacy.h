@@ -31,7 +31,7 @@ struct coffer_ibm_stats {
  * Each NAME.enc is IV (16 bytes) | HMAC-SHA256 of IV and ciphertext (32) | AES-256-CFB128 of the plaintext with PKCS #7
  * padding, one key for both.  NAME appears only when the HMAC holds and NAME is whole and durable; then NAME.enc goes.  A NAME
  * that is there already must be the same, as an interrupted call leaves it.  Hidden files and folders, below @path, and links
- * are left alone, as that program does.  NAME.enc.enc becomes NAME.enc: one layer a call.
+ * are left alone, as that program does.  NAME.enc.enc becomes NAME.enc: one layer per call.
  *
  * The format binds no names: two files that were swapped open as swapped.  Only a signature tells (coffer_verify()).
  *

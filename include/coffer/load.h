@@ -2,17 +2,17 @@
 /*
  * Loading: a sealed model's files and tensors in memory, with no plaintext on a disk.
  *
- * For whoever starts a program that only knows paths there are `coffer run` and `coffer mount`; this is for programs that load
- * weights themselves.  All of it works on a struct coffer_model (open.h).  Before anything of a model is used a loader says whose
- * it must be and that it carries no code; coffer_loader_open() does both.
+ * Programs that only know paths have `coffer run` and `coffer mount`; this is for those that load weights themselves.  All of it
+ * works on a struct coffer_model (open.h).  Before a loader uses anything of a model it makes sure whose it is, and that it carries
+ * no code; coffer_loader_open() does both.
  *
- *	coffer_file_load()	a range into the caller's memory, by all processors
+ *	coffer_file_load()	a range into the caller's memory, on all processors
  *	coffer_memory_new()	a file in huge pages of its own
  *	coffer_file_memfd()	a file behind a descriptor, for whoever reads or maps one
  *	coffer_file_stream()	a FILE *, decrypted as it is read
  *	coffer_loader_…()	tensors by name, or each in turn as soon as it is verified
  *
- * Nothing is handed out before its record's tag has compared.  All memory made here is kept out of core dumps; what others map of a
+ * Nothing is handed out before the tag of its record was found right.  All memory made here is kept out of core dumps; what others map of a
  * memfd is theirs to keep out.
  */
 #ifndef COFFER_LOAD_H
@@ -34,11 +34,11 @@ extern "C" {
  * @options: @trust, @signature, @ignore_trust_store, @verify and @name count, and mean what they do for coffer_open(); NULL = all
  *	defaults: whom the trust store binds the model's name to
  *
- * Verifies the signature over the sealed files, which reads them once, where somebody is asked for.  From then on a file of @model
- * that is not the one that was verified is COFFER_E_CHANGED.  The signature over the plain files is not looked at: that would
+ * Where a signer is asked for, the signature over the sealed files is verified, which reads them once.  From then on a file of
+ * @model that is not the one that was verified is COFFER_E_CHANGED.  The signature over the plain files is not looked at: that would
  * hash all of them again, and what the sealed files hold is certain.
  * Call it before coffer_file_open(); what was opened before is not looked at.  What comes from a source has no signature, and is
- * COFFER_E_POLICY where somebody is asked for.  Return: COFFER_OK, COFFER_E_SIGNATURE, COFFER_E_POLICY, or as coffer_verify().
+ * COFFER_E_POLICY where a signer is asked for.  Return: COFFER_OK, COFFER_E_SIGNATURE, COFFER_E_POLICY, or as coffer_verify().
  */
 COFFER_API COFFER_CHECK coffer_err coffer_model_trust(struct coffer_ctx *ctx, struct coffer_model *model,
 						      const struct coffer_open_options *options);
@@ -52,7 +52,7 @@ COFFER_API COFFER_CHECK coffer_err coffer_model_trust(struct coffer_ctx *ctx, st
  * @what_out: gets words for people, «calls os.system when it is unpickled», or the empty string when it carries none
  *
  * Nothing is run to find out.  A pickle is read opcode by opcode; what torch.load(weights_only=True) allows is no code.  A file that
- * cannot be told is said to carry code rather than not.  Return: COFFER_OK, or an error of reading.
+ * cannot be told is said to carry code.  Return: COFFER_OK, or an error of reading.
  */
 COFFER_API COFFER_CHECK coffer_err coffer_code_find(struct coffer_ctx *ctx, const char *path,
 						    const struct coffer_source *source, char what_out[COFFER_CODE_LEN]);
@@ -63,12 +63,12 @@ COFFER_API COFFER_CHECK coffer_err coffer_model_refuse_code(struct coffer_ctx *c
 /* ---- files ---- */
 
 /**
- * coffer_file_load() - open a range of a file into the caller's memory, by as many threads as coffer_ctx_set_jobs() says
+ * coffer_file_load() - open a range of a file into the caller's memory, with as many threads as coffer_ctx_set_jobs() says
  * @off: offset in the plaintext, in bytes
- * @buf: where to put them; filled with zeros on failure.  Records that lie in it whole are opened to it, at any alignment.
+ * @buf: where to put them; filled with zeros on failure.  Whole records are opened straight into it, at any alignment.
  * @len: how many bytes; past the end is COFFER_E_RANGE
  *
- * Fastest in memory of huge pages.  One call a context at a time.  Return: as coffer_file_read_at(), and COFFER_E_INTERRUPTED.
+ * Fastest into huge pages.  One call at a time per context.  Return: as coffer_file_read_at(), and COFFER_E_INTERRUPTED.
  */
 COFFER_API COFFER_CHECK coffer_err coffer_file_load(struct coffer_ctx *ctx, struct coffer_file *file, uint64_t off,
 						    void *buf, size_t len);
@@ -79,7 +79,7 @@ struct coffer_memory;
  * coffer_memory_new() - open all of a file into memory of its own, in huge pages where the kernel has them
  * @memory_out: gets it, or NULL; free it with coffer_memory_free().  It outlives @file.
  *
- * Can be read alone, and stands in no core dump.  Return: as coffer_file_load(), and COFFER_E_NOMEM.
+ * It can only be read, and is in no core dump.  Return: as coffer_file_load(), and COFFER_E_NOMEM.
  */
 COFFER_API COFFER_CHECK coffer_err coffer_memory_new(struct coffer_ctx *ctx, struct coffer_file *file,
 						     struct coffer_memory **memory_out);

@@ -48,9 +48,9 @@ struct coffer_open_options {
 	/**
 	 * @trust: whose model this must be (coffer/sign.h).  The signature over the sealed files is verified before any of them
 	 * is opened; then the one over the plain files, if the model has it, which every file is held against before it gets its
-	 * name.  Who is not believed is COFFER_E_SIGNATURE, a missing signature COFFER_E_POLICY.
-	 * NULL = whom the trust store binds the model's name to, and nobody if it does not know that name; a model that calls itself
-	 * otherwise than the last part of its path, without «.coffer», is COFFER_E_POLICY when the trust store knows that one.
+	 * name.  A signer who is not believed is COFFER_E_SIGNATURE, a missing signature COFFER_E_POLICY.
+	 * NULL = whom the trust store binds the model's name to, and nobody if it does not know that name.  When it knows the last
+	 * part of the path (without «.coffer»), a model that calls itself otherwise is COFFER_E_POLICY.
 	 * @signature: the signature over the sealed files; NULL = coffer.sig in the directory, of a file S: S.sig
 	 * @ignore_trust_store: ask nobody
 	 */

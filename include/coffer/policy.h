@@ -3,7 +3,7 @@
  * Who may do what with the keys of one environment: the least-privilege policy of a key service, as text for its own tools.
  *
  * Keys are named after the models that they are for: «model/ENVIRONMENT/NAME» where a service allows slashes (alias of AWS KMS),
- * «model-ENVIRONMENT-NAME» where it does not; an environment has no hyphen, so that one is no beginning of another.  What a
+ * «model-ENVIRONMENT-NAME» where it does not; an environment has no hyphen, so that none is the beginning of another.  What a
  * policy does not allow is denied, and other environments are denied by name where a service has such a thing.
  */
 #ifndef COFFER_POLICY_H
@@ -46,7 +46,7 @@ struct coffer_policy_options {
 	/**
 	 * @scope: where the keys are.  hashivault: the mount, NULL = «transit».  awskms: «ACCOUNT» or «REGION/ACCOUNT», NULL = any.
 	 * gcpkms: «projects/P/locations/L/keyRings/R».  azurekms: «/subscriptions/S/resourceGroups/G/providers/Microsoft.KeyVault/vaults/V»,
-	 * a vault that holds the keys of this environment alone unless @models are named.
+	 * a vault that holds only the keys of this environment unless @models are named.
 	 */
 	const char *scope;
 

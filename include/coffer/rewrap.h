@@ -41,8 +41,8 @@ struct coffer_rewrap_options {
 
 	/**
 	 * @settled: what is so already is no fault and is left as it is, so that an interrupted run can be repeated: a
-	 * recipient of @add that is there, one to remove that is not, with @renew one that hangs on the newest version of
-	 * its key as far as its service tells.  A model from which nothing has to change is not touched.
+	 * recipient of @add that is there, one to remove that is not, with @renew one that the newest version
+	 * of its key has wrapped, as far as its service tells.  A model from which nothing has to change is not touched.
 	 */
 	bool settled;
 
@@ -64,14 +64,14 @@ struct coffer_rewrap_options {
  * @path: a sealed file or directory
  * @keys: keys to unwrap with
  *
- * Where all that changes are recipients of key services, and the service can, it makes the new wrap of the old one itself:
- * nobody here sees the DEK, and a credential that may rewrap and not decrypt is enough.  The generation stays what it is then.
+ * Where all that changes are recipients of key services, and the service can, it makes the new wrap from the old one itself:
+ * nobody here sees the DEK, and a credential that may rewrap but not decrypt is enough.  The generation stays what it is then.
  *
  * Crash-safe: after an interruption the model opens with the old recipients or with the new ones.  Mends a
  * damaged slot of an embedded key block.  Takes the same time whatever the size of the model.
  *
  * Return: COFFER_OK; COFFER_E_USAGE when no recipient would be left or a removed one is not there;
- * COFFER_E_NOKEY when @renew finds no recipient for the keys; COFFER_E_BUSY when another process is at it; else as coffer_open().
+ * COFFER_E_NOKEY when @renew finds no recipient for the keys; COFFER_E_BUSY when another process is at work on it; else as coffer_open().
  */
 COFFER_API COFFER_CHECK coffer_err coffer_rewrap(struct coffer_ctx *ctx, const char *path,
 						 const struct coffer_keyring *keys,
@@ -101,7 +101,7 @@ COFFER_API COFFER_CHECK coffer_err coffer_models_new(struct coffer_ctx *ctx, str
 /** coffer_models_free() - free *@models and set it to NULL; NULL is fine */
 COFFER_API void coffer_models_free(struct coffer_models **models);
 
-/** coffer_models_add() - add the model at @path, whatever is there: who works on it will tell */
+/** coffer_models_add() - add the model at @path, whatever is there: working on it will tell */
 COFFER_API COFFER_CHECK coffer_err coffer_models_add(struct coffer_ctx *ctx, struct coffer_models *models,
 						     const char *path);
 
@@ -142,8 +142,8 @@ struct coffer_change {
 	enum coffer_change_kind change;
 	char kind[32];
 	char id[513];	   /* of a service's key in a dry run: its URI, if it is to be added */
-	char version[129]; /* of the key: that it now hangs on; empty where the kind has none or it is not known */
-	char before[129];  /* and that it hung on before */
+	char version[129]; /* of the key: that it now depends on; empty where the kind has none or it is not known */
+	char before[129];  /* and that it depended on before */
 };
 
 /** struct coffer_rotated - what came of one model */
@@ -174,8 +174,8 @@ struct coffer_rotation {
  * @options: as for one; @settled makes a run that can be repeated until it is through
  * @rotation_out: gets what came of each, whatever is returned, or NULL when it was not begun; free with coffer_rotation_free()
  *
- * One that fails does not stop the others.  Progress (coffer_ctx_set_progress()) counts models.  Of each key of a service it is
- * asked once which version is the newest; one that does not tell has all its wraps renewed, which a notice says.
+ * One that fails does not stop the others.  Progress (coffer_ctx_set_progress()) counts models.  A service is asked once
+ * for each key which version is the newest; where it does not tell, all wraps of that key are renewed, which a notice says.
  * coffer_ctx_set_jobs() says how many models at once; by default 16, for they wait for disks and services.
  *
  * Return: COFFER_OK; the error of the first model in the list that failed, and the sentence says of how many; COFFER_E_INTERRUPTED.
@@ -192,8 +192,8 @@ struct coffer_rekey_options {
 
 	/**
 	 * @before: seconds since 1970; not 0: only models that have a recipient of the keys to unwrap with that was wrapped before
-	 * this time.  A new DEK is wrapped anew, so the same call again goes on where it was interrupted; but so is an old one by
-	 * coffer_rewrap().
+	 * this time.  A new DEK is wrapped anew, so the same call again goes on where it was interrupted; but
+	 * coffer_rewrap() wraps an old one anew, too.
 	 */
 	int64_t before;
 

@@ -4,7 +4,7 @@
  *
  *	vaultkv://MOUNT/PATH[?namespace=NAMESPACE][#FIELD]	the field is «value» where none is named
  *
- * Where Vault is and who asks it, the environment says (docs/key-services.md).  Wherever libcoffer takes the name of a file that holds a
+ * The environment says where Vault is and who asks it (docs/key-services.md).  Wherever libcoffer takes the name of a file that holds a
  * secret, it takes such a URI, too.
  *
  * Every call asks the server.  Errors, besides those that are named: COFFER_E_USAGE for a URI of another form; COFFER_E_REFUSED,
@@ -56,7 +56,7 @@ struct coffer_secret_put_options {
 	/**
 	 * @check: write only if the latest version is @latest (0: if there is none yet)
 	 *
-	 * Without, it is written over whatever is there; but never over what another writes at the same moment.
+	 * Without it whatever is there is overwritten, but never what another writes at the same moment.
 	 */
 	bool check;
 	uint64_t latest;

@@ -35,7 +35,7 @@ struct coffer_signer;
 struct coffer_signer_options {
 	/** @version_1: must be 1 */
 	uint32_t version_1;
-	/** @method: how it signs; each says below what it needs */
+	/** @method: how it signs; the methods that take an option stand in brackets behind it */
 	enum coffer_method method;
 
 	/** @private_key: a PEM file with an EC key on P-256, P-384 or P-521 (key, certificate) */
@@ -81,7 +81,7 @@ struct coffer_signer_options {
 
 	/**
 	 * @issuer: the identity provider that a person signs in with; NULL = that of the signing config
-	 * @client_id: as whom coffer is known there; NULL = «sigstore»
+	 * @client_id: the name that coffer has there; NULL = «sigstore»
 	 * @client_secret_file: holds the secret that goes with it; NULL = none
 	 * @device: the device flow (RFC 8628) in place of a browser on this machine
 	 * @oob: the person types in a code that the provider shows
@@ -114,7 +114,7 @@ COFFER_API void coffer_signer_free(struct coffer_signer **signer);
 
 /* ---- signing ---- */
 
-/** enum coffer_serialization - one hash a file, or one a shard of each file */
+/** enum coffer_serialization - one hash per file, or one per shard of each file */
 enum coffer_serialization { COFFER_SERIALIZE_FILES, COFFER_SERIALIZE_SHARDS };
 
 /** enum coffer_file_hash - which hash of the files a signature lists; model_signing reads all three */
@@ -124,7 +124,7 @@ enum coffer_file_hash { COFFER_HASH_SHA256, COFFER_HASH_BLAKE2B, COFFER_HASH_BLA
 struct coffer_sign_options {
 	/** @version_1: must be 1 */
 	uint32_t version_1;
-	/** @serialization, @hash: what of the files is listed; zero = one SHA-256 a file */
+	/** @serialization, @hash: what is listed of the files; zero = one SHA-256 per file */
 	enum coffer_serialization serialization;
 	enum coffer_file_hash hash;
 
@@ -196,7 +196,7 @@ struct coffer_trust;
 struct coffer_trust_options {
 	/** @version_1: must be 1 */
 	uint32_t version_1;
-	/** @method: how the signature must be made; a PKCS #11 one is as its plain one */
+	/** @method: how the signature must be made; a PKCS #11 method is the same as the plain one */
 	enum coffer_method method;
 
 	/** @public_key: a PEM file (key) */
@@ -271,7 +271,7 @@ struct coffer_finding {
 	const char *text; /* a sentence */
 };
 
-/** struct coffer_verdict - the answer; starts as «not verified», and @verified is set on one line of the library alone */
+/** struct coffer_verdict - the answer; starts as «not verified»; a single line of the library sets @verified */
 struct coffer_verdict {
 	bool verified;
 	enum coffer_method method;	       /* key, certificate or sigstore */
@@ -330,7 +330,7 @@ COFFER_API void coffer_verdict_free(struct coffer_verdict **verdict);
 
 /* ---- signing keys, plain signatures ---- */
 
-/** enum coffer_curve - of a new signing key; RSA signs single files alone, models are signed on a curve */
+/** enum coffer_curve - of a new signing key; RSA is for single files only, models are signed on a curve */
 enum coffer_curve { COFFER_CURVE_P256, COFFER_CURVE_P384, COFFER_CURVE_P521, COFFER_RSA_3072 };
 
 /**

@@ -63,7 +63,7 @@ COFFER_API COFFER_CHECK coffer_err coffer_weights_recognise(struct coffer_ctx *c
  * coffer_tensors_read() - the tensors of one weight file (safetensors, GGUF, ONNX, PyTorch)
  * @tensors_out: gets them, or NULL; free with coffer_tensors_free()
  *
- * Of an ONNX model those whose bytes stand as they are: none that are written number by number, sparse, or inside of a node.
+ * Of an ONNX model those whose bytes stand as they are: none that are written number by number, sparse, or inside a node.
  * Of a file of torch.save() those of a dict, «model.weight» of a dict in it, whose elements lie in the order of their shape.
  *
  * Return: COFFER_OK; COFFER_E_UNSUPPORTED for a format whose tensors are not listed, or when some lie in another file;

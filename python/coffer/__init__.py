@@ -2,7 +2,8 @@
 """coffer: sealed AI models, opened into memory at the speed of plain ones.
 
     with coffer.open_model('llama.sealed', kek='file:model.key') as model:
-        weights = coffer.numpy.load_file(…)
+        config = json.load(model.open('config.json'))
+        weights = coffer.numpy.load_file(model)  # import coffer.numpy
 
 docs/python.md has an overview, docs/howto/python.md a walk through it.
 """

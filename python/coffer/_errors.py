@@ -78,6 +78,9 @@ CATEGORIES: dict[int, type[Error]] = {
     130: InterruptedError_,
 }
 
+for _category in Error, *CATEGORIES.values():
+    _category.__module__ = 'coffer'  # where callers have them from, and what tracebacks call them
+
 
 def error_for(code: str, exit_code: int, text: str) -> Error:
     """The exception that stands for an error of the library."""

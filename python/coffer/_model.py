@@ -7,7 +7,7 @@ import contextlib
 import io
 import os
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple, Union
 
 from coffer import _native, _options
@@ -109,9 +109,9 @@ class File(_native.File):
     def read(self, size: int | None = -1) -> bytes:
         """At most so many bytes, all that are left by default."""
         n = self._left(size)
-        data = bytearray(n)
-        self._take(memoryview(data))
-        return bytes(data)
+        data = self.read_bytes(self._at, n) if n else b''
+        self._at += n
+        return data
 
     read1 = read
 
@@ -123,7 +123,9 @@ class File(_native.File):
         """Fill a buffer, or less of it at the end of the file."""
         view = memoryview(buffer).cast('B')
         n = self._left(len(view))
-        self._take(view[:n])
+        if n:
+            self.read_into(self._at, view[:n])
+        self._at += n
         return n
 
     readinto1 = readinto
@@ -185,11 +187,6 @@ class File(_native.File):
         left = max(self.size - self._at, 0)
         return left if size is None or size < 0 else min(size, left)
 
-    def _take(self, view: memoryview) -> None:
-        if len(view):
-            self.read_into(self._at, view)
-        self._at += len(view)
-
 
 io.BufferedIOBase.register(File)
 
@@ -232,7 +229,7 @@ class Model(_native.Model):
             for name, dtype, shape, file, offset, size in super().tensors()
         }
 
-    def load_into(self, buffers: dict[str, Writable]) -> None:
+    def load_into(self, buffers: Mapping[str, Writable]) -> None:
         """Fill a buffer for each tensor that is named, each of the tensor's size, in order of file and offset."""
 
         def place(tensor: Tensor) -> Writable | None:
@@ -269,7 +266,7 @@ class Model(_native.Model):
         It has links to memory, which is given back at the end; processes of the same user can open them, too.
         """
         descriptors: list[int] = []
-        with tempfile.TemporaryDirectory(prefix='coffer-') as top:
+        with _folder_for_links() as top:
             try:
                 for path in self.files if files is None else files:
                     descriptors.append(self.memfd(path))
@@ -295,6 +292,14 @@ class Model(_native.Model):
             return self.files.index(path)
         except ValueError:
             raise error_for('NOTFOUND', 3, f'the model {self.name} has no file {path}; .files lists them') from None
+
+
+def _folder_for_links() -> tempfile.TemporaryDirectory[str]:
+    """Where tempfile makes one, else in memory: that can be written where the root can only be read."""
+    try:
+        return tempfile.TemporaryDirectory(prefix='coffer-')
+    except FileNotFoundError:
+        return tempfile.TemporaryDirectory(prefix='coffer-', dir='/dev/shm')
 
 
 def open_model(

@@ -6,11 +6,25 @@
  * and keys that never become Python objects.  _native.pyi lists what there is.
  *
  * Threads: a context serves one call at a time, so every call makes one of its own; the model and its files are shared by
- * counts, which change with the GIL held.  The main thread waits for the library's work in a
- * thread of its own, so that Python's signal handlers run and Ctrl-C cancels it.
+ * counts, which change with the GIL held.  On the main thread the library's work goes to a thread of its own, which the main
+ * thread waits for, so that Python's signal handlers run and Ctrl-C cancels it.
  *
  * Forks: secrets are wiped in a child (MADV_WIPEONFORK) and threads are not there, so a child cannot use a model that its parent
  * has opened, and is told so.  Memory stays what it is.
+ *
+ * In this order, each under a line of its own:
+ *
+ *	errors		from a coffer_err to an exception
+ *	lists
+ *	options		from a dict to one of the library's structs
+ *	calls		one call of the library: without the GIL, with signals, passphrases and notices
+ *	keys		from a tuple of URIs and raw keys to a keyring
+ *	verbs		what most calls begin with: their options, the keys, whom to trust
+ *	opened models	what the objects of one model share
+ *	lists of tensors
+ *	the types	Memory, Model, File
+ *	the functions	seal(), open_to(), check(); sign(), verify(); rewrap(), inspect()
+ *	the module
  */
 #define Py_LIMITED_API 0x030B0000
 #define PY_SSIZE_T_CLEAN
@@ -37,23 +51,36 @@
 #define MAX_BLOCKS 32
 
 static PyTypeObject *memory_type, *file_type, *model_type;
-static PyObject *error_for;  /* coffer._errors.error_for(code, exit_code, text) */
-static PyObject *log_notice; /* coffer._errors.notice(text) */
 
 /* ---- errors ---- */
+
+/* A function of coffer._errors: that of the interpreter that asks, for each has exceptions of its own. */
+static PyObject *
+of_errors(const char *name)
+{
+	PyObject *errors = PyImport_ImportModule("coffer._errors");
+	PyObject *function = errors ? PyObject_GetAttrString(errors, name) : NULL;
+
+	Py_XDECREF(errors);
+	return function;
+}
 
 static PyObject *
 raise_text(coffer_err err, const char *text)
 {
-	PyObject *error, *said;
+	PyObject *error_for, *error = NULL, *said;
 
 	if (err == COFFER_E_NOMEM)
 		return PyErr_NoMemory();
+	error_for = of_errors("error_for");
 	said = PyUnicode_DecodeUTF8(text, (Py_ssize_t)strlen(text), "replace"); /* a path in it may be anything */
-	error = said ? PyObject_CallFunction(error_for, "siN", coffer_err_name(err), coffer_err_exit(err), said) : NULL;
+	if (error_for && said)
+		error = PyObject_CallFunction(error_for, "siO", coffer_err_name(err), coffer_err_exit(err), said);
 	if (error)
 		PyErr_SetObject((PyObject *)Py_TYPE(error), error);
 	Py_XDECREF(error);
+	Py_XDECREF(said);
+	Py_XDECREF(error_for);
 	return NULL;
 }
 
@@ -63,6 +90,18 @@ raise_error(coffer_err err, const struct coffer_ctx *ctx)
 	const char *text = coffer_ctx_message(ctx);
 
 	return raise_text(err, *text ? text : coffer_err_text(err));
+}
+
+/* ---- lists ---- */
+
+/* Add @item, which is taken over, to @list, or give both up. */
+static PyObject *
+append(PyObject *list, PyObject *item)
+{
+	if (!item || PyList_Append(list, item) < 0)
+		Py_CLEAR(list);
+	Py_XDECREF(item);
+	return list;
 }
 
 /* ---- options: from a dict into one of the library's structs ---- */
@@ -236,6 +275,20 @@ set_options(PyObject *dict, const struct option *table, void *out, struct blocks
 	return 0;
 }
 
+#define MEMBER_AS(called, type, in, member)                                                                            \
+	{                                                                                                              \
+		.name = called, .kind = type, .off = offsetof(in, member)                                              \
+	}
+#define MEMBER(type, in, member) MEMBER_AS(#member, type, in, member)
+#define MEMBERS(type, in, member)                                                                                      \
+	{                                                                                                              \
+		.name = #member, .kind = type, .off = offsetof(in, member), .off_n = offsetof(in, n_##member)          \
+	}
+#define ONE_OF(in, member, words)                                                                                      \
+	{                                                                                                              \
+		.name = #member, .kind = CHOICE, .off = offsetof(in, member), .choices = words                         \
+	}
+
 /* ---- calls ---- */
 
 /** struct question - a passphrase that a thread of the library waits for */
@@ -345,12 +398,13 @@ static void
 tell(void *user, const char *text)
 {
 	PyGILState_STATE gil = PyGILState_Ensure();
-	PyObject *none = PyObject_CallFunction(log_notice, "s", text);
+	PyObject *notice = of_errors("notice"), *none = notice ? PyObject_CallFunction(notice, "s", text) : NULL;
 
 	(void)user;
 	if (!none)
-		PyErr_WriteUnraisable(log_notice);
+		PyErr_WriteUnraisable(notice);
 	Py_XDECREF(none);
+	Py_XDECREF(notice);
 	PyGILState_Release(gil);
 }
 
@@ -559,7 +613,345 @@ keys_to_open(struct call *c, PyObject *list)
 	return keys;
 }
 
-/* ---- memory ---- */
+/* ---- verbs: what most calls begin with ---- */
+
+static const struct option call_table[] = {
+	MEMBER(TEXT, struct call_options, environment),
+	MEMBER(U64, struct call_options, min_generation),
+	MEMBER(U32, struct call_options, jobs),
+	MEMBER(OBJECT, struct call_options, prompt),
+	{0},
+};
+
+/* as enum coffer_method numbers them */
+static const char *const methods[] = {"", "key", "certificate", "pkcs11-key", "pkcs11-certificate", "sigstore", NULL};
+
+static const struct option trust_table[] = {
+	ONE_OF(struct coffer_trust_options, method, methods),
+	MEMBER(TEXT, struct coffer_trust_options, public_key),
+	MEMBERS(LIST, struct coffer_trust_options, certificate_chain),
+	MEMBERS(LIST, struct coffer_trust_options, tsa_chain),
+	MEMBER(I64, struct coffer_trust_options, verify_at),
+	MEMBER(TEXT, struct coffer_trust_options, identity),
+	MEMBER(TEXT, struct coffer_trust_options, issuer),
+	MEMBER(TEXT, struct coffer_trust_options, trusted_root),
+	MEMBER(TEXT, struct coffer_trust_options, trust_config),
+	{0},
+};
+
+static const struct option open_table[] = {
+	MEMBERS(LIST, struct coffer_open_options, include),
+	MEMBERS(LIST, struct coffer_open_options, exclude),
+	MEMBER(FLAG, struct coffer_open_options, force),
+	MEMBER(TEXT, struct coffer_open_options, signature),
+	MEMBER(FLAG, struct coffer_open_options, ignore_trust_store),
+	MEMBER(TEXT, struct coffer_open_options, name),
+	{0},
+};
+
+static const struct option seal_table[] = {
+	MEMBER(U32, struct coffer_seal_options, record_size),
+	MEMBER(TEXT, struct coffer_seal_options, name),
+	MEMBER_AS("version", TEXT, struct coffer_seal_options, model_version),
+	MEMBERS(PAIRS, struct coffer_seal_options, context),
+	MEMBERS(LIST, struct coffer_seal_options, include),
+	MEMBERS(LIST, struct coffer_seal_options, exclude),
+	MEMBER(FLAG, struct coffer_seal_options, hidden),
+	MEMBER(FLAG, struct coffer_seal_options, follow_symlinks),
+	MEMBER(FLAG, struct coffer_seal_options, force),
+	{0},
+};
+
+static const struct option signer_table[] = {
+	ONE_OF(struct coffer_signer_options, method, methods),
+	MEMBER(TEXT, struct coffer_signer_options, private_key),
+	MEMBER(TEXT, struct coffer_signer_options, passphrase_file),
+	MEMBER(TEXT, struct coffer_signer_options, signing_certificate),
+	MEMBERS(LIST, struct coffer_signer_options, certificate_chain),
+	MEMBER(TEXT, struct coffer_signer_options, pkcs11_uri),
+	MEMBER(TEXT, struct coffer_signer_options, pkcs11_module),
+	MEMBER(TEXT, struct coffer_signer_options, tsa_url),
+	MEMBER(TEXT, struct coffer_signer_options, trust_config),
+	MEMBER(TEXT, struct coffer_signer_options, trusted_root),
+	MEMBER(TEXT, struct coffer_signer_options, signing_config),
+	MEMBER(TEXT, struct coffer_signer_options, token_file),
+	MEMBER(TEXT, struct coffer_signer_options, token_env),
+	MEMBER(FLAG, struct coffer_signer_options, ambient),
+	{0},
+};
+
+static const char *const serializations[] = {"files", "shards", NULL};
+static const char *const hashes[] = {"sha256", "blake2b", "blake3", NULL};
+
+static const struct option sign_table[] = {
+	ONE_OF(struct coffer_sign_options, serialization, serializations),
+	ONE_OF(struct coffer_sign_options, hash, hashes),
+	MEMBER(U64, struct coffer_sign_options, shard_size),
+	MEMBERS(LIST, struct coffer_sign_options, ignore_paths),
+	MEMBER(FLAG, struct coffer_sign_options, allow_symlinks),
+	MEMBER(FLAG, struct coffer_sign_options, force),
+	{0},
+};
+
+static const struct option verify_table[] = {
+	MEMBERS(LIST, struct coffer_verify_options, ignore_paths),
+	MEMBER(FLAG, struct coffer_verify_options, allow_symlinks),
+	MEMBER(FLAG, struct coffer_verify_options, ignore_unsigned),
+	{0},
+};
+
+static const struct option rewrap_table[] = {
+	MEMBERS(LIST, struct coffer_rewrap_options, remove_ids),
+	MEMBER(FLAG, struct coffer_rewrap_options, replace),
+	MEMBER(FLAG, struct coffer_rewrap_options, renew),
+	{0},
+};
+
+/** struct verb - what most calls begin with, and clean up at their end */
+struct verb {
+	struct call call;
+	struct blocks blocks;
+	struct coffer_keyring *keys;
+	struct coffer_trust *trust;
+};
+
+static void
+verb_end(struct verb *v)
+{
+	coffer_trust_free(&v->trust);
+	coffer_keyring_free(&v->keys);
+	coffer_ctx_free(&v->call.ctx);
+	blocks_free(&v->blocks);
+}
+
+static int
+verb_begin(struct verb *v, PyObject *call)
+{
+	struct call_options options = {0};
+
+	*v = (struct verb){.trust = NULL};
+	if (set_options(call, call_table, &options, &v->blocks) < 0)
+		return -1;
+	return call_begin(&v->call, &options);
+}
+
+/** struct trusting - a trust on its way */
+struct trusting {
+	struct coffer_ctx *ctx;
+	const struct coffer_trust_options *options;
+	struct coffer_trust **out;
+};
+
+static coffer_err
+work_trust(void *user)
+{
+	struct trusting *t = user;
+
+	return coffer_trust_open(t->ctx, t->options, t->out);
+}
+
+/* @dict: None for whom the trust store says */
+static int
+verb_trust(struct verb *v, PyObject *dict)
+{
+	struct coffer_trust_options options = {.version_1 = 1};
+	struct trusting t = {.ctx = v->call.ctx, .options = &options, .out = &v->trust};
+
+	if (dict == Py_None)
+		return 0;
+	if (set_options(dict, trust_table, &options, &v->blocks) < 0)
+		return -1;
+	return call_run(&v->call, work_trust, &t);
+}
+
+static int
+verb_keys(struct verb *v, PyObject *keys)
+{
+	v->keys = keys_to_open(&v->call, keys);
+	return v->keys ? 0 : -1;
+}
+
+/* ---- opened models, which objects share ---- */
+
+/** struct held - a file of a model that is open for as long as somebody uses it */
+struct held {
+	struct coffer_file *file;
+	size_t users;
+};
+
+/** struct opened - a model; its Python object, its files and the calls that run each count as a user */
+struct opened {
+	size_t users; /* with the GIL */
+	pid_t pid;
+	struct coffer_ctx *ctx;	 /* that it was opened with */
+	struct coffer_ctx *idle; /* of a call that has ended, for the next one, whose threads are warm; or NULL */
+	struct coffer_model *model;
+	uint32_t jobs;
+	struct held *files; /* with the GIL */
+};
+
+static void
+opened_put(struct opened **opened)
+{
+	struct opened *o = *opened;
+
+	*opened = NULL;
+	if (!o || --o->users > 0)
+		return;
+	/* in a child the threads of the context are not there to be ended */
+	if (o->pid == getpid()) {
+		coffer_model_free(&o->model);
+		coffer_ctx_free(&o->ctx);
+		coffer_ctx_free(&o->idle);
+	}
+	free(o->files);
+	free(o);
+}
+
+/* For one more user; NULL with an exception when it is closed, or the parent's. */
+static struct opened *
+opened_get(struct opened *o)
+{
+	if (!o) {
+		PyErr_SetString(PyExc_ValueError, "I/O operation on closed model");
+		return NULL;
+	}
+	if (o->pid != getpid()) {
+		(void)raise_text(COFFER_E_USAGE,
+				 "the model was opened before this process was forked, and its key is wiped here; "
+				 "open it again in this process");
+		return NULL;
+	}
+	o->users++;
+	return o;
+}
+
+/* A call on a model; give it back with call_return(), unless this fails. */
+static int
+call_borrow(struct call *c, struct opened *o)
+{
+	if (!o->idle)
+		return call_begin(c, &(struct call_options){.jobs = o->jobs});
+	*c = (struct call){.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER, .ctx = o->idle};
+	o->idle = NULL;
+	return 0;
+}
+
+static void
+call_return(struct call *c, struct opened *o)
+{
+	if (!c->fine || o->idle) {
+		coffer_ctx_free(&c->ctx); /* a cancelled one stays so */
+	} else {
+		o->idle = c->ctx;
+		c->ctx = NULL;
+	}
+}
+
+static void
+let_go(struct opened *o, size_t index)
+{
+	struct held *h = &o->files[index];
+
+	if (--h->users == 0 && o->pid == getpid())
+		coffer_file_free(&h->file);
+}
+
+/* Two threads may open the same file at a time; then the second one's is not needed. */
+static int
+hold(struct opened *o, size_t index)
+{
+	struct held *h = &o->files[index];
+	struct coffer_file *file = NULL;
+	PyThreadState *gil;
+	struct call call;
+	coffer_err err;
+
+	h->users++;
+	if (h->file)
+		return 0;
+	if (call_borrow(&call, o) < 0)
+		goto failed;
+	gil = PyEval_SaveThread();
+	err = coffer_file_open(call.ctx, o->model, index, &file);
+	PyEval_RestoreThread(gil);
+	if (err)
+		(void)raise_error(err, call.ctx);
+	call.fine = !err;
+	call_return(&call, o);
+	if (err)
+		goto failed;
+	if (h->file)
+		coffer_file_free(&file);
+	else
+		h->file = file;
+	return 0;
+failed:
+	let_go(o, index);
+	return -1;
+}
+
+/* ---- lists of tensors ---- */
+
+static PyObject *
+tensor_tuple(const struct coffer_tensor *t)
+{
+	PyObject *shape = PyTuple_New((Py_ssize_t)t->n_dims);
+
+	for (unsigned int i = 0; shape && i < t->n_dims; i++) {
+		PyObject *n = PyLong_FromUnsignedLongLong(t->shape[i]);
+
+		if (!n || PyTuple_SetItem(shape, (Py_ssize_t)i, n) < 0)
+			Py_CLEAR(shape);
+	}
+	return shape ? Py_BuildValue("ssNnKK", t->name, t->dtype, shape, (Py_ssize_t)t->file,
+				     (unsigned long long)t->off, (unsigned long long)t->size)
+		     : NULL;
+}
+
+static PyObject *
+tensor_list(const struct coffer_tensors *tensors)
+{
+	PyObject *list = PyList_New(0);
+
+	for (size_t i = 0; list && i < coffer_tensors_size(tensors); i++)
+		list = append(list, tensor_tuple(coffer_tensors_at(tensors, i)));
+	return list;
+}
+
+/** struct listing - the tensors of a model, or of one file of it */
+struct listing {
+	struct coffer_ctx *ctx;
+	struct coffer_model *model;
+	struct coffer_file *file;
+	struct coffer_tensors *tensors;
+};
+
+static coffer_err
+work_list(void *user)
+{
+	struct listing *l = user;
+	struct coffer_source source;
+
+	if (!l->file)
+		return coffer_tensors_read_model(l->ctx, l->model, &l->tensors);
+	source = coffer_file_source(l->file);
+	return coffer_tensors_read(l->ctx, &source, &l->tensors);
+}
+
+static PyObject *
+list_tensors(struct call *call, struct listing *l)
+{
+	PyObject *list = NULL;
+
+	l->ctx = call->ctx;
+	if (call_run(call, work_list, l) == 0)
+		list = tensor_list(l->tensors);
+	coffer_tensors_free(&l->tensors);
+	return list;
+}
+
+/* ---- the type Memory ---- */
 
 /** struct memory - bytes of a file, opened; what looks at them keeps the object, and the object keeps them */
 struct memory {
@@ -654,9 +1046,8 @@ memory_repr(PyObject *self)
 	return PyUnicode_FromFormat("<coffer.Memory of %zu bytes%s>", m->len, m->writable ? ", writable" : "");
 }
 
-static char memory_doc[] =
-	"Bytes of a model, opened: private to this process.  It has the buffer protocol, and lives as "
-	"long as a view of it does.";
+static char memory_doc[] = "Bytes of a model, opened: private to this process.  It has the buffer protocol, and lives "
+			   "as long as a view of it does.";
 
 static PyType_Slot memory_slots[] = {
 	{Py_tp_doc, memory_doc},    {Py_tp_dealloc, memory_dealloc},	 {Py_tp_repr, memory_repr},
@@ -670,508 +1061,12 @@ static PyType_Spec memory_spec = {
 	.slots = memory_slots,
 };
 
-/* ---- files ---- */
-
-/** struct held - a file of a model that is open for as long as somebody uses it */
-struct held {
-	struct coffer_file *file;
-	size_t users;
-};
-
-/** struct opened - a model; its Python object, its files and the calls that run each count as a user */
-struct opened {
-	size_t users; /* with the GIL */
-	pid_t pid;
-	struct coffer_ctx *ctx; /* that it was opened with */
-	struct coffer_ctx
-		*idle; /* of a call that has ended, for the next one: its threads and their memory are warm; or NULL */
-	struct coffer_model *model;
-	uint32_t jobs;
-	struct held *files; /* with the GIL */
-};
-
-static void
-opened_put(struct opened **opened)
-{
-	struct opened *o = *opened;
-
-	*opened = NULL;
-	if (!o || --o->users > 0)
-		return;
-	/* in a child the threads of the context are not there to be ended */
-	if (o->pid == getpid()) {
-		coffer_model_free(&o->model);
-		coffer_ctx_free(&o->ctx);
-		coffer_ctx_free(&o->idle);
-	}
-	free(o->files);
-	free(o);
-}
-
-/* For one more user; NULL with an exception when it is closed, or the parent's. */
-static struct opened *
-opened_get(struct opened *o)
-{
-	if (!o) {
-		PyErr_SetString(PyExc_ValueError, "I/O operation on closed model");
-		return NULL;
-	}
-	if (o->pid != getpid()) {
-		(void)raise_text(COFFER_E_USAGE,
-				 "the model was opened before this process was forked, and its key is wiped here; "
-				 "open it again in this process");
-		return NULL;
-	}
-	o->users++;
-	return o;
-}
-
-/* A call on a model; give it back with call_return(), unless this fails. */
-static int
-call_borrow(struct call *c, struct opened *o)
-{
-	if (!o->idle)
-		return call_begin(c, &(struct call_options){.jobs = o->jobs});
-	*c = (struct call){.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER, .ctx = o->idle};
-	o->idle = NULL;
-	return 0;
-}
-
-static void
-call_return(struct call *c, struct opened *o)
-{
-	if (!c->fine || o->idle) {
-		coffer_ctx_free(&c->ctx); /* a cancelled one stays so */
-	} else {
-		o->idle = c->ctx;
-		c->ctx = NULL;
-	}
-}
-
-/** struct file - one file of a model */
-struct file {
-	PyObject_HEAD struct opened *opened; /* NULL: closed */
-	size_t index;
-	struct memory *all; /* for the buffer protocol, once somebody has asked */
-};
-
-static void
-let_go(struct opened *o, size_t index)
-{
-	struct held *h = &o->files[index];
-
-	if (--h->users == 0 && o->pid == getpid())
-		coffer_file_free(&h->file);
-}
-
-static void
-file_let_go(struct file *f)
-{
-	if (!f->opened)
-		return;
-	let_go(f->opened, f->index);
-	opened_put(&f->opened);
-}
-
-/* Two threads may open the same file at a time; then the second one's is not needed. */
-static int
-hold(struct opened *o, size_t index)
-{
-	struct held *h = &o->files[index];
-	struct coffer_file *file = NULL;
-	PyThreadState *gil;
-	struct call call;
-	coffer_err err;
-
-	h->users++;
-	if (h->file)
-		return 0;
-	if (call_borrow(&call, o) < 0)
-		goto failed;
-	gil = PyEval_SaveThread();
-	err = coffer_file_open(call.ctx, o->model, index, &file);
-	PyEval_RestoreThread(gil);
-	if (err)
-		(void)raise_error(err, call.ctx);
-	call.fine = !err;
-	call_return(&call, o);
-	if (err)
-		goto failed;
-	if (h->file)
-		coffer_file_free(&file);
-	else
-		h->file = file;
-	return 0;
-failed:
-	let_go(o, index);
-	return -1;
-}
-
-/** struct using - a call that uses a file, which nobody else can close meanwhile */
-struct using
-{
-	struct opened *opened;
-	size_t index;
-	struct coffer_file *file;
-	struct call call;
-};
-
-static int
-using_begin(struct using *u, struct file *f, bool with_call)
-{
-	*u = (struct using){.index = f->index};
-	if (!f->opened) {
-		PyErr_SetString(PyExc_ValueError, "I/O operation on closed file");
-		return -1;
-	}
-	u->opened = opened_get(f->opened);
-	if (!u->opened)
-		return -1;
-	u->opened->files[u->index].users++;
-	u->file = u->opened->files[u->index].file;
-	return with_call ? call_borrow(&u->call, u->opened) : 0;
-}
-
-static void
-using_end(struct using *u)
-{
-	if (u->opened) {
-		call_return(&u->call, u->opened);
-		let_go(u->opened, u->index);
-	}
-	opened_put(&u->opened);
-}
-
-/** struct loading - a range on its way into memory */
-struct loading {
-	struct using *using;
-	uint64_t off;
-	void *to;
-	size_t len;
-};
-
-static coffer_err
-work_load(void *user)
-{
-	struct loading *l = user;
-
-	return coffer_file_load(l->using->call.ctx, l->using->file, l->off, l->to, l->len);
-}
-
-/* A little: there is nothing to interrupt, and no thread to start. */
-static int
-read_small(struct using *u, uint64_t off, void *to, size_t len)
-{
-	const char *path = coffer_model_path(u->opened->model, u->index);
-	PyThreadState *gil;
-	char text[1024];
-	coffer_err err;
-
-	gil = PyEval_SaveThread();
-	err = coffer_file_read_at(u->file, off, to, len);
-	PyEval_RestoreThread(gil);
-	if (!err)
-		return 0;
-	(void)snprintf(text, sizeof(text), "%s: %s", path, coffer_err_text(err));
-	(void)raise_text(err, text);
-	return -1;
-}
-
-static int
-load_range(struct file *f, uint64_t off, void *to, size_t len)
-{
-	struct using using;
-	struct loading loading = {.using = &using, .off = off, .to = to, .len = len};
-	int failed = using_begin(&using, f, len >= SMALL_READ);
-
-	if (!failed)
-		failed = len < SMALL_READ ? read_small(&using, off, to, len)
-					  : call_run(&using.call, work_load, &loading);
-	using_end(&using);
-	return failed;
-}
-
-static uint64_t
-size_of(const struct file *f)
-{
-	return coffer_file_size(f->opened->files[f->index].file);
-}
-
-static struct memory *
-file_memory(struct file *f, uint64_t off, uint64_t len, bool writable)
-{
-	struct memory *m;
-
-	if (len > PY_SSIZE_T_MAX - HUGE_PAGE)
-		return (struct memory *)(void *)PyErr_NoMemory();
-	m = memory_new((size_t)len, writable);
-	if (!m)
-		return NULL;
-	if (load_range(f, off, m->bytes, m->len) < 0)
-		Py_CLEAR(m);
-	else if (m->map && !writable)
-		(void)mprotect(m->map, m->map_len, PROT_READ);
-	return m;
-}
-
-static int
-refuse_closed(const struct file *f)
-{
-	if (f->opened)
-		return 0;
-	PyErr_SetString(PyExc_ValueError, "I/O operation on closed file");
-	return -1;
-}
-
-/* file.load(off, len, writable) */
-static PyObject *
-file_load_range(PyObject *self, PyObject *args)
-{
-	struct file *f = (struct file *)self;
-	uint64_t off, len, size;
-	int writable;
-
-	if (!PyArg_ParseTuple(args, "O&O&p", to_u64, &off, to_u64, &len, &writable) || refuse_closed(f) < 0)
-		return NULL;
-	/* before there is memory for what is not there, which would be filled with zeros */
-	size = size_of(f);
-	if (off > size || len > size - off) {
-		char text[128];
-
-		(void)snprintf(text, sizeof(text), "%llu bytes from %llu on, of a file of %llu",
-			       (unsigned long long)len, (unsigned long long)off, (unsigned long long)size);
-		return raise_text(COFFER_E_RANGE, text);
-	}
-	return (PyObject *)file_memory(f, off, len, writable != 0);
-}
-
-/* file.read_into(off, buffer) */
-static PyObject *
-file_read_into(PyObject *self, PyObject *args)
-{
-	uint64_t off;
-	Py_buffer to;
-	int failed;
-
-	if (!PyArg_ParseTuple(args, "O&w*", to_u64, &off, &to))
-		return NULL;
-	failed = load_range((struct file *)self, off, to.buf, (size_t)to.len);
-	PyBuffer_Release(&to);
-	if (failed)
-		return NULL;
-	Py_RETURN_NONE;
-}
-
-/** struct sealing_fd - a memfd on its way */
-struct sealing_fd {
-	struct using *using;
-	int fd;
-};
-
-static coffer_err
-work_memfd(void *user)
-{
-	struct sealing_fd *s = user;
-
-	return coffer_file_memfd(s->using->call.ctx, s->using->file, &s->fd);
-}
-
-static PyObject *
-file_memfd(PyObject *self, PyObject *none)
-{
-	struct using using;
-	struct sealing_fd s = {.using = &using, .fd = -1};
-	int failed = using_begin(&using, (struct file *)self, true);
-
-	(void)none;
-	if (!failed)
-		failed = call_run(&using.call, work_memfd, &s);
-	using_end(&using);
-	if (failed && s.fd >= 0)
-		(void)close(s.fd);
-	return failed ? NULL : PyLong_FromLong(s.fd);
-}
-
-static PyObject *
-file_close(PyObject *self, PyObject *none)
-{
-	struct file *f = (struct file *)self;
-
-	(void)none;
-	file_let_go(f);
-	Py_CLEAR(f->all);
-	Py_RETURN_NONE;
-}
-
-static PyObject *
-file_get_size(PyObject *self, void *none)
-{
-	struct file *f = (struct file *)self;
-
-	(void)none;
-	return refuse_closed(f) < 0 ? NULL : PyLong_FromUnsignedLongLong(size_of(f));
-}
-
-static PyObject *
-file_get_closed(PyObject *self, void *none)
-{
-	(void)none;
-	return PyBool_FromLong(!((struct file *)self)->opened);
-}
-
-/* All of the file, opened when first asked for. */
-static int
-file_getbuffer(PyObject *self, Py_buffer *view, int flags)
-{
-	struct file *f = (struct file *)self;
-
-	view->obj = NULL;
-	if (refuse_closed(f) < 0)
-		return -1;
-	if (!f->all) {
-		struct memory *m = file_memory(f, 0, size_of(f), false);
-
-		if (!m)
-			return -1;
-		if (f->all || !f->opened) /* another thread was faster, or has closed it */
-			Py_DECREF(m);
-		else
-			f->all = m;
-		if (refuse_closed(f) < 0)
-			return -1;
-	}
-	return PyObject_GetBuffer((PyObject *)f->all, view, flags);
-}
-
-static void
-file_dealloc(PyObject *self)
-{
-	struct file *f = (struct file *)self;
-	PyTypeObject *type = Py_TYPE(self);
-	freefunc release = (freefunc)PyType_GetSlot(type, Py_tp_free);
-
-	file_let_go(f);
-	Py_CLEAR(f->all);
-	release(self);
-	Py_DECREF(type);
-}
-
-/* ---- models ---- */
+/* ---- the type Model ---- */
 
 /** struct model - what Python has of one */
 struct model {
 	PyObject_HEAD struct opened *opened; /* NULL: closed */
 };
-
-static const struct option call_table[] = {
-	{.name = "environment", .kind = TEXT, .off = offsetof(struct call_options, environment)},
-	{.name = "min_generation", .kind = U64, .off = offsetof(struct call_options, min_generation)},
-	{.name = "jobs", .kind = U32, .off = offsetof(struct call_options, jobs)},
-	{.name = "prompt", .kind = OBJECT, .off = offsetof(struct call_options, prompt)},
-	{0},
-};
-
-/* as enum coffer_method numbers them */
-static const char *const methods[] = {"", "key", "certificate", "pkcs11-key", "pkcs11-certificate", "sigstore", NULL};
-
-static const struct option trust_table[] = {
-	{.name = "method", .kind = CHOICE, .off = offsetof(struct coffer_trust_options, method), .choices = methods},
-	{.name = "public_key", .kind = TEXT, .off = offsetof(struct coffer_trust_options, public_key)},
-	{.name = "certificate_chain",
-	 .kind = LIST,
-	 .off = offsetof(struct coffer_trust_options, certificate_chain),
-	 .off_n = offsetof(struct coffer_trust_options, n_certificate_chain)},
-	{.name = "tsa_chain",
-	 .kind = LIST,
-	 .off = offsetof(struct coffer_trust_options, tsa_chain),
-	 .off_n = offsetof(struct coffer_trust_options, n_tsa_chain)},
-	{.name = "verify_at", .kind = I64, .off = offsetof(struct coffer_trust_options, verify_at)},
-	{.name = "identity", .kind = TEXT, .off = offsetof(struct coffer_trust_options, identity)},
-	{.name = "issuer", .kind = TEXT, .off = offsetof(struct coffer_trust_options, issuer)},
-	{.name = "trusted_root", .kind = TEXT, .off = offsetof(struct coffer_trust_options, trusted_root)},
-	{.name = "trust_config", .kind = TEXT, .off = offsetof(struct coffer_trust_options, trust_config)},
-	{0},
-};
-
-static const struct option open_table[] = {
-	{.name = "include",
-	 .kind = LIST,
-	 .off = offsetof(struct coffer_open_options, include),
-	 .off_n = offsetof(struct coffer_open_options, n_include)},
-	{.name = "exclude",
-	 .kind = LIST,
-	 .off = offsetof(struct coffer_open_options, exclude),
-	 .off_n = offsetof(struct coffer_open_options, n_exclude)},
-	{.name = "force", .kind = FLAG, .off = offsetof(struct coffer_open_options, force)},
-	{.name = "signature", .kind = TEXT, .off = offsetof(struct coffer_open_options, signature)},
-	{.name = "ignore_trust_store", .kind = FLAG, .off = offsetof(struct coffer_open_options, ignore_trust_store)},
-	{.name = "name", .kind = TEXT, .off = offsetof(struct coffer_open_options, name)},
-	{0},
-};
-
-/** struct verb - what most calls begin with, and clean up at their end */
-struct verb {
-	struct call call;
-	struct blocks blocks;
-	struct coffer_keyring *keys;
-	struct coffer_trust *trust;
-};
-
-static void
-verb_end(struct verb *v)
-{
-	coffer_trust_free(&v->trust);
-	coffer_keyring_free(&v->keys);
-	coffer_ctx_free(&v->call.ctx);
-	blocks_free(&v->blocks);
-}
-
-static int
-verb_begin(struct verb *v, PyObject *call)
-{
-	struct call_options options = {0};
-
-	*v = (struct verb){.trust = NULL};
-	if (set_options(call, call_table, &options, &v->blocks) < 0)
-		return -1;
-	return call_begin(&v->call, &options);
-}
-
-/** struct trusting - a trust on its way */
-struct trusting {
-	struct coffer_ctx *ctx;
-	const struct coffer_trust_options *options;
-	struct coffer_trust **out;
-};
-
-static coffer_err
-work_trust(void *user)
-{
-	struct trusting *t = user;
-
-	return coffer_trust_open(t->ctx, t->options, t->out);
-}
-
-/* @dict: None for whom the trust store says */
-static int
-verb_trust(struct verb *v, PyObject *dict)
-{
-	struct coffer_trust_options options = {.version_1 = 1};
-	struct trusting t = {.ctx = v->call.ctx, .options = &options, .out = &v->trust};
-
-	if (dict == Py_None)
-		return 0;
-	if (set_options(dict, trust_table, &options, &v->blocks) < 0)
-		return -1;
-	return call_run(&v->call, work_trust, &t);
-}
-
-static int
-verb_keys(struct verb *v, PyObject *keys)
-{
-	v->keys = keys_to_open(&v->call, keys);
-	return v->keys ? 0 : -1;
-}
 
 /** struct opening - a model on its way */
 struct opening {
@@ -1289,13 +1184,8 @@ model_get_files(PyObject *self, void *none)
 	if (refuse_closed_model(m) < 0)
 		return NULL;
 	list = PyList_New(0);
-	for (size_t i = 0; list && i < coffer_model_size(m->opened->model); i++) {
-		PyObject *path = PyUnicode_FromString(coffer_model_path(m->opened->model, i));
-
-		if (!path || PyList_Append(list, path) < 0)
-			Py_CLEAR(list);
-		Py_XDECREF(path);
-	}
+	for (size_t i = 0; list && i < coffer_model_size(m->opened->model); i++)
+		list = append(list, PyUnicode_FromString(coffer_model_path(m->opened->model, i)));
 	return list;
 }
 
@@ -1325,87 +1215,6 @@ model_dealloc(PyObject *self)
 	Py_DECREF(type);
 }
 
-/* ---- tensors ---- */
-
-static PyObject *
-tensor_tuple(const struct coffer_tensor *t)
-{
-	PyObject *shape = PyTuple_New((Py_ssize_t)t->n_dims);
-
-	for (unsigned int i = 0; shape && i < t->n_dims; i++) {
-		PyObject *n = PyLong_FromUnsignedLongLong(t->shape[i]);
-
-		if (!n || PyTuple_SetItem(shape, (Py_ssize_t)i, n) < 0)
-			Py_CLEAR(shape);
-	}
-	return shape ? Py_BuildValue("ssNnKK", t->name, t->dtype, shape, (Py_ssize_t)t->file,
-				     (unsigned long long)t->off, (unsigned long long)t->size)
-		     : NULL;
-}
-
-static PyObject *
-tensor_list(const struct coffer_tensors *tensors)
-{
-	PyObject *list = PyList_New(0);
-
-	for (size_t i = 0; list && i < coffer_tensors_size(tensors); i++) {
-		PyObject *tuple = tensor_tuple(coffer_tensors_at(tensors, i));
-
-		if (!tuple || PyList_Append(list, tuple) < 0)
-			Py_CLEAR(list);
-		Py_XDECREF(tuple);
-	}
-	return list;
-}
-
-/** struct listing - the tensors of a model, or of one file of it */
-struct listing {
-	struct coffer_ctx *ctx;
-	struct coffer_model *model;
-	struct coffer_file *file;
-	struct coffer_tensors *tensors;
-};
-
-static coffer_err
-work_list(void *user)
-{
-	struct listing *l = user;
-	struct coffer_source source;
-
-	if (!l->file)
-		return coffer_tensors_read_model(l->ctx, l->model, &l->tensors);
-	source = coffer_file_source(l->file);
-	return coffer_tensors_read(l->ctx, &source, &l->tensors);
-}
-
-static PyObject *
-list_tensors(struct call *call, struct listing *l)
-{
-	PyObject *list = NULL;
-
-	l->ctx = call->ctx;
-	if (call_run(call, work_list, l) == 0)
-		list = tensor_list(l->tensors);
-	coffer_tensors_free(&l->tensors);
-	return list;
-}
-
-static PyObject *
-file_tensors(PyObject *self, PyObject *none)
-{
-	struct using using;
-	PyObject *list = NULL;
-
-	(void)none;
-	if (using_begin(&using, (struct file *)self, true) == 0) {
-		struct listing l = {.file = using.file};
-
-		list = list_tensors(&using.call, &l);
-	}
-	using_end(&using);
-	return list;
-}
-
 static PyObject *
 model_tensors(PyObject *self, PyObject *none)
 {
@@ -1426,7 +1235,7 @@ model_tensors(PyObject *self, PyObject *none)
 	return list;
 }
 
-/* ---- each tensor, as soon as it is verified ---- */
+/* Model.each(): each tensor, as soon as it is verified. */
 
 /** struct placed - the buffer of a tensor that is not ready yet */
 struct placed {
@@ -1619,7 +1428,311 @@ static PyType_Spec model_spec = {
 	.slots = model_slots,
 };
 
-/* ---- the type of files ---- */
+/* ---- the type File ---- */
+
+/** struct file - one file of a model */
+struct file {
+	PyObject_HEAD struct opened *opened; /* NULL: closed */
+	size_t index;
+	struct memory *all; /* for the buffer protocol, once somebody has asked */
+};
+
+static void
+file_let_go(struct file *f)
+{
+	if (!f->opened)
+		return;
+	let_go(f->opened, f->index);
+	opened_put(&f->opened);
+}
+
+/** struct use - a call that uses a file, which nobody else can close meanwhile */
+struct use {
+	struct opened *opened;
+	size_t index;
+	struct coffer_file *file;
+	struct call call;
+};
+
+static int
+use_begin(struct use *u, struct file *f, bool with_call)
+{
+	*u = (struct use){.index = f->index};
+	if (!f->opened) {
+		PyErr_SetString(PyExc_ValueError, "I/O operation on closed file");
+		return -1;
+	}
+	u->opened = opened_get(f->opened);
+	if (!u->opened)
+		return -1;
+	u->opened->files[u->index].users++;
+	u->file = u->opened->files[u->index].file;
+	return with_call ? call_borrow(&u->call, u->opened) : 0;
+}
+
+static void
+use_end(struct use *u)
+{
+	if (u->opened) {
+		call_return(&u->call, u->opened);
+		let_go(u->opened, u->index);
+	}
+	opened_put(&u->opened);
+}
+
+/** struct loading - a range on its way into memory */
+struct loading {
+	struct use *use;
+	uint64_t off;
+	void *to;
+	size_t len;
+};
+
+static coffer_err
+work_load(void *user)
+{
+	struct loading *l = user;
+
+	return coffer_file_load(l->use->call.ctx, l->use->file, l->off, l->to, l->len);
+}
+
+/* A little: there is nothing to interrupt, and no thread to start. */
+static int
+read_small(struct use *u, uint64_t off, void *to, size_t len)
+{
+	const char *path = coffer_model_path(u->opened->model, u->index);
+	PyThreadState *gil;
+	char text[1024];
+	coffer_err err;
+
+	gil = PyEval_SaveThread();
+	err = coffer_file_read_at(u->file, off, to, len);
+	PyEval_RestoreThread(gil);
+	if (!err)
+		return 0;
+	(void)snprintf(text, sizeof(text), "%s: %s", path, coffer_err_text(err));
+	(void)raise_text(err, text);
+	return -1;
+}
+
+static int
+load_range(struct file *f, uint64_t off, void *to, size_t len)
+{
+	struct use use;
+	struct loading loading = {.use = &use, .off = off, .to = to, .len = len};
+	int failed = use_begin(&use, f, len >= SMALL_READ);
+
+	if (!failed)
+		failed = len < SMALL_READ ? read_small(&use, off, to, len) : call_run(&use.call, work_load, &loading);
+	use_end(&use);
+	return failed;
+}
+
+static uint64_t
+size_of(const struct file *f)
+{
+	return coffer_file_size(f->opened->files[f->index].file);
+}
+
+static struct memory *
+file_memory(struct file *f, uint64_t off, uint64_t len, bool writable)
+{
+	struct memory *m;
+
+	if (len > PY_SSIZE_T_MAX - HUGE_PAGE)
+		return (struct memory *)(void *)PyErr_NoMemory();
+	m = memory_new((size_t)len, writable);
+	if (!m)
+		return NULL;
+	if (load_range(f, off, m->bytes, m->len) < 0)
+		Py_CLEAR(m);
+	else if (m->map && !writable)
+		(void)mprotect(m->map, m->map_len, PROT_READ);
+	return m;
+}
+
+static int
+refuse_closed(const struct file *f)
+{
+	if (f->opened)
+		return 0;
+	PyErr_SetString(PyExc_ValueError, "I/O operation on closed file");
+	return -1;
+}
+
+/* Before there is memory for what is not there, which would be filled with zeros. */
+static int
+refuse_past_end(const struct file *f, uint64_t off, uint64_t len)
+{
+	char text[128];
+	uint64_t size;
+
+	if (refuse_closed(f) < 0)
+		return -1;
+	size = size_of(f);
+	if (off <= size && len <= size - off)
+		return 0;
+	(void)snprintf(text, sizeof(text), "%llu bytes from %llu on, of a file of %llu", (unsigned long long)len,
+		       (unsigned long long)off, (unsigned long long)size);
+	(void)raise_text(COFFER_E_RANGE, text);
+	return -1;
+}
+
+/* file.load(off, len, writable) */
+static PyObject *
+file_load_range(PyObject *self, PyObject *args)
+{
+	struct file *f = (struct file *)self;
+	uint64_t off, len;
+	int writable;
+
+	if (!PyArg_ParseTuple(args, "O&O&p", to_u64, &off, to_u64, &len, &writable) || refuse_past_end(f, off, len) < 0)
+		return NULL;
+	return (PyObject *)file_memory(f, off, len, writable != 0);
+}
+
+/* file.read_bytes(off, len) */
+static PyObject *
+file_read_bytes(PyObject *self, PyObject *args)
+{
+	struct file *f = (struct file *)self;
+	PyObject *bytes = NULL;
+	uint64_t off, len;
+
+	if (!PyArg_ParseTuple(args, "O&O&", to_u64, &off, to_u64, &len) || refuse_past_end(f, off, len) < 0)
+		return NULL;
+	bytes = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)len); /* nobody has it yet, so it may be filled */
+	if (bytes && load_range(f, off, PyBytes_AsString(bytes), (size_t)len))
+		Py_CLEAR(bytes);
+	return bytes;
+}
+
+/* file.read_into(off, buffer) */
+static PyObject *
+file_read_into(PyObject *self, PyObject *args)
+{
+	uint64_t off;
+	Py_buffer to;
+	int failed;
+
+	if (!PyArg_ParseTuple(args, "O&w*", to_u64, &off, &to))
+		return NULL;
+	failed = load_range((struct file *)self, off, to.buf, (size_t)to.len);
+	PyBuffer_Release(&to);
+	if (failed)
+		return NULL;
+	Py_RETURN_NONE;
+}
+
+/** struct sealing_fd - a memfd on its way */
+struct sealing_fd {
+	struct use *use;
+	int fd;
+};
+
+static coffer_err
+work_memfd(void *user)
+{
+	struct sealing_fd *s = user;
+
+	return coffer_file_memfd(s->use->call.ctx, s->use->file, &s->fd);
+}
+
+static PyObject *
+file_memfd(PyObject *self, PyObject *none)
+{
+	struct use use;
+	struct sealing_fd s = {.use = &use, .fd = -1};
+	int failed = use_begin(&use, (struct file *)self, true);
+
+	(void)none;
+	if (!failed)
+		failed = call_run(&use.call, work_memfd, &s);
+	use_end(&use);
+	if (failed && s.fd >= 0)
+		(void)close(s.fd);
+	return failed ? NULL : PyLong_FromLong(s.fd);
+}
+
+static PyObject *
+file_close(PyObject *self, PyObject *none)
+{
+	struct file *f = (struct file *)self;
+
+	(void)none;
+	file_let_go(f);
+	Py_CLEAR(f->all);
+	Py_RETURN_NONE;
+}
+
+static PyObject *
+file_get_size(PyObject *self, void *none)
+{
+	struct file *f = (struct file *)self;
+
+	(void)none;
+	return refuse_closed(f) < 0 ? NULL : PyLong_FromUnsignedLongLong(size_of(f));
+}
+
+static PyObject *
+file_get_closed(PyObject *self, void *none)
+{
+	(void)none;
+	return PyBool_FromLong(!((struct file *)self)->opened);
+}
+
+/* All of the file, opened when first asked for. */
+static int
+file_getbuffer(PyObject *self, Py_buffer *view, int flags)
+{
+	struct file *f = (struct file *)self;
+
+	view->obj = NULL;
+	if (refuse_closed(f) < 0)
+		return -1;
+	if (!f->all) {
+		struct memory *m = file_memory(f, 0, size_of(f), false);
+
+		if (!m)
+			return -1;
+		if (f->all || !f->opened) /* another thread was faster, or has closed it */
+			Py_DECREF(m);
+		else
+			f->all = m;
+		if (refuse_closed(f) < 0)
+			return -1;
+	}
+	return PyObject_GetBuffer((PyObject *)f->all, view, flags);
+}
+
+static void
+file_dealloc(PyObject *self)
+{
+	struct file *f = (struct file *)self;
+	PyTypeObject *type = Py_TYPE(self);
+	freefunc release = (freefunc)PyType_GetSlot(type, Py_tp_free);
+
+	file_let_go(f);
+	Py_CLEAR(f->all);
+	release(self);
+	Py_DECREF(type);
+}
+
+static PyObject *
+file_tensors(PyObject *self, PyObject *none)
+{
+	struct use use;
+	PyObject *list = NULL;
+
+	(void)none;
+	if (use_begin(&use, (struct file *)self, true) == 0) {
+		struct listing l = {.file = use.file};
+
+		list = list_tensors(&use.call, &l);
+	}
+	use_end(&use);
+	return list;
+}
 
 /* File(model, index) */
 static PyObject *
@@ -1654,6 +1767,7 @@ file_new(PyTypeObject *type, PyObject *args, PyObject *none)
 
 static PyMethodDef file_methods[] = {
 	{"load", file_load_range, METH_VARARGS, "load(off, len, writable): a range in memory of its own"},
+	{"read_bytes", file_read_bytes, METH_VARARGS, "read_bytes(off, len): a range as bytes"},
 	{"read_into", file_read_into, METH_VARARGS, "read_into(off, buffer): fill it, or raise"},
 	{"memfd", file_memfd, METH_NOARGS, "memfd(): a descriptor of all of it, which is the caller's"},
 	{"tensors", file_tensors, METH_NOARGS, "tensors(): those in it"},
@@ -1686,91 +1800,7 @@ static PyType_Spec file_spec = {
 	.slots = file_slots,
 };
 
-/* ---- verbs ---- */
-
-static const struct option seal_table[] = {
-	{.name = "record_size", .kind = U32, .off = offsetof(struct coffer_seal_options, record_size)},
-	{.name = "name", .kind = TEXT, .off = offsetof(struct coffer_seal_options, name)},
-	{.name = "version", .kind = TEXT, .off = offsetof(struct coffer_seal_options, model_version)},
-	{.name = "context",
-	 .kind = PAIRS,
-	 .off = offsetof(struct coffer_seal_options, context),
-	 .off_n = offsetof(struct coffer_seal_options, n_context)},
-	{.name = "include",
-	 .kind = LIST,
-	 .off = offsetof(struct coffer_seal_options, include),
-	 .off_n = offsetof(struct coffer_seal_options, n_include)},
-	{.name = "exclude",
-	 .kind = LIST,
-	 .off = offsetof(struct coffer_seal_options, exclude),
-	 .off_n = offsetof(struct coffer_seal_options, n_exclude)},
-	{.name = "hidden", .kind = FLAG, .off = offsetof(struct coffer_seal_options, hidden)},
-	{.name = "follow_symlinks", .kind = FLAG, .off = offsetof(struct coffer_seal_options, follow_symlinks)},
-	{.name = "force", .kind = FLAG, .off = offsetof(struct coffer_seal_options, force)},
-	{0},
-};
-
-static const struct option signer_table[] = {
-	{.name = "method", .kind = CHOICE, .off = offsetof(struct coffer_signer_options, method), .choices = methods},
-	{.name = "private_key", .kind = TEXT, .off = offsetof(struct coffer_signer_options, private_key)},
-	{.name = "passphrase_file", .kind = TEXT, .off = offsetof(struct coffer_signer_options, passphrase_file)},
-	{.name = "signing_certificate",
-	 .kind = TEXT,
-	 .off = offsetof(struct coffer_signer_options, signing_certificate)},
-	{.name = "certificate_chain",
-	 .kind = LIST,
-	 .off = offsetof(struct coffer_signer_options, certificate_chain),
-	 .off_n = offsetof(struct coffer_signer_options, n_certificate_chain)},
-	{.name = "pkcs11_uri", .kind = TEXT, .off = offsetof(struct coffer_signer_options, pkcs11_uri)},
-	{.name = "pkcs11_module", .kind = TEXT, .off = offsetof(struct coffer_signer_options, pkcs11_module)},
-	{.name = "tsa_url", .kind = TEXT, .off = offsetof(struct coffer_signer_options, tsa_url)},
-	{.name = "trust_config", .kind = TEXT, .off = offsetof(struct coffer_signer_options, trust_config)},
-	{.name = "trusted_root", .kind = TEXT, .off = offsetof(struct coffer_signer_options, trusted_root)},
-	{.name = "signing_config", .kind = TEXT, .off = offsetof(struct coffer_signer_options, signing_config)},
-	{.name = "token_file", .kind = TEXT, .off = offsetof(struct coffer_signer_options, token_file)},
-	{.name = "token_env", .kind = TEXT, .off = offsetof(struct coffer_signer_options, token_env)},
-	{.name = "ambient", .kind = FLAG, .off = offsetof(struct coffer_signer_options, ambient)},
-	{0},
-};
-
-static const char *const serializations[] = {"files", "shards", NULL};
-static const char *const hashes[] = {"sha256", "blake2b", "blake3", NULL};
-
-static const struct option sign_table[] = {
-	{.name = "serialization",
-	 .kind = CHOICE,
-	 .off = offsetof(struct coffer_sign_options, serialization),
-	 .choices = serializations},
-	{.name = "hash", .kind = CHOICE, .off = offsetof(struct coffer_sign_options, hash), .choices = hashes},
-	{.name = "shard_size", .kind = U64, .off = offsetof(struct coffer_sign_options, shard_size)},
-	{.name = "ignore_paths",
-	 .kind = LIST,
-	 .off = offsetof(struct coffer_sign_options, ignore_paths),
-	 .off_n = offsetof(struct coffer_sign_options, n_ignore_paths)},
-	{.name = "allow_symlinks", .kind = FLAG, .off = offsetof(struct coffer_sign_options, allow_symlinks)},
-	{.name = "force", .kind = FLAG, .off = offsetof(struct coffer_sign_options, force)},
-	{0},
-};
-
-static const struct option verify_table[] = {
-	{.name = "ignore_paths",
-	 .kind = LIST,
-	 .off = offsetof(struct coffer_verify_options, ignore_paths),
-	 .off_n = offsetof(struct coffer_verify_options, n_ignore_paths)},
-	{.name = "allow_symlinks", .kind = FLAG, .off = offsetof(struct coffer_verify_options, allow_symlinks)},
-	{.name = "ignore_unsigned", .kind = FLAG, .off = offsetof(struct coffer_verify_options, ignore_unsigned)},
-	{0},
-};
-
-static const struct option rewrap_table[] = {
-	{.name = "remove_ids",
-	 .kind = LIST,
-	 .off = offsetof(struct coffer_rewrap_options, remove_ids),
-	 .off_n = offsetof(struct coffer_rewrap_options, n_remove_ids)},
-	{.name = "replace", .kind = FLAG, .off = offsetof(struct coffer_rewrap_options, replace)},
-	{.name = "renew", .kind = FLAG, .off = offsetof(struct coffer_rewrap_options, renew)},
-	{0},
-};
+/* ---- seal(), open_to(), check() ---- */
 
 static PyObject *
 stats_tuple(const struct coffer_stats *s)
@@ -1880,6 +1910,8 @@ py_check(PyObject *module, PyObject *args)
 	return transfer_end(&t, done);
 }
 
+/* ---- sign(), verify() ---- */
+
 /** struct signing - signing, or verifying */
 struct signing {
 	struct verb verb;
@@ -1934,7 +1966,7 @@ py_sign(PyObject *module, PyObject *args)
 		    : NULL;
 }
 
-/* Every reason as (path, text), those that are failures alone. */
+/* Whose signature it is, and how much it covers. */
 static PyObject *
 verdict_tuple(const struct coffer_verdict *v)
 {
@@ -1961,6 +1993,8 @@ py_verify(PyObject *module, PyObject *args)
 	verb_end(&s.verb);
 	return result;
 }
+
+/* ---- rewrap(), inspect() ---- */
 
 /** struct rewrapping - new recipients on their way */
 struct rewrapping {
@@ -2017,16 +2051,6 @@ work_inspect(void *user)
 	struct looking *l = user;
 
 	return coffer_inspect(l->verb.call.ctx, l->path, &l->found);
-}
-
-/* Add @item, which is taken over, to @list, or give both up. */
-static PyObject *
-append(PyObject *list, PyObject *item)
-{
-	if (!item || PyList_Append(list, item) < 0)
-		Py_CLEAR(list);
-	Py_XDECREF(item);
-	return list;
 }
 
 static PyObject *
@@ -2087,17 +2111,6 @@ add_type(PyObject *module, PyType_Spec *spec, PyTypeObject **out)
 	return *out ? PyModule_AddType(module, *out) : -1;
 }
 
-static int
-find_functions(void)
-{
-	PyObject *errors = PyImport_ImportModule("coffer._errors");
-
-	error_for = errors ? PyObject_GetAttrString(errors, "error_for") : NULL;
-	log_notice = errors ? PyObject_GetAttrString(errors, "notice") : NULL;
-	Py_XDECREF(errors);
-	return error_for && log_notice ? 0 : -1;
-}
-
 PyMODINIT_FUNC PyInit__native(void);
 
 PyMODINIT_FUNC
@@ -2105,7 +2118,7 @@ PyInit__native(void)
 {
 	PyObject *module = PyModule_Create(&definition);
 
-	if (module && find_functions() == 0 && add_type(module, &memory_spec, &memory_type) == 0 &&
+	if (module && add_type(module, &memory_spec, &memory_type) == 0 &&
 	    add_type(module, &model_spec, &model_type) == 0 && add_type(module, &file_spec, &file_type) == 0 &&
 	    PyModule_AddStringConstant(module, "version", coffer_version()) == 0 &&
 	    PyModule_AddStringConstant(module, "engine", coffer_engine_name()) == 0)

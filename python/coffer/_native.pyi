@@ -63,6 +63,8 @@ class File:
     def closed(self) -> bool: ...
     def load(self, offset: int, size: int, writable: bool, /) -> Memory:
         """A range in memory of its own, by all processors; past the end is an error."""
+    def read_bytes(self, offset: int, size: int, /) -> bytes:
+        """A range; past the end is an error."""
     def read_into(self, offset: int, buffer: Any, /) -> None:
         """Fill a buffer; past the end is an error, and then it is zeros."""
     def memfd(self) -> int:

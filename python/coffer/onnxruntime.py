@@ -17,8 +17,8 @@ from coffer._errors import error_for
 from coffer._keywords import split
 from coffer._model import Memory, Model, open_model
 
-# an entry of TensorProto.external_data as protobuf writes it: key (1) «location», value (2), which has a length before it
-_LOCATION = re.compile(rb'\x0a\x08location\x12([\x00-\x7f]|[\x80-\xff][\x01-\x7f])')
+# an entry of TensorProto.external_data (13) as protobuf writes it: its length, key (1) «location», value (2) and its length
+_LOCATION = re.compile(rb'\x6a([\x00-\x7f]|[\x80-\xff][\x01-\x7f])\x0a\x08location\x12([\x00-\x7f]|[\x80-\xff][\x01-\x7f])')
 
 
 def session(sealed: _options.Path, file: str | None = None, *, sess_options: onnxruntime.SessionOptions | None = None,
@@ -52,14 +52,19 @@ def _graph(model: Model) -> str:
 
 
 def _external(model: Model, name: str, graph: Memory) -> Iterator[tuple[str, str]]:
-    """The files that the graph names and the model has, as it names them, and their paths in the model."""
+    """The files that the graph names, as it names them, and their paths in the model.
+
+    One that the model has not is refused: onnxruntime would look for it in the working directory.
+    """
     view = memoryview(graph)
     seen = set()
     for found in _LOCATION.finditer(view):
-        size = found[1][0] & 0x7f | (found[1][1] << 7 if len(found[1]) == 2 else 0)
+        size = found[2][0] & 0x7f | (found[2][1] << 7 if len(found[2]) == 2 else 0)
         seen.add(bytes(view[found.end():found.end() + size]))
     for location in sorted(seen):
         text = location.decode('utf-8', 'replace')
         path = posixpath.normpath(posixpath.join(posixpath.dirname(name), text))
         if path in model.files:
             yield text, path
+        elif text.isprintable():  # else it is the type of a value that is called «location»
+            raise error_for('FORMAT', 5, f'{name}: tensors of it are in «{text}», which is not in the model')

@@ -63,15 +63,18 @@ def shards(model: Model, file: str | None = None) -> list[str]:
             raise error_for(
                 'NOTFOUND', 3, f'the model {model.name} has no safetensors file among its {len(model.files)}'
             )
-    if not file.endswith(INDEX):
-        return [file]
+    return listed_in(model, file) if file.endswith(INDEX) else [file]
+
+
+def listed_in(model: Model, file: str) -> list[str]:
+    """The files that an index names, which lie beside it."""
     with model.open(file) as index:
-        listed = json.loads(index.read())
+        text = index.read()
     beside = os.path.dirname(file)
     try:
-        return sorted({os.path.join(beside, name) for name in listed['weight_map'].values()})
-    except (KeyError, TypeError, AttributeError):
-        raise error_for('FORMAT', 5, f'{file} is no index of safetensors files: it has no weight_map') from None
+        return sorted({os.path.join(beside, name) for name in json.loads(text)['weight_map'].values()})
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise error_for('FORMAT', 5, f'{file} is no index of files of weights: no JSON with a weight_map') from None
 
 
 class safe_open:  # noqa: N801

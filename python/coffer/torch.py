@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 from typing import Any, NamedTuple
 
 import torch
@@ -18,7 +18,7 @@ import torch
 from coffer._arrays import TORCH
 from coffer._errors import error_for
 from coffer._model import File, Model, open_model
-from coffer.safetensors import INDEX, SUFFIX, Source, locate, safe_open, shards
+from coffer.safetensors import INDEX, SUFFIX, Source, listed_in, locate, safe_open, shards
 
 MIB = 1 << 20
 BATCH = 64 * MIB
@@ -26,7 +26,8 @@ BATCH = 64 * MIB
 PIECE = 16 * MIB
 """What goes to a device at a time: a multiple of every size of record."""
 PIECES = 3
-PICKLED = re.compile(r'[^/]*\.(bin|pt|pth)')
+PICKLED = re.compile(r'\.(bin|pt|pth)$')
+PICKLED_INDEX = '.bin.index.json'
 
 Fill = Callable[[File, int, int], torch.Tensor]
 """Bytes of a file from an offset, so many of them, as a tensor of bytes on a device."""
@@ -66,12 +67,13 @@ def load(path: Source, map_location: Any = None, **options: Any) -> Any:
 def load_state_dict(path: Source, device: Any = 'cpu', **options: Any) -> dict[str, torch.Tensor]:
     """The state dict of a sealed model: of its safetensors files, or if it has none of its pickled ones, as load() reads them.
 
+    Those are what their index lists, pytorch_model.bin, or the only one, and not what a training has left beside them.
+
     The keyword arguments are those of open_model(), and file=, which file of a model.
     """
     with _Opened(path, options) as (model, file):
-        names = model.files if file is None else [file]
-        pickled = [f for f in names if PICKLED.fullmatch(f)]
-        if not pickled or any(f.endswith((SUFFIX, INDEX)) for f in names):
+        pickled = _pickled(model, file)
+        if not pickled:
             return load_file(model, device, file=file)
         state: dict[str, torch.Tensor] = {}
         for name in pickled:
@@ -85,19 +87,28 @@ def load_into(module: torch.nn.Module, path: Source, device: Any = None, *, stri
     device: None fills them where they are; else they are replaced by new ones there, which a module on «meta» needs
     strict: a name that only one of the two has is a RuntimeError, before anything is read
 
+    Of weights that are tied, one parameter under two names, the file needs one; they stay tied.
+
     The further keyword arguments are those of open_model(), and file=, which file of a model.
     """
-    own = module.state_dict()
+    own = module.state_dict(keep_vars=True)
     with _Opened(path, options) as (model, file):
         files = shards(model, file)
-        found = [name for f in files for name in _names(model, f)]
-        keys = Keys([n for n in own if n not in set(found)], [n for n in found if n not in own])
+        found = {name: None for f in files for name in _names(model, f)}
+        tied = _tied(own, found)
+        keys = Keys([n for n in own if n not in found and n not in tied], [n for n in found if n not in own])
         if strict and any(keys):
             raise RuntimeError(f'the module is not that of the model {model.name}: only the module has {keys.missing_keys}, '
                                f'only the model has {keys.unexpected_keys}; strict=False takes what both have')
         if device is not None:
-            module.load_state_dict(dict(iterate(model, device, files)), strict=False, assign=True)
+            state = dict(iterate(model, device, files))
+            for name, other in tied.items():
+                state[name] = state[other] = _like(own[other], state[other])
+            module.load_state_dict(state, strict=False, assign=True)
             return keys
+        if any(own[name].is_meta for name in found if name in own):
+            raise RuntimeError('the module is on «meta» and has no memory that could be filled; say on which device it is to be, '
+                               "as device='cpu'")
         with torch.no_grad():
             for name, tensor in iterate(model, _home(own.values()), files):
                 if name in own:
@@ -148,6 +159,22 @@ class _Opened:
             self._model.close()
 
 
+def _pickled(model: Model, file: str | None) -> list[str]:
+    names = [f for f in model.files if '/' not in f] if file is None else [file]
+    if any(f.endswith((SUFFIX, INDEX)) for f in names):
+        return []
+    indexes = [f for f in names if f.endswith(PICKLED_INDEX)]
+    if len(indexes) == 1:
+        return listed_in(model, indexes[0])
+    found = [f for f in names if PICKLED.search(f)]
+    if 'pytorch_model.bin' in found:
+        return ['pytorch_model.bin']
+    if len(found) > 1:
+        raise error_for('USAGE', 2, f'the model {model.name} has {len(found)} pickled files and no index that says which belong '
+                                    f'together; name one, as file={found[0]!r}')
+    return found
+
+
 def _unpickle(model: Model, file: str, map_location: Any) -> Any:
     with model.open(file) as source:
         return torch.load(source, map_location=map_location, weights_only=True)  # type: ignore[arg-type]
@@ -156,6 +183,19 @@ def _unpickle(model: Model, file: str, map_location: Any) -> Any:
 def _names(model: Model, path: str) -> list[str]:
     with model.open(path) as file:
         return [t[0] for t in file.tensors()]
+
+
+def _tied(own: dict[str, Any], found: Container[str]) -> dict[str, str]:
+    """Names that only the module has, of what it has under a name that was found, too: that name."""
+    first = {id(tensor): name for name, tensor in own.items() if name in found}
+    return {name: first[id(tensor)] for name, tensor in own.items() if name not in found and id(tensor) in first}
+
+
+def _like(own: Any, tensor: torch.Tensor) -> torch.Tensor:
+    """One parameter, where the module has one: load_state_dict() would make one for each name."""
+    if isinstance(own, torch.nn.Parameter) and not isinstance(tensor, torch.nn.Parameter):
+        return torch.nn.Parameter(tensor, requires_grad=own.requires_grad)
+    return tensor
 
 
 def _home(tensors: Iterable[Any]) -> torch.device:

@@ -403,8 +403,7 @@ check_first(struct fault *f, struct check *c, const struct audit_check *options,
 	if (first->seq > options->begins_at)
 		TRY(damaged(f, c, AUDIT_BEGINNING, first->seq,
 			    "records %" PRIu64 " to %" PRIu64
-			    " are not there; if they were taken away on purpose, say so "
-			    "with --begins-at %" PRIu64,
+			    " are not there; if they were taken away on purpose, say so with --begins-at %" PRIu64,
 			    options->begins_at > 1 ? options->begins_at : 1, first->seq - 1, first->seq));
 	mark = marks_find(&c->marks, first->seq - 1);
 	if (mark == c->marks.n || c->marks.v[mark].seq != first->seq - 1 ||

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 #include "audit/append.h"
@@ -60,6 +61,18 @@ take_folder(struct fault *f, struct view place, char **out)
 	return fault_nomem(f);
 }
 
+/* What somebody writes who does not mean a folder of the current one: that would be another log for each folder. */
+static bool
+looks_like_word(struct view place)
+{
+	static const char *const words[] = {"syslog", "journald", "journal", "off", "none"};
+
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		if (place.len == strlen(words[i]) && strncasecmp((const char *)place.p, words[i], place.len) == 0)
+			return true;
+	return place.len > 0 && place.p[place.len - 1] == ':';
+}
+
 static coffer_err
 add_place(struct fault *f, struct audit_where *w, struct view place)
 {
@@ -75,6 +88,11 @@ add_place(struct fault *f, struct audit_where *w, struct view place)
 		return fault_set(f, COFFER_E_USAGE,
 				 "where the audit log goes is a folder, syslog:, journald:, several of them with "
 				 "commas between, or off alone");
+	if (looks_like_word(place))
+		return fault_set(
+			f, COFFER_E_USAGE,
+			"COFFER_AUDIT has «%.*s»: it takes syslog:, journald:, off, or a folder, which would be ./%.*s",
+			(int)place.len, (const char *)place.p, (int)place.len, (const char *)place.p);
 	if (w->folder)
 		return fault_set(f, COFFER_E_USAGE, "the audit log goes to one folder, and %s and %.*s were given",
 				 w->folder, (int)place.len, (const char *)place.p);

@@ -66,6 +66,19 @@ out:
 	return err;
 }
 
+coffer_err
+buf_take_text(struct fault *f, struct buf *b, char **text_out)
+{
+	coffer_err err;
+
+	TRY(buf_add(f, b, "", 1));
+	*text_out = (char *)b->p;
+	b->p = NULL;
+	buf_free(b);
+out:
+	return err;
+}
+
 void
 buf_free(struct buf *b)
 {

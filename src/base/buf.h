@@ -37,6 +37,9 @@ coffer_err buf_str(struct fault *f, struct buf *b, const char *s);
 /** buf_printf() - append formatted text, without a NUL, for which there must be room, however */
 coffer_err buf_printf(struct fault *f, struct buf *b, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 
+/** buf_take_text() - the bytes, ended by a NUL, for which there must be room; free them with free().  The buffer is empty again */
+coffer_err buf_take_text(struct fault *f, struct buf *b, char **text_out);
+
 /** buf_free() - free the bytes; the buffer is empty and usable again */
 void buf_free(struct buf *b);
 

@@ -72,7 +72,7 @@ coffer_err newfile_open_at(struct fault *f, struct newfile *n, int dirfd, const 
 			   mode_t mode, bool replace);
 
 /**
- * newfile_name() - it shall be called @name in the folder @dirfd, which is duplicated: for what is called by its own hash
+ * newfile_name() - call it @name in the folder @dirfd, which is duplicated: for what is called by its own hash
  *
  * The folder must be of the same file system.  @n must have been opened without replace.
  */

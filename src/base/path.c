@@ -48,6 +48,17 @@ part_fault(const char *part, size_t len)
 	return NULL;
 }
 
+/* It is found by what can be shown of it. */
+static coffer_err
+refuse_text(struct fault *f, const char *path, size_t len)
+{
+	char shown[LIMIT_PATH];
+
+	for (size_t i = 0; i < len; i++)
+		shown[i] = (unsigned char)path[i] < 0x20 || (unsigned char)path[i] >= 0x7f ? '?' : path[i];
+	return fault_set(f, COFFER_E_FORMAT, "path «%.*s» is not UTF-8 or has control characters", (int)len, shown);
+}
+
 coffer_err
 path_check(struct fault *f, const char *path, size_t len)
 {
@@ -57,7 +68,7 @@ path_check(struct fault *f, const char *path, size_t len)
 	if (len == 0 || len > LIMIT_PATH)
 		return fault_set(f, COFFER_E_FORMAT, "a path of %zu bytes; 1 to %u are allowed", len, LIMIT_PATH);
 	if (!text_check(path, len))
-		return fault_set(f, COFFER_E_FORMAT, "a path that is not UTF-8 or has control characters");
+		return refuse_text(f, path, len);
 	if (memchr(path, '\\', len) || memchr(path, ':', len))
 		why = "has a backslash or a colon, another name on other systems";
 	while (!why) {

@@ -9,8 +9,12 @@
 #include "base/num.h"
 
 #define NAME_MAX_LEN 32
+#define NUMBER_LEN 24 /* digits of 64 bits, a unit and the NUL */
 
 struct common common;
+
+const struct option options_none[] = {OPTION_END};
+const struct option options_json[] = {OPTION_JSON, OPTION_END};
 
 static const struct option of_all[] = {
 	{.name = "quiet",
@@ -191,11 +195,29 @@ set_text(struct parser *p, const struct option *o, const char *value)
 	return COFFER_OK;
 }
 
+/* A bound as it may be given: 64M. */
+static const char *
+show_size(uint64_t size, char out[static NUMBER_LEN])
+{
+	static const char *const units[] = {"", "K", "M", "G", "T"};
+	size_t unit = 0;
+
+	for (; size > 0 && size % 1024 == 0 && unit + 1 < sizeof(units) / sizeof(units[0]); unit++)
+		size /= 1024;
+	(void)snprintf(out, NUMBER_LEN, "%llu%s", (unsigned long long)size, units[unit]);
+	return out;
+}
+
 static coffer_err
 set_number(struct parser *p, const struct option *o, const char *value)
 {
+	char min[NUMBER_LEN], max[NUMBER_LEN];
+
 	if (num_parse_size(value, o->min, o->max, o->number))
 		return COFFER_OK;
+	if (strcmp(o->value, "SIZE") == 0)
+		return fault_set(p->f, COFFER_E_USAGE, "%s is no value of --%s; it takes a size from %s to %s",
+				 args_shown(value), o->name, show_size(o->min, min), show_size(o->max, max));
 	return fault_set(p->f, COFFER_E_USAGE, "%s is no value of --%s; it takes a whole number from %llu to %llu",
 			 args_shown(value), o->name, (unsigned long long)o->min, (unsigned long long)o->max);
 }

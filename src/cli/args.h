@@ -21,6 +21,7 @@ struct common {
 	bool dry_run;
 	bool force;
 	bool in_place;
+	bool yes;
 	uint64_t jobs;
 	uint64_t min_generation;
 	const char *out;
@@ -57,6 +58,10 @@ extern struct common common;
 	{                                                                                                              \
 		.name = "force", .letter = 'f', .flag = &common.force, .help = (what)                                  \
 	}
+#define OPTION_YES                                                                                                     \
+	{                                                                                                              \
+		.name = "yes", .letter = 'y', .flag = &common.yes, .help = "do not ask on a terminal"                  \
+	}
 #define OPTION_DRY_RUN(what)                                                                                           \
 	{                                                                                                              \
 		.name = "dry-run", .letter = 'n', .flag = &common.dry_run, .help = (what)                              \
@@ -85,6 +90,9 @@ extern struct common common;
 	{                                                                                                              \
 		.name = NULL                                                                                           \
 	}
+
+/* of commands that have no others */
+extern const struct option options_none[], options_json[];
 
 /** args_table() - table @i of the options that @command takes: its own, those it shares, and --quiet and --help; NULL past the last */
 const struct option *args_table(const struct command *command, size_t i);

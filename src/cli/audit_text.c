@@ -8,9 +8,7 @@
 #include <coffer/coffer.h>
 
 #include "base/utc.h"
-#include "cli/term.h"
-
-#define CLEAN_LEN 4400
+#include "cli/out.h"
 
 /* ---- for people ---- */
 
@@ -23,11 +21,10 @@ model_of(const struct coffer_audit_record *r)
 static coffer_err
 put_clean(struct fault *f, struct buf *out, const char *before, const char *text, const char *after)
 {
-	char clean[CLEAN_LEN];
 	coffer_err err;
 
 	TRY(buf_str(f, out, before));
-	TRY(buf_str(f, out, term_clean(text, clean, sizeof(clean))));
+	TRY(out_add_clean(f, out, text));
 	TRY(buf_str(f, out, after));
 out:
 	return err;

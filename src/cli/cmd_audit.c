@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <fnmatch.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -98,18 +99,35 @@ parse_time(struct fault *f, const char *name, const char *text, int64_t *out)
 	(void)snprintf(whole, sizeof(whole), "%.19sT00:00:00Z", text);
 	if (utc_parse(text, out) || utc_parse(whole, out) || parse_ago(text, out))
 		return COFFER_OK;
-	return fault_set(
-		f, COFFER_E_USAGE,
-		"--%s takes a date, as 2026-11-20, a time in UTC, as 2026-11-20T13:00:00Z, or how long ago, as "
-		"30m, 12h or 7d; %s is none",
-		name, args_shown(text));
+	return fault_set(f, COFFER_E_USAGE,
+			 "--%s takes a date, as 2026-11-20, a time in UTC, as 2026-11-20T13:00:00Z, or how long ago, "
+			 "as 30m, 12h or 7d; %s is none",
+			 name, args_shown(text));
+}
+
+/* A name that no event has would find nothing, and say so as if there were none. */
+static coffer_err
+check_event(struct fault *f)
+{
+	static const char *const events[] = {"Wrap", "Unwrap", "Rewrap", "Remove", "Rotate", "Repair"};
+
+	if (!filter.event)
+		return COFFER_OK;
+	for (size_t i = 0; i < sizeof(events) / sizeof(events[0]); i++)
+		if (fnmatch(filter.event, events[i], 0) == 0)
+			return COFFER_OK;
+	return fault_set(f, COFFER_E_USAGE,
+			 "%s is no value of --event; it takes a pattern of Wrap, Unwrap, Rewrap, Remove, Rotate and "
+			 "Repair",
+			 args_shown(filter.event));
 }
 
 static coffer_err
-take_times(struct fault *f)
+take_filter(struct fault *f)
 {
 	coffer_err err;
 
+	TRY(check_event(f));
 	TRY(parse_time(f, "since", since, &filter.since));
 	TRY(parse_time(f, "until", until, &filter.until));
 out:
@@ -249,7 +267,7 @@ run_search(struct fault *f, struct coffer_ctx *ctx, const struct words *operands
 	struct printing p = PRINTING_INIT(common.json ? audit_text_json : audit_text_human);
 	coffer_err err;
 
-	TRY(take_times(f));
+	TRY(take_filter(f));
 	TRY(read_log(f, ctx, folder(operands), &p));
 	TRY(flush(f, &p));
 	if (p.n == 0)
@@ -303,7 +321,7 @@ run_export(struct fault *f, struct coffer_ctx *ctx, const struct words *operands
 	struct printing p = PRINTING_INIT(find_format());
 	coffer_err err;
 
-	TRY(take_times(f));
+	TRY(take_filter(f));
 	p.to_file = common.out && strcmp(common.out, "-") != 0;
 	if (p.to_file)
 		TRY(newfile_open(f, &p.file, common.out, 0600, common.force));
@@ -381,17 +399,12 @@ static coffer_err
 verify_json(struct fault *f, const struct coffer_audit_report *r, const struct fault *failed)
 {
 	struct json_out j;
-	coffer_err err;
 
-	json_out_init(&j, f);
-	json_out_begin(&j, NULL, JSON_OBJECT);
+	out_json_begin(&j, f);
 	report_json(&j, r);
 	if (failed->err)
 		out_json_error(&j, failed);
-	json_out_end(&j);
-	err = out_json(f, &j);
-	json_out_free(&j);
-	return err;
+	return out_json_end(&j);
 }
 
 static coffer_err
@@ -435,8 +448,7 @@ run_verify(struct fault *f, struct coffer_ctx *ctx, const struct words *operands
 		term_say("the audit log is whole%s",
 			 checked.public_key || checked.checkpoints
 				 ? ""
-				 : "; --public-key and --checkpoint hold it against what was "
-				   "kept elsewhere");
+				 : "; --public-key and --checkpoint hold it against what was kept elsewhere");
 	*f = failed;
 	err = failed.err;
 out:
@@ -480,11 +492,9 @@ static const struct command verify = {
 	.hint = HINT_FOLDER,
 	.about = "Hashes every record, follows the chain from the first to the last, holds each checkpoint against its "
 		 "record and verifies the signature of the last one. Exits with 5 and names the first line that is not "
-		 "as "
-		 "it was written.\n\n"
+		 "as it was written.\n\n"
 		 "Whoever can write the folder also has the key that signs in it, and could make all of it anew: keep "
-		 "the "
-		 "public key and checkpoints elsewhere.",
+		 "the public key and checkpoints elsewhere.",
 	.options = verify_options,
 	.examples = verify_examples,
 	.run = run_verify,
@@ -506,8 +516,6 @@ out:
 	return err;
 }
 
-static const struct option no_options[] = {OPTION_END};
-
 static const struct command key = {
 	.name = "audit key",
 	.brief = "print the public key of the checkpoints",
@@ -517,7 +525,7 @@ static const struct command key = {
 	.about =
 		"Prints the public key that verifies the checkpoints of the audit log, in PEM. Keep it where those who "
 		"use keys cannot write, for audit verify --public-key.",
-	.options = no_options,
+	.options = options_none,
 	.run = run_key,
 	.library = true,
 };
@@ -525,8 +533,6 @@ static const struct command key = {
 /* ---- the group ---- */
 
 static const struct command *const subs[] = {&tail, &search, &verify, &export_records, &key, NULL};
-
-static const struct option audit_options[] = {OPTION_END};
 
 static const struct example audit_examples[] = {
 	{"what was done last", "coffer audit tail"},
@@ -544,7 +550,7 @@ const struct command cmd_audit = {
 		"$XDG_STATE_HOME/coffer/audit, else ~/.local/state/coffer/audit. COFFER_AUDIT names another, or "
 		"syslog:, journald:, several of these with commas between, or off.\n\n"
 		"FOLDER is that of another log, or of a copy.",
-	.options = audit_options,
+	.options = options_none,
 	.examples = audit_examples,
 	.subs = subs,
 };

@@ -53,6 +53,17 @@ counted(uint64_t n, const char *what, char out[static TERM_AMOUNT_LEN])
 	return out;
 }
 
+/* Ends with @err, whose sentence is in @f: it is what the caller shall hear of, even where writing fails, too. */
+static coffer_err
+end_json(struct json_out *j, const struct fault *f, coffer_err err)
+{
+	if (err == COFFER_OK)
+		return out_json_end(j);
+	out_json_error(j, f);
+	(void)!out_json_end(j);
+	return err;
+}
+
 /* ---- create ---- */
 
 static void
@@ -76,8 +87,7 @@ print_stats(struct fault *f, const struct coffer_backup_stats *s, coffer_err err
 
 	if (!common.json)
 		return err;
-	json_out_init(&j, err ? NULL : f);
-	json_out_begin(&j, NULL, JSON_OBJECT);
+	out_json_begin(&j, err ? NULL : f);
 	json_out_str(&j, "snapshot", s->snapshot);
 	json_out_uint(&j, "models", s->n_models);
 	json_out_uint(&j, "files", s->n_files);
@@ -87,15 +97,41 @@ print_stats(struct fault *f, const struct coffer_backup_stats *s, coffer_err err
 	json_out_uint(&j, "private_files", s->n_private);
 	json_out_uint(&j, "left_out", s->n_left_out);
 	json_out_seconds(&j, "seconds", s->seconds);
-	if (err)
-		out_json_error(&j, f);
-	json_out_end(&j);
-	if (err)
-		(void)!out_json(NULL, &j);
-	else
-		err = out_json(f, &j);
-	json_out_free(&j);
-	return err;
+	return end_json(&j, f, err);
+}
+
+/* Whether the key @uri is held by the keyring that goes into the backup, and not known to be elsewhere, too. */
+static bool
+is_in_keyring(struct coffer_ctx *ctx, const char *uri, const struct coffer_key_info *held, size_t n)
+{
+	struct coffer_key_info key;
+
+	if (strncmp(uri, "keyring:", strlen("keyring:")) != 0 && strncmp(uri, "recipient:", strlen("recipient:")) != 0)
+		return false;
+	if (coffer_key_inspect(ctx, uri, &key) != COFFER_OK)
+		return false;
+	for (size_t i = 0; i < n; i++)
+		if (held[i].secret && strcmp(held[i].id, key.id) == 0)
+			return true;
+	return false;
+}
+
+/* A safe whose only key is locked up in it. */
+static void
+warn_of_own_key(struct coffer_ctx *ctx)
+{
+	struct coffer_key_info *held = NULL;
+	size_t n = 0, n_in = 0;
+
+	if (coffer_store_list(ctx, NULL, &held, &n) == COFFER_OK)
+		for (size_t i = 0; i < common.keks.n; i++)
+			n_in += is_in_keyring(ctx, common.keks.v[i], held, n);
+	free(held);
+	if (n_in == common.keks.n)
+		term_notice(NULL,
+			    "warning: the keyring in this backup holds all keys that open it: where it is lost, so is "
+			    "what is sealed with them; keep one elsewhere, as «coffer keygen --kind x25519 -o FILE» "
+			    "makes it");
 }
 
 static coffer_err
@@ -126,6 +162,8 @@ run_create(struct fault *f, struct coffer_ctx *ctx, const struct words *operands
 		goto out;
 	/* the snapshot is there, even where a model that is not whole was left out */
 	say_created(&stats);
+	if (!models_only)
+		warn_of_own_key(ctx);
 	err = print_stats(f, &stats, err);
 out:
 	coffer_keyring_free(&keys);
@@ -164,14 +202,11 @@ static const struct command create = {
 	.max = 1024,
 	.hint = HINT_FILE,
 	.about = "Makes a snapshot of the sealed models MODEL, or of all in the folder MODEL, and of the user's own "
-		 "keyring, "
-		 "configuration and audit log. Sealed files go into the store as they are; all else is sealed for "
-		 "KEY.\n\n"
+		 "keyring, configuration and audit log. Sealed files go into the store as they are; all else is sealed "
+		 "for KEY.\n\n"
 		 "Files that did not change since the last backup are not read, and what the store has already is not "
-		 "stored "
-		 "again. A model that is not whole is left out, and the exit code is 5; all others are in the "
-		 "snapshot. After an "
-		 "interruption the same command uses what was stored.",
+		 "stored again. A model that is not whole is left out, and the exit code is 5; all others are in the "
+		 "snapshot. After an interruption the same command uses what was stored.",
 	.options = create_options,
 	.run = run_create,
 	.library = true,
@@ -257,7 +292,7 @@ static coffer_err
 list_files(struct fault *f, struct coffer_ctx *ctx, const char *where, const char *snapshot)
 {
 	struct coffer_backup_file *list = NULL;
-	char size[TERM_AMOUNT_LEN], path[LIMIT_BACKUP_PATH + 1];
+	char size[TERM_AMOUNT_LEN];
 	struct json_out j;
 	size_t n = 0;
 	coffer_err err;
@@ -272,7 +307,7 @@ list_files(struct fault *f, struct coffer_ctx *ctx, const char *where, const cha
 			continue;
 		}
 		TRY(buf_printf(f, &j.text, "%10s  %s  ", term_bytes(list[i].size, size), list[i].time));
-		TRY(buf_str(f, &j.text, term_clean(list[i].path, path, sizeof(path))));
+		TRY(out_add_clean(f, &j.text, list[i].path));
 		TRY(buf_str(f, &j.text, "\n"));
 	}
 	if (common.json) {
@@ -307,8 +342,7 @@ static const struct command list = {
 	.operands = "[SNAPSHOT]",
 	.max = 1,
 	.about = "Prints id, time, number and size of files, and host of each snapshot, the oldest first; or the files "
-		 "of "
-		 "SNAPSHOT, which is the beginning of an id, a whole name, or latest.",
+		 "of SNAPSHOT, which is the beginning of an id, a whole name, or latest.",
 	.options = list_options,
 	.run = run_list,
 	.library = true,
@@ -362,18 +396,9 @@ print_verdict(struct fault *f, const struct coffer_backup_verdict *v, coffer_err
 	say_verdict(v, err == COFFER_OK);
 	if (!common.json)
 		return err;
-	json_out_init(&j, err ? NULL : f);
-	json_out_begin(&j, NULL, JSON_OBJECT);
+	out_json_begin(&j, err ? NULL : f);
 	verdict_json(&j, v);
-	if (err)
-		out_json_error(&j, f);
-	json_out_end(&j);
-	if (err)
-		(void)!out_json(NULL, &j);
-	else
-		err = out_json(f, &j);
-	json_out_free(&j);
-	return err;
+	return end_json(&j, f, err);
 }
 
 static coffer_err
@@ -416,12 +441,9 @@ static const struct command verify = {
 	.operands = "[SNAPSHOT]",
 	.max = 1,
 	.about = "Reads every object that a snapshot needs, of all snapshots or of SNAPSHOT, and compares it with its "
-		 "hash. Exit "
-		 "code 5 means that something is damaged or missing; each file that cannot be restored is named. What "
-		 "is "
-		 "damaged in the store and is still there in the models comes back with the next backup, when the "
-		 "damaged "
-		 "object was removed.",
+		 "hash. Exit code 5 means that something is damaged or missing; each file that cannot be restored is "
+		 "named. What is damaged in the store and is still there in the models comes back with the next "
+		 "backup, when the damaged object was removed.",
 	.options = verify_options,
 	.run = run_verify,
 	.library = true,
@@ -468,12 +490,10 @@ static coffer_err
 print_pruned(struct fault *f, const struct coffer_backup_pruned *p)
 {
 	struct json_out j;
-	coffer_err err;
 
 	if (!common.json)
 		return COFFER_OK;
-	json_out_init(&j, f);
-	json_out_begin(&j, NULL, JSON_OBJECT);
+	out_json_begin(&j, f);
 	json_out_begin(&j, "removed", JSON_ARRAY);
 	for (uint64_t i = 0; i < p->n_removed; i++)
 		json_out_str(&j, NULL, p->removed[i]);
@@ -482,10 +502,7 @@ print_pruned(struct fault *f, const struct coffer_backup_pruned *p)
 	json_out_uint(&j, "objects", p->n_objects);
 	json_out_uint(&j, "bytes", p->bytes);
 	json_out_bool(&j, "dry_run", common.dry_run);
-	json_out_end(&j);
-	err = out_json(f, &j);
-	json_out_free(&j);
-	return err;
+	return out_json_end(&j);
 }
 
 static coffer_err
@@ -548,9 +565,8 @@ static const struct command prune = {
 	.brief = "remove old snapshots, and what only they needed",
 	.operands = "",
 	.about = "Removes the snapshots that no rule keeps, counted for each host and each set of folders apart, and "
-		 "then the "
-		 "objects that no snapshot needs any more. The newest snapshot that is whole always stays. Times are "
-		 "in UTC.",
+		 "then the objects that no snapshot needs any more. The newest snapshot that is whole always stays. "
+		 "Times are in UTC.",
 	.options = prune_options,
 	.run = run_prune,
 	.library = true,
@@ -567,8 +583,7 @@ say_restored(const struct coffer_backup_stats *s, bool authentic)
 		 term_bytes(s->bytes, size), term_seconds(s->seconds, time), s->snapshot, common.out);
 	if (!authentic)
 		term_say("whether it is the backup that was made was not looked at; --kek KEY with a key of the backup "
-			 "does, "
-			 "and «coffer check» tells whether a model is whole and unchanged");
+			 "does, and «coffer check» tells whether a model is whole and unchanged");
 }
 
 static coffer_err
@@ -608,8 +623,7 @@ static const struct option restore_options[] = {
 	OPTION_STORE,
 	OPTION_OUT("DIR", "a folder that is new or empty; gets models, and as told keyring, config, data and audit"),
 	OPTION_KEK("a key of the backup; needed for what is in the private part, and to see that the snapshot is the "
-		   "one that "
-		   "was made"),
+		   "one that was made"),
 	OPTION_INCLUDE("restore only the files, or all in the folders, that match; as backup list names them; may be "
 		       "repeated"),
 	OPTION_EXCLUDE("leave out the files and folders that match; may be repeated"),
@@ -631,13 +645,10 @@ static const struct command restore = {
 	.min = 1,
 	.max = 1,
 	.about = "Restores SNAPSHOT, which is the beginning of an id, a whole name, or latest, into the folder DIR, "
-		 "never over "
-		 "something without --force. A file gets its name when all of it is there and is what was stored. "
-		 "After an "
-		 "interruption the same command goes on.\n\n"
+		 "never over something without --force. A file gets its name when all of it is there and is what was "
+		 "stored. After an interruption the same command goes on.\n\n"
 		 "Sealed models need no key; what else there was is opened by a key of the backup. Nothing is put to "
-		 "where the "
-		 "programs look for it: COFFER_KEYS=DIR/keyring uses the keys from there.",
+		 "where the programs look for it: COFFER_KEYS=DIR/keyring uses the keys from there.",
 	.options = restore_options,
 	.run = run_restore,
 	.library = true,
@@ -646,8 +657,6 @@ static const struct command restore = {
 /* ---- the group ---- */
 
 static const struct command *const subs[] = {&create, &list, &verify, &prune, &restore, NULL};
-static const struct option no_options[] = {OPTION_JSON, OPTION_END};
-
 static const struct example examples[] = {
 	{"the first time: a key pair, of which the secret half goes to a safe place",
 	 "coffer keygen --kind x25519 -o backup.key"},
@@ -666,9 +675,8 @@ const struct command cmd_backup = {
 	.brief = "back up models, keys and configuration, and restore them",
 	.operands = "",
 	.about = "Works on a store of backups, a folder or a bucket of S3, which need not be trusted: sealed models "
-		 "are there as "
-		 "they are, and all else is sealed.",
-	.options = no_options,
+		 "are there as they are, and all else is sealed.",
+	.options = options_json,
 	.examples = examples,
 	.subs = subs,
 };

@@ -43,8 +43,8 @@ const struct command cmd_check = {
 	.max = 1,
 	.hint = HINT_FILE,
 	.about = "Verifies that SEALED is whole and unchanged: the key block, the list of files and every record. Exit "
-		 "code 0 "
-		 "means that opening it would succeed, 5 that something is not authentic, malformed, missing or extra.",
+		 "code 0 means that opening it would succeed, 5 that something is not authentic, malformed, missing or "
+		 "extra.",
 	.options = options,
 	.examples = examples,
 	.run = run,

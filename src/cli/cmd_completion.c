@@ -7,8 +7,6 @@
 #include "cli/args.h"
 #include "cli/out.h"
 
-static const struct option options[] = {OPTION_END};
-
 static const struct example examples[] = {
 	{"bash, for this user", "coffer completion bash > ~/.local/share/bash-completion/completions/coffer"},
 	{"zsh, in a folder of $fpath", "coffer completion zsh > ~/.zfunc/_coffer"},
@@ -282,8 +280,8 @@ static const char zsh_begin[] = "#compdef coffer\n"
 				"_coffer_key() {\n"
 				"\tif compset -P 'file:'; then _files\n"
 				"\telif compset -P 'keyring:'; then _coffer_key_names\n"
-				"\telse compadd -S '' file: keyring: passphrase: recipient: "
-				"awskms: azurekms: gcpkms: hashivault: pkcs11: vaultkv:\n"
+				"\telse compadd -S '' file: keyring: passphrase: recipient: awskms: azurekms: gcpkms: "
+				"hashivault: pkcs11: vaultkv:\n"
 				"\tfi\n"
 				"}\n"
 				"_coffer() {\n"
@@ -585,7 +583,7 @@ const struct command cmd_completion = {
 	.hint = HINT_WORDS,
 	.words = "bash zsh fish",
 	.about = "Prints a script that completes commands, options, files and the names of keys.",
-	.options = options,
+	.options = options_none,
 	.examples = examples,
 	.run = run,
 };

@@ -47,10 +47,9 @@ run(struct fault *f, struct coffer_ctx *ctx, const struct words *operands)
 	struct coffer_convert_options opt = {.file = file_path, .ignore_trust_store = no_trust_store};
 
 	if (!converting.from || !to)
-		return fault_set(
-			f, COFFER_E_USAGE,
-			"convert needs to know from what to what; give --from and --to, as «coffer help convert» "
-			"has them");
+		return fault_set(f, COFFER_E_USAGE,
+				 "convert needs to know from what to what; give --from and --to, as «coffer help "
+				 "convert» has them");
 	(void)coffer_format_find(to, &opt.to);
 	return converting_run(f, ctx, operands->v[0], &opt, &to_keks);
 }
@@ -63,17 +62,13 @@ const struct command cmd_convert = {
 	.max = 1,
 	.hint = HINT_FILE,
 	.about = "Rewrites one encrypted file in another format. The plaintext is in memory alone, a piece at a time, "
-		 "and "
-		 "OUT gets its name only when all of FILE has proved authentic, as far as its format can tell.\n\n"
+		 "and OUT gets its name only when all of FILE has proved authentic, as far as its format can tell.\n\n"
 		 "coffer is a sealed file; encmodel and envmodel are AES-256-GCM behind a magic and JSON; cnap is that "
-		 "behind "
-		 "three lengths, at most 4 GiB; aes-cbc is an IV and AES-256-CBC, where nothing can be authentic; ibm "
-		 "is a "
-		 ".enc file of IBM's model-encryption, which is read and never written. What is weak in a format is "
-		 "said.\n\n"
+		 "behind three lengths, at most 4 GiB; aes-cbc is an IV and AES-256-CBC, where nothing can be "
+		 "authentic; ibm is a .enc file of IBM's model-encryption, which is read and never written. What is "
+		 "weak in a format is said.\n\n"
 		 "Foreign formats name no key, so one is given. The key of an envmodel file unwraps its DEK, or is the "
-		 "DEK "
-		 "itself, as the key service gave it that had wrapped it.",
+		 "DEK itself, as the key service gave it that had wrapped it.",
 	.options = options,
 	.examples = examples,
 	.run = run,

@@ -328,10 +328,8 @@ static coffer_err
 print_json(struct fault *f, const struct findings *all)
 {
 	struct json_out j;
-	coffer_err err;
 
-	json_out_init(&j, f);
-	json_out_begin(&j, NULL, JSON_OBJECT);
+	out_json_begin(&j, f);
 	json_out_bool(&j, "ok", all->worst.err == COFFER_OK);
 	json_out_begin(&j, "checks", JSON_ARRAY);
 	for (size_t i = 0; i < all->n; i++) {
@@ -344,10 +342,7 @@ print_json(struct fault *f, const struct findings *all)
 	json_out_end(&j);
 	if (all->worst.err)
 		out_json_error(&j, &all->worst);
-	json_out_end(&j);
-	err = out_json(f, &j);
-	json_out_free(&j);
-	return err;
+	return out_json_end(&j);
 }
 
 static coffer_err
@@ -392,11 +387,9 @@ const struct command cmd_doctor = {
 	.brief = "see whether this machine is ready, and how fast it is",
 	.operands = "",
 	.about = "Tells which AES-256-GCM is in use, seals and opens some memory with it, and looks at what coffer "
-		 "needs of the "
-		 "machine: processor, locked memory, core dumps, files, the local keyring, and the tokens that "
-		 "COFFER_PKCS11_MODULE reaches. Exit code 0 means that "
-		 "nothing is bad; a "
-		 "note is worth knowing and no failure.",
+		 "needs of the machine: processor, locked memory, core dumps, files, the local keyring, and the tokens "
+		 "that COFFER_PKCS11_MODULE reaches. Exit code 0 means that nothing is bad; a note is worth knowing "
+		 "and no failure.",
 	.options = options,
 	.examples = examples,
 	.run = run,

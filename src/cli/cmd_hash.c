@@ -92,10 +92,8 @@ static coffer_err
 print_json(struct fault *f, const struct files *files, const struct fault *failed)
 {
 	struct json_out j;
-	coffer_err err;
 
-	json_out_init(&j, f);
-	json_out_begin(&j, NULL, JSON_OBJECT);
+	out_json_begin(&j, f);
 	json_out_begin(&j, "files", JSON_ARRAY);
 	for (size_t i = 0; i < files->n; i++) {
 		const struct coffer_hash_item *item = &files->items[i];
@@ -119,10 +117,7 @@ print_json(struct fault *f, const struct files *files, const struct fault *faile
 	json_out_end(&j);
 	if (failed->err)
 		out_json_error(&j, failed);
-	json_out_end(&j);
-	err = out_json(f, &j);
-	json_out_free(&j);
-	return err;
+	return out_json_end(&j);
 }
 
 static coffer_err
@@ -294,8 +289,8 @@ const struct command cmd_hash = {
 	.max = SIZE_MAX,
 	.hint = HINT_FILE,
 	.about = "Prints the SHA-256 of each PATH in the form of sha256sum; folders are walked, sorted by path, "
-		 "without hidden files. "
-		 "Several files are hashed at once on each core, which is faster than one after the other.\n\n"
+		 "without hidden files. Several files are hashed at once on each core, which is faster than one after "
+		 "the other.\n\n"
 		 "With --check it compares instead, as sha256sum -c does, and exits with 5 when a file differs.",
 	.options = options,
 	.examples = examples,

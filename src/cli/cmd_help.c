@@ -5,8 +5,6 @@
 #include "cli/help.h"
 #include "cli/out.h"
 
-static const struct option options[] = {OPTION_END};
-
 static coffer_err
 find(struct fault *f, const char *name, const struct command **command_out)
 {
@@ -65,8 +63,7 @@ const struct command cmd_help = {
 	.max = 2, /* «key list» */
 	.hint = HINT_WORDS,
 	.about = "Prints all about COMMAND (which may be of two words, as key list), or a list of commands. \"keys\" "
-		 "is no command: it "
-		 "prints every form of a KEY.",
-	.options = options,
+		 "is no command: it prints every form of a KEY.",
+	.options = options_none,
 	.run = run,
 };

@@ -11,6 +11,7 @@
 
 #include "cli/library.h"
 #include "cli/sign_options.h"
+#include "cli/sign_path.h"
 #include "cli/sign_run.h"
 #include "cli/stats_text.h"
 #include "cli/term.h"
@@ -403,8 +404,6 @@ static const struct option alone[] = {
 	OPTION_ENCRYPTION_KEY, OPTION_BAR, OPTION_NO_BAR, OPTION_JOBS, OPTION_JSON, OPTION_END,
 };
 
-static const struct option no_options[] = {OPTION_END};
-
 #define TAKES_MODEL .operands = "MODEL", .min = 1, .max = 1, .hint = HINT_FILE, .library = true
 
 /* one member of a group that signs, for one method */
@@ -468,8 +467,7 @@ static const struct command decrypt_aes = {
 	.name = "decrypt aes-256",
 	.brief = "open a model in place",
 	.about = "Replaces each sealed file of MODEL by its plain one. Files NAME.enc that IBM's program wrote are "
-		 "opened, "
-		 "too, when their HMAC holds.",
+		 "opened, too, when their HMAC holds.",
 	.options = alone,
 	.run = run_decrypt,
 	TAKES_MODEL,
@@ -500,11 +498,10 @@ const struct command cmd_sign_encrypt = {
 	.operands = "",
 	.about =
 		"Signs the plain files of MODEL, then replaces each by its sealed file; hidden files are left alone. "
-		"The "
-		"signature holds again when the model is open. Without a method it is sigstore.\n\n"
+		"The signature holds again when the model is open. Without a method it is sigstore.\n\n"
 		"This is the command line of IBM's model-encryption; what it writes are sealed models of coffer. A new "
 		"model is better sealed by coffer seal --sign, which reads it once and can be verified while closed.",
-	.options = no_options,
+	.options = options_none,
 	.shared = signing_too,
 	.examples = se_examples,
 	.subs = se_subs,
@@ -516,10 +513,9 @@ const struct command cmd_decrypt_verify = {
 	.brief = "open in place, then verify (IBM's command line)",
 	.operands = "",
 	.about = "Opens MODEL in place, if it is sealed or has .enc files of IBM's program, then verifies its "
-		 "signature. A "
-		 "second run finds nothing to open and verifies alone. Without a method it is sigstore; where identity "
-		 "or provider are not as expected, the answer says which they are.",
-	.options = no_options,
+		 "signature. A second run finds nothing to open and verifies alone. Without a method it is sigstore; "
+		 "where identity or provider are not as expected, the answer says which they are.",
+	.options = options_none,
 	.shared = verifying_too,
 	.examples = dv_examples,
 	.subs = dv_subs,
@@ -532,7 +528,7 @@ const struct command cmd_encrypt_sign = {
 	.operands = "",
 	.about = "Replaces each file of MODEL by its sealed file, then signs the sealed files. Without a method it is "
 		 "sigstore.",
-	.options = no_options,
+	.options = options_none,
 	.shared = signing_too,
 	.subs = es_subs,
 	.fallback = &es_sigstore,
@@ -545,7 +541,7 @@ const struct command cmd_verify_decrypt = {
 	.about =
 		"Verifies the signature of the sealed files of MODEL, or of the .enc files of IBM's program, and opens "
 		"them in place only when it holds. Without a method it is sigstore.",
-	.options = no_options,
+	.options = options_none,
 	.shared = verifying_too,
 	.subs = vd_subs,
 	.fallback = &vd_sigstore,
@@ -556,7 +552,7 @@ const struct command cmd_encrypt = {
 	.brief = "seal in place (IBM's command line)",
 	.operands = "",
 	.about = "As coffer seal --in-place. Its one method is aes-256.",
-	.options = no_options,
+	.options = options_none,
 	.subs = encrypt_subs,
 	.fallback = &encrypt_aes,
 };
@@ -566,7 +562,7 @@ const struct command cmd_decrypt = {
 	.brief = "open in place (IBM's command line)",
 	.operands = "",
 	.about = "As coffer open --in-place, and for the .enc files of IBM's program. Its one method is aes-256.",
-	.options = no_options,
+	.options = options_none,
 	.subs = decrypt_subs,
 	.fallback = &decrypt_aes,
 };

@@ -18,9 +18,7 @@ static const struct option options[] = {
 	{.name = "tensors",
 	 .flag = &want_tensors,
 	 .help = "list the tensors of safetensors, GGUF, ONNX and PyTorch files: name, type, shape, file, offset and "
-		 "size; "
-		 "needs a "
-		 "key"},
+		 "size; needs a key"},
 	OPTION_KEK("look inside with this key: names the format of each file, and says which carry code, and what. "
 		   "With --tensors the default is every key of the local keyring"),
 	OPTION_JSON,
@@ -188,10 +186,8 @@ static coffer_err
 print_json(struct fault *f, const struct coffer_inspection *inspection, const struct inside *in)
 {
 	struct json_out j;
-	coffer_err err;
 
-	json_out_init(&j, f);
-	json_out_begin(&j, NULL, JSON_OBJECT);
+	out_json_begin(&j, f);
 	json_out_str(&j, "name", inspection->name);
 	json_out_str(&j, "version", inspection->version);
 	json_out_str(&j, "model_id", inspection->model_id);
@@ -210,21 +206,10 @@ print_json(struct fault *f, const struct coffer_inspection *inspection, const st
 	json_files(&j, inspection, in);
 	if (in->tensors)
 		json_tensors(&j, in);
-	json_out_end(&j);
-	err = out_json(f, &j);
-	json_out_free(&j);
-	return err;
+	return out_json_end(&j);
 }
 
 /* ---- for a person ---- */
-
-static coffer_err
-add_clean(struct fault *f, struct buf *b, const char *text)
-{
-	char clean[4096];
-
-	return buf_str(f, b, term_clean(text, clean, sizeof(clean)));
-}
 
 static coffer_err
 add_field(struct fault *f, struct buf *b, const char *label, const char *text)
@@ -232,7 +217,7 @@ add_field(struct fault *f, struct buf *b, const char *label, const char *text)
 	coffer_err err;
 
 	TRY(buf_printf(f, b, "%-11s ", label));
-	TRY(add_clean(f, b, text));
+	TRY(out_add_clean(f, b, text));
 	TRY(buf_str(f, b, "\n"));
 out:
 	return err;
@@ -245,12 +230,12 @@ add_recipient(struct fault *f, struct buf *b, const struct coffer_recipient_info
 	char created[UTC_LEN + 1];
 	coffer_err err;
 
-	TRY(add_clean(f, b, r->kind));
+	TRY(out_add_clean(f, b, r->kind));
 	TRY(buf_str(f, b, " "));
-	TRY(add_clean(f, b, r->id));
+	TRY(out_add_clean(f, b, r->id));
 	if (r->version[0]) {
 		TRY(buf_str(f, b, " version "));
-		TRY(add_clean(f, b, r->version));
+		TRY(out_add_clean(f, b, r->version));
 	}
 	if (r->created > 0)
 		TRY(buf_printf(f, b, "%s wrapped %.10s", r->id[0] ? "," : "", utc_text(r->created, created)));
@@ -278,9 +263,9 @@ add_head(struct fault *f, struct buf *b, const struct coffer_inspection *inspect
 		       (unsigned long long)inspection->generation));
 	for (size_t i = 0; i < inspection->n_context; i++) {
 		TRY(buf_printf(f, b, "%-11s ", i == 0 ? "context" : ""));
-		TRY(add_clean(f, b, inspection->context[i].key));
+		TRY(out_add_clean(f, b, inspection->context[i].key));
 		TRY(buf_str(f, b, "="));
-		TRY(add_clean(f, b, inspection->context[i].value));
+		TRY(out_add_clean(f, b, inspection->context[i].value));
 		TRY(buf_str(f, b, "\n"));
 	}
 	for (size_t i = 0; i < inspection->n_recipients; i++) {
@@ -302,12 +287,12 @@ add_files(struct fault *f, struct buf *b, const struct coffer_inspection *inspec
 		struct seen seen = seen_at(in, file->path);
 
 		TRY(buf_printf(f, b, "%-11s %10s  ", i == 0 ? "files" : "", term_bytes(file->size, size)));
-		TRY(add_clean(f, b, file->path));
+		TRY(out_add_clean(f, b, file->path));
 		if (seen.format != COFFER_WEIGHTS_UNKNOWN)
 			TRY(buf_printf(f, b, "  [%s]", coffer_weights_name(seen.format)));
 		if (seen.code) {
 			TRY(buf_str(f, b, "  CARRIES CODE: it "));
-			TRY(add_clean(f, b, seen.code));
+			TRY(out_add_clean(f, b, seen.code));
 		}
 		TRY(buf_str(f, b, "\n"));
 	}
@@ -321,14 +306,14 @@ add_tensor(struct fault *f, struct buf *b, const struct inside *in, const struct
 {
 	coffer_err err;
 
-	TRY(add_clean(f, b, t->name));
+	TRY(out_add_clean(f, b, t->name));
 	TRY(buf_str(f, b, "  "));
-	TRY(add_clean(f, b, t->dtype));
+	TRY(out_add_clean(f, b, t->dtype));
 	TRY(buf_str(f, b, "  ["));
 	for (unsigned int d = 0; d < t->n_dims; d++)
 		TRY(buf_printf(f, b, "%s%llu", d == 0 ? "" : ", ", (unsigned long long)t->shape[d]));
 	TRY(buf_printf(f, b, "]  %llu bytes at %llu of ", (unsigned long long)t->size, (unsigned long long)t->off));
-	TRY(add_clean(f, b, coffer_model_path(in->model, t->file)));
+	TRY(out_add_clean(f, b, coffer_model_path(in->model, t->file)));
 	TRY(buf_str(f, b, "\n"));
 out:
 	return err;
@@ -384,13 +369,10 @@ const struct command cmd_inspect = {
 	.max = 1,
 	.hint = HINT_FILE,
 	.about = "Shows name, version, context, files and the ids of the keys that open SEALED. Without a key nothing "
-		 "of this is "
-		 "verified: anybody could have written it.\n\n"
+		 "of this is verified: anybody could have written it.\n\n"
 		 "With a key it also tells the format of each file from its content, and names those that carry code, "
-		 "and "
-		 "what it would do: a pickle that calls more than torch.load(weights_only=True) allows, TorchScript, "
-		 "Python, "
-		 "native code, and what cannot be told.",
+		 "and what it would do: a pickle that calls more than torch.load(weights_only=True) allows, "
+		 "TorchScript, Python, native code, and what cannot be told.",
 	.options = options,
 	.examples = examples,
 	.run = run,

@@ -11,8 +11,6 @@
 
 #define URI_LEN 4200
 
-static bool yes;
-
 /* A bare name means a key of the local keyring. */
 static coffer_err
 to_uri(struct fault *f, const char *text, char out[static URI_LEN])
@@ -84,14 +82,12 @@ out:
 	return err;
 }
 
-static const struct option list_options[] = {OPTION_JSON, OPTION_END};
-
 static const struct command list = {
 	.name = "key list",
 	.brief = "list the keys of the local keyring",
 	.operands = "",
 	.about = "Prints name, kind, whether the secret part is held, id and date of each key of the local keyring.",
-	.options = list_options,
+	.options = options_json,
 	.run = run_list,
 	.library = true,
 };
@@ -127,8 +123,6 @@ out:
 	return err;
 }
 
-static const struct option show_options[] = {OPTION_JSON, OPTION_END};
-
 static const struct command show = {
 	.name = "key show",
 	.brief = "show what may be known of a key",
@@ -137,9 +131,8 @@ static const struct command show = {
 	.max = 1,
 	.hint = HINT_KEY_NAME,
 	.about = "Prints kind, id, date and public key of a key of the local keyring, or of a KEY such as file:PATH; "
-		 "never the key "
-		 "itself.",
-	.options = show_options,
+		 "never the key itself.",
+	.options = options_json,
 	.run = run_show,
 	.library = true,
 };
@@ -174,8 +167,6 @@ out:
 	return err;
 }
 
-static const struct option import_options[] = {OPTION_JSON, OPTION_END};
-
 static const struct command import = {
 	.name = "key import",
 	.brief = "copy a key into the local keyring",
@@ -184,7 +175,7 @@ static const struct command import = {
 	.max = 2,
 	.hint = HINT_KEY,
 	.about = "Copies the key of file:PATH, or the public key recipient:coffer1..., into the local keyring as NAME.",
-	.options = import_options,
+	.options = options_json,
 	.run = run_import,
 	.library = true,
 };
@@ -210,8 +201,6 @@ out:
 	return err;
 }
 
-static const struct option no_options[] = {OPTION_END};
-
 static const struct command export_public = {
 	.name = "key export-public",
 	.brief = "print the public key of a key pair",
@@ -220,7 +209,7 @@ static const struct command export_public = {
 	.max = 1,
 	.hint = HINT_KEY_NAME,
 	.about = "Prints recipient:coffer1..., which can be given to anybody: it seals and cannot open.",
-	.options = no_options,
+	.options = options_none,
 	.run = run_export,
 	.library = true,
 };
@@ -241,7 +230,7 @@ run_remove(struct fault *f, struct coffer_ctx *ctx, const struct words *operands
 	TRY(inspect(f, ctx, name, &info));
 	(void)snprintf(question, sizeof(question),
 		       "Remove the key %s for ever? Models that it alone can open are lost with it.", name);
-	if (info.secret && !yes && !term_confirm(question))
+	if (info.secret && !common.yes && !term_confirm(question))
 		TRY(fault_set(f, COFFER_E_OTHER, "%s was not removed; --yes removes it without asking", name));
 	TRY(library_fault(f, ctx, coffer_store_remove(ctx, NULL, name)));
 	term_say("removed the %s key %s, %s", key_kind(&info), name, info.id);
@@ -250,7 +239,7 @@ out:
 }
 
 static const struct option remove_options[] = {
-	{.name = "yes", .letter = 'y', .flag = &yes, .help = "do not ask on a terminal"},
+	OPTION_YES,
 	OPTION_END,
 };
 
@@ -262,8 +251,7 @@ static const struct command remove_key = {
 	.max = 1,
 	.hint = HINT_KEY_NAME,
 	.about = "Removes the key called NAME for ever; on a terminal it asks first. Models that this key alone opens "
-		 "are lost with "
-		 "it.",
+		 "are lost with it.",
 	.options = remove_options,
 	.run = run_remove,
 	.library = true,
@@ -283,13 +271,12 @@ run_rotate(struct fault *f, struct coffer_ctx *ctx, const struct words *operands
 	if (!strchr(uri, ':'))
 		TRY(fault_set(f, COFFER_E_USAGE,
 			      "%s does not name a key of a service; for a key of your own, «coffer keygen» makes a new "
-			      "one and "
-			      "«coffer rewrap --all DIR --kek OLD --add NEW --remove OLD» changes to it",
+			      "one and «coffer rewrap --all DIR --kek OLD --add NEW --remove OLD» changes to it",
 			      args_shown(uri)));
 	TRY(library_fault(f, ctx, coffer_key_rotate(ctx, uri, &state)));
 	term_say("%s %s has a new version%s%s, which wraps from now on", state.kind, state.id,
 		 state.version[0] ? " " : "", state.version);
-	term_say("models still hang on the older one, which opens them as before: coffer rewrap --all DIR --kek %s",
+	term_say("models still depend on the older one, which opens them as before: coffer rewrap --all DIR --kek %s",
 		 uri);
 	if (common.json) {
 		json_out_begin(&j, NULL, JSON_OBJECT);
@@ -307,8 +294,6 @@ out:
 	return err;
 }
 
-static const struct option rotate_options[] = {OPTION_JSON, OPTION_END};
-
 static const struct command rotate = {
 	.name = "key rotate",
 	.brief = "have a key service make a new version of a key",
@@ -316,15 +301,13 @@ static const struct command rotate = {
 	.min = 1,
 	.max = 1,
 	.hint = HINT_KEY,
-	.about = "Has the service that keeps KEY make a new version of it, which wraps from now on, and prints that "
-		 "version. "
-		 "Models that hang on older versions open as before; coffer rewrap --all DIR --kek KEY hangs them on "
-		 "the new "
-		 "one, and coffer key status shows which are left.\n\n"
-		 "A key of your own (file:, keyring:) has no versions: make a new one with coffer keygen, and coffer "
-		 "rewrap "
-		 "--all DIR --kek OLD --add NEW --remove OLD.",
-	.options = rotate_options,
+	.about =
+		"Has the service that keeps KEY make a new version of it, which wraps from now on, and prints that "
+		"version. Models that depend on older versions open as before; coffer rewrap --all DIR --kek KEY moves "
+		"them to the new one, and coffer key status shows which are left.\n\n"
+		"A key of your own (file:, keyring:) has no versions: make a new one with coffer keygen, and coffer "
+		"rewrap --all DIR --kek OLD --add NEW --remove OLD.",
+	.options = options_json,
 	.run = run_rotate,
 	.library = true,
 };
@@ -338,18 +321,18 @@ static const struct example examples[] = {
 	{"which keys have I?", "coffer key list"},
 	{"keep a colleague's public key under a name", "coffer key import anna recipient:coffer1..."},
 	{"my public key, to give away", "coffer key export-public deploy"},
-	{"a new version, and which models hang on the old one",
+	{"a new version, and which models depend on the old one",
 	 "coffer key rotate hashivault://models && coffer key status models/ --kek hashivault://models"},
 	{NULL, NULL},
 };
 
 const struct command cmd_key = {
 	.name = "key",
-	.brief = "manage keys: keyring, rotation, policies, what hangs on them",
+	.brief = "manage keys: keyring, rotation, policies, what depends on them",
 	.operands = "",
 	.about = "Works on the local keyring, which coffer keygen makes keys in; rotate, status and policy on keys of "
-		 "services and the models that hang on them.",
-	.options = no_options,
+		 "services and the models that depend on them.",
+	.options = options_none,
 	.examples = examples,
 	.subs = subs,
 };

@@ -25,8 +25,7 @@ static const struct option options[] = {
 	 .hint = HINT_WORDS,
 	 .words = "publisher loader rotator auditor",
 	 .help = "publisher: wraps when it seals; loader: unwraps when it opens; rotator: makes new versions and "
-		 "rewraps; "
-		 "auditor: sees keys and their age"},
+		 "rewraps; auditor: sees keys and their age"},
 	{.name = "model",
 	 .value = "NAME",
 	 .list = &models,
@@ -40,7 +39,10 @@ static const struct option options[] = {
 	 .value = "WHO",
 	 .text = &member,
 	 .help = "who gets the role, for gcpkms: serviceAccount:NAME@PROJECT.iam.gserviceaccount.com"},
-	{.name = "apply", .flag = &apply, .help = "install it in Vault as coffer-ENVIRONMENT-ROLE"},
+	{.name = "apply",
+	 .flag = &apply,
+	 .help = "install it in Vault as coffer-ENVIRONMENT-ROLE, in place of what is called so there"},
+	OPTION_JSON,
 	OPTION_END,
 };
 
@@ -70,6 +72,22 @@ role_of(const char *name)
 	return 0;
 }
 
+/* The answer: @text, or under @key in a document that also says what was asked. */
+static coffer_err
+answer(struct fault *f, const char *key, const char *text)
+{
+	struct json_out j;
+
+	if (!common.json)
+		return out_text(f, text);
+	out_json_begin(&j, f);
+	json_out_str(&j, "provider", provider);
+	json_out_str(&j, "environment", environment);
+	json_out_str(&j, "role", role);
+	json_out_str(&j, key, text);
+	return out_json_end(&j);
+}
+
 static coffer_err
 install(struct fault *f, struct coffer_ctx *ctx, const struct coffer_policy_options *opt)
 {
@@ -80,8 +98,9 @@ install(struct fault *f, struct coffer_ctx *ctx, const struct coffer_policy_opti
 	term_say("installed the policy %s; give it to a login, as «vault write auth/approle/role/NAME "
 		 "token_policies=%s»",
 		 name, name);
-	TRY(out_text(f, name));
-	TRY(out_text(f, "\n"));
+	TRY(answer(f, "installed", name));
+	if (!common.json)
+		TRY(out_text(f, "\n"));
 out:
 	free(name);
 	return err;
@@ -106,7 +125,7 @@ run(struct fault *f, struct coffer_ctx *ctx, const struct words *operands)
 		TRY(install(f, ctx, &opt));
 	} else {
 		TRY(library_fault(f, ctx, coffer_policy_text(ctx, &opt, &text)));
-		TRY(out_text(f, text));
+		TRY(answer(f, "policy", text));
 	}
 out:
 	free(text);
@@ -119,14 +138,11 @@ const struct command cmd_key_policy = {
 	.brief = "print who may do what with the keys of an environment",
 	.operands = "",
 	.about = "Prints the least that a role needs of a key service, in the form that the service's own tools take: "
-		 "an ACL "
-		 "policy of Vault (vault policy write), an IAM policy of AWS, a custom role and an IAM policy of "
-		 "Google, a role "
-		 "definition and its assignments of Azure. Other environments are denied.\n\n"
+		 "an ACL policy of Vault (vault policy write), an IAM policy of AWS, a custom role and an IAM policy "
+		 "of Google, a role definition and its assignments of Azure. Other environments are denied.\n\n"
 		 "Keys are named after their models: alias/model/ENVIRONMENT/NAME in AWS KMS, model-ENVIRONMENT-NAME "
 		 "elsewhere, so that --kek hashivault://model-{environment}-{name} names the right one for each. A "
-		 "vault of "
-		 "Azure holds the keys of one environment, unless --model names them.",
+		 "vault of Azure holds the keys of one environment, unless --model names them.",
 	.options = options,
 	.examples = examples,
 	.run = run,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * coffer key status: on which keys and versions models hang, and which are overdue.
+ * coffer key status: which keys and versions models depend on, and which are overdue.
  *
  * It takes what the key blocks say, which without a key nobody verifies; whoever can write a model can write its dates.
  */
@@ -22,12 +22,20 @@
 
 static const char *max_age_text;
 
+/* struct asked - what the service of a key said of it */
+struct asked {
+	char *uri;
+	struct coffer_key_state state;
+	struct fault trouble; /* why that is not known */
+};
+
 /* struct status - all that is asked for, and what was found */
 struct status {
 	struct coffer_ctx *ctx;
-	int64_t now, max_age;		 /* NO_AGE: any is good */
-	struct coffer_key_state *states; /* of each --kek */
-	struct fault *troubles;		 /* why that is not known */
+	int64_t now, max_age; /* NO_AGE: any is good */
+	struct asked *asked;  /* each key once */
+	size_t n_asked;
+	bool *is_down; /* of each --kek: its service does not answer, and is asked no more */
 	size_t n_models, n_overdue, n_due, n_failed;
 	struct fault first; /* of those that could not be read */
 	struct json_out j;  /* with --json the document, else its text alone is used */
@@ -50,22 +58,27 @@ is_overdue(const struct status *s, const struct coffer_recipient_info *r)
 	return s->max_age != NO_AGE && age_of(s, r) > s->max_age;
 }
 
-/* What its service says of the key it hangs on, or NULL. */
+/* What its service says of the key it depends on, or NULL. */
 static const struct coffer_key_state *
 state_of(const struct status *s, const struct coffer_recipient_info *r)
 {
-	for (size_t i = 0; i < common.keks.n; i++)
-		if (s->troubles[i].err == COFFER_OK && strcmp(s->states[i].kind, r->kind) == 0 &&
-		    strcmp(s->states[i].id, r->id) == 0)
-			return &s->states[i];
+	for (size_t i = 0; i < s->n_asked; i++) {
+		const struct asked *a = &s->asked[i];
+
+		if (a->trouble.err == COFFER_OK && strcmp(a->state.kind, r->kind) == 0 &&
+		    strcmp(a->state.id, r->id) == 0)
+			return &a->state;
+	}
 	return NULL;
 }
 
-/* A wrap that names no version is not behind for that alone. */
+/* A wrap that names no version is behind when it was made before the newest one. */
 static bool
 is_behind(const struct coffer_key_state *state, const struct coffer_recipient_info *r)
 {
-	return state && state->version[0] && r->version[0] && strcmp(state->version, r->version) != 0;
+	if (!state || !state->version[0])
+		return false;
+	return r->version[0] ? strcmp(state->version, r->version) != 0 : r->created < state->created;
 }
 
 /* «12 d», «5 h»: a rough age is read faster */
@@ -83,14 +96,6 @@ age_text(int64_t age, char out[static TERM_AMOUNT_LEN])
 
 /* ---- for a person ---- */
 
-static coffer_err
-add_clean(struct fault *f, struct buf *b, const char *text)
-{
-	char clean[4097];
-
-	return buf_str(f, b, term_clean(text, clean, sizeof(clean)));
-}
-
 /* «  hashivault models version 3 (newest 4: rewrap is due), wrapped 2026-01-02, 95 d, OVERDUE» */
 static coffer_err
 add_recipient(struct fault *f, struct buf *b, const struct status *s, const struct coffer_recipient_info *r)
@@ -100,14 +105,14 @@ add_recipient(struct fault *f, struct buf *b, const struct status *s, const stru
 	coffer_err err;
 
 	TRY(buf_str(f, b, "  "));
-	TRY(add_clean(f, b, r->kind));
+	TRY(out_add_clean(f, b, r->kind));
 	TRY(buf_str(f, b, r->id[0] ? " " : ""));
-	TRY(add_clean(f, b, r->id));
+	TRY(out_add_clean(f, b, r->id));
 	TRY(buf_str(f, b, r->version[0] ? " version " : ""));
-	TRY(add_clean(f, b, r->version));
+	TRY(out_add_clean(f, b, r->version));
 	if (is_behind(state, r)) {
 		TRY(buf_str(f, b, " (newest "));
-		TRY(add_clean(f, b, state->version));
+		TRY(out_add_clean(f, b, state->version));
 		TRY(buf_str(f, b, ": rewrap is due)"));
 	}
 	if (r->created > 0)
@@ -127,7 +132,7 @@ add_model(struct fault *f, struct buf *b, const struct status *s, const char *pa
 {
 	coffer_err err;
 
-	TRY(add_clean(f, b, path));
+	TRY(out_add_clean(f, b, path));
 	TRY(buf_printf(f, b, "  generation %llu\n", (unsigned long long)inspection->generation));
 	for (size_t i = 0; i < inspection->n_recipients; i++)
 		TRY(add_recipient(f, b, s, &inspection->recipients[i]));
@@ -185,8 +190,6 @@ json_failure(struct json_out *j, const char *path, const struct fault *why)
 	json_out_end(j);
 }
 
-/* ---- all ---- */
-
 /* One that nobody can tell of does not hide the others. */
 static void
 note_failure(struct status *s, const char *path, const struct fault *why)
@@ -213,6 +216,108 @@ count(struct status *s, const struct coffer_inspection *inspection)
 	s->n_due += due;
 }
 
+/* ---- the services ---- */
+
+static struct asked *
+find_asked(const struct status *s, const char *uri)
+{
+	for (size_t i = 0; i < s->n_asked; i++)
+		if (strcmp(s->asked[i].uri, uri) == 0)
+			return &s->asked[i];
+	return NULL;
+}
+
+/* What the service of the key @uri, which is taken over, says of it; one that does not answer is said, and the listing goes on. */
+static coffer_err
+ask(struct fault *f, struct status *s, char *uri, bool *is_down_out)
+{
+	struct asked *grown = reallocarray(s->asked, s->n_asked + 1, sizeof(*grown)), *a;
+
+	if (!grown) {
+		free(uri);
+		return fault_nomem(f);
+	}
+	s->asked = grown;
+	a = &grown[s->n_asked++];
+	*a = (struct asked){.uri = uri};
+	(void)library_fault(&a->trouble, s->ctx, coffer_key_state(s->ctx, uri, &a->state));
+	if (a->trouble.err)
+		term_warn("%s: %s [%s]", uri, a->trouble.text, coffer_err_name(a->trouble.err));
+	*is_down_out = a->trouble.err == COFFER_E_UNAVAILABLE || a->trouble.err == COFFER_E_RATE;
+	return COFFER_OK;
+}
+
+static bool
+is_template(const char *uri)
+{
+	return strchr(uri, '{') != NULL;
+}
+
+static coffer_err
+ask_of_keys(struct fault *f, struct status *s)
+{
+	coffer_err err = COFFER_OK;
+
+	s->is_down = calloc(common.keks.n + 1, sizeof(*s->is_down));
+	if (!s->is_down)
+		return fault_nomem(f);
+	for (size_t i = 0; i < common.keks.n; i++) {
+		char *uri = is_template(common.keks.v[i]) ? NULL : strdup(common.keks.v[i]);
+
+		if (uri)
+			TRY(ask(f, s, uri, &s->is_down[i]));
+	}
+out:
+	return err;
+}
+
+/* Whether the model depends on a key of the kind that @uri names: they are called as the schemes are. */
+static bool
+has_kind(const struct coffer_inspection *inspection, const char *uri)
+{
+	size_t len = strcspn(uri, ":");
+
+	for (size_t i = 0; i < inspection->n_recipients; i++)
+		if (strlen(inspection->recipients[i].kind) == len &&
+		    strncmp(inspection->recipients[i].kind, uri, len) == 0)
+			return true;
+	return false;
+}
+
+static const char *
+environment_of(const struct coffer_inspection *inspection)
+{
+	for (size_t i = 0; i < inspection->n_context; i++)
+		if (strcmp(inspection->context[i].key, "environment") == 0)
+			return inspection->context[i].value;
+	return "";
+}
+
+/* Of a URI that stands for many keys, the one for this model; what cannot be filled in for it is none of them. */
+static coffer_err
+ask_for_model(struct fault *f, struct status *s, const struct coffer_inspection *inspection)
+{
+	coffer_err err = COFFER_OK;
+
+	for (size_t i = 0; i < common.keks.n; i++) {
+		const char *template = common.keks.v[i];
+		char *uri = NULL;
+
+		if (!is_template(template) || s->is_down[i] || !has_kind(inspection, template))
+			continue;
+		if (coffer_key_uri_of(s->ctx, template, environment_of(inspection), inspection->name, &uri) ==
+			    COFFER_OK &&
+		    !find_asked(s, uri))
+			TRY(ask(f, s, uri, &s->is_down[i]));
+		else
+			free(uri);
+	}
+out:
+	return err;
+}
+
+/* ---- all ---- */
+
 static coffer_err
 tell_model(struct fault *f, struct status *s, const struct coffer_models *models, size_t index)
 {
@@ -231,31 +336,15 @@ tell_model(struct fault *f, struct status *s, const struct coffer_models *models
 		note_failure(s, path, &why);
 		return COFFER_OK;
 	}
+	TRY(ask_for_model(f, s, inspection));
 	count(s, inspection);
 	if (common.json)
 		json_model(&s->j, s, path, inspection);
 	else
 		err = add_model(f, &s->j.text, s, path, inspection);
+out:
 	coffer_inspection_free(&inspection);
 	return err;
-}
-
-/* Each --kek once.  One whose service does not answer is said, and the listing goes on. */
-static coffer_err
-ask_services(struct fault *f, struct status *s)
-{
-	s->states = calloc(common.keks.n + 1, sizeof(*s->states));
-	s->troubles = calloc(common.keks.n + 1, sizeof(*s->troubles));
-	if (!s->states || !s->troubles)
-		return fault_nomem(f);
-	for (size_t i = 0; i < common.keks.n; i++) {
-		struct fault *why = &s->troubles[i];
-
-		(void)library_fault(why, s->ctx, coffer_key_state(s->ctx, common.keks.v[i], &s->states[i]));
-		if (why->err)
-			term_warn("%s: %s [%s]", common.keks.v[i], why->text, coffer_err_name(why->err));
-	}
-	return COFFER_OK;
 }
 
 static coffer_err
@@ -272,20 +361,30 @@ print(struct fault *f, struct status *s)
 	return out_json(f, &s->j);
 }
 
+static const struct fault *
+first_trouble(const struct status *s)
+{
+	for (size_t i = 0; i < s->n_asked; i++)
+		if (s->asked[i].trouble.err)
+			return &s->asked[i].trouble;
+	return NULL;
+}
+
 /* What a monitor asks: nothing is overdue, and nothing could hide. */
 static coffer_err
 verdict(struct fault *f, const struct status *s)
 {
-	for (size_t i = 0; i < common.keks.n; i++)
-		if (s->troubles[i].err)
-			return fault_set(f, s->troubles[i].err, "%s", s->troubles[i].text);
+	const struct fault *trouble = first_trouble(s);
+
+	if (trouble)
+		return fault_set(f, trouble->err, "%s", trouble->text);
 	if (s->n_failed > 0)
 		return fault_set(f, s->first.err, "%zu of %zu models could not be read; the first: %.400s", s->n_failed,
 				 s->n_models, s->first.text);
 	if (s->n_overdue > 0)
 		return fault_set(
 			f, COFFER_E_POLICY,
-			"%zu of %zu models hang on a wrap that is older than %s or not dated; «coffer rewrap --all» "
+			"%zu of %zu models depend on a wrap that is older than %s or not dated; «coffer rewrap --all» "
 			"wraps them anew",
 			s->n_overdue, s->n_models, max_age_text);
 	return COFFER_OK;
@@ -299,7 +398,8 @@ say_sum(const struct status *s)
 	if (s->max_age != NO_AGE)
 		(void)snprintf(overdue, sizeof(overdue), ", %zu overdue", s->n_overdue);
 	if (common.keks.n > 0)
-		(void)snprintf(due, sizeof(due), ", %zu to rewrap for a newer version", s->n_due);
+		(void)snprintf(due, sizeof(due), ", %s%zu to rewrap for a newer version",
+			       first_trouble(s) ? "at least " : "", s->n_due);
 	term_say("%zu model%s%s%s", s->n_models, s->n_models == 1 ? "" : "s", overdue, due);
 }
 
@@ -314,6 +414,18 @@ parse_max_age(struct fault *f, struct status *s)
 }
 
 static coffer_err
+check_operands(struct fault *f, const struct words *operands)
+{
+	if (operands->n == 0 && !rotating.list)
+		return fault_set(f, COFFER_E_USAGE,
+				 "key status needs a folder to look for models in, or --list; «coffer help key status» "
+				 "has examples");
+	if (operands->n == 0 && common.excludes.n > 0)
+		return fault_set(f, COFFER_E_USAGE, "--exclude leaves out models that are found in a folder; name one");
+	return COFFER_OK;
+}
+
+static coffer_err
 run(struct fault *f, struct coffer_ctx *ctx, const struct words *operands)
 {
 	struct status s = {.ctx = ctx, .now = (int64_t)time(NULL)};
@@ -321,9 +433,10 @@ run(struct fault *f, struct coffer_ctx *ctx, const struct words *operands)
 	coffer_err err;
 
 	json_out_init(&s.j, f);
+	TRY(check_operands(f, operands));
 	rotating.all = operands->n > 0;
 	TRY(parse_max_age(f, &s));
-	TRY(ask_services(f, &s));
+	TRY(ask_of_keys(f, &s));
 	TRY(rotate_models(f, ctx, operands, &models));
 	if (common.json) {
 		json_out_begin(&s.j, NULL, JSON_OBJECT);
@@ -337,8 +450,10 @@ run(struct fault *f, struct coffer_ctx *ctx, const struct words *operands)
 out:
 	coffer_models_free(&models);
 	json_out_free(&s.j);
-	free(s.states);
-	free(s.troubles);
+	for (size_t i = 0; i < s.n_asked; i++)
+		free(s.asked[i].uri);
+	free(s.asked);
+	free(s.is_down);
 	return err;
 }
 
@@ -355,7 +470,7 @@ static const struct option options[] = {
 };
 
 static const struct example examples[] = {
-	{"which keys do my models hang on?", "coffer key status models/"},
+	{"which keys do my models depend on?", "coffer key status models/"},
 	{"in a nightly job: fail when a wrap is older than 90 days", "coffer key status models/ --max-age 90d --quiet"},
 	{"which must be rewrapped after a rotation?", "coffer key status models/ --kek hashivault://models"},
 	{NULL, NULL},
@@ -363,17 +478,16 @@ static const struct example examples[] = {
 
 const struct command cmd_key_status = {
 	.name = "key status",
-	.brief = "show which keys and versions models hang on, and what is overdue",
+	.brief = "show which keys and versions models depend on, and what is overdue",
 	.operands = "DIR...",
 	.max = MODELS_MAX,
 	.hint = HINT_FOLDER,
 	.about = "Lists every sealed model at or below DIR with the keys that open it: kind, id, version, and when it "
-		 "was "
-		 "wrapped for that key. It needs no key, and nothing of it is verified: it is what the models say of "
-		 "themselves.\n\n"
+		 "was wrapped for that key. It needs no key, and nothing of it is verified: it is what the models say "
+		 "of themselves.\n\n"
 		 "With --max-age it ends with exit code 6 when a wrap is older, or has no date. With --kek it asks the "
-		 "key "
-		 "service and says which models a rewrap is due for.",
+		 "key service and says which models a rewrap is due for; a KEY with {environment} or {name} stands "
+		 "for the key of each model.",
 	.options = options,
 	.examples = examples,
 	.run = run,

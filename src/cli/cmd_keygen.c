@@ -146,10 +146,9 @@ make_pair(struct fault *f, struct coffer_ctx *ctx, enum coffer_curve curve)
 	coffer_err err;
 
 	if (!common.out)
-		return fault_set(
-			f, COFFER_E_USAGE,
-			"a key to sign with is a file and not in the keyring; give -o FILE, and the public key "
-			"goes to FILE.pub");
+		return fault_set(f, COFFER_E_USAGE,
+				 "a key to sign with is a file and not in the keyring; give -o FILE, and the public "
+				 "key goes to FILE.pub");
 	if (asprintf(&public_path, "%s.pub", common.out) < 0)
 		return fault_nomem(f);
 	TRY(library_fault(f, ctx,
@@ -266,17 +265,15 @@ const struct command cmd_keygen = {
 	.max = 1,
 	.hint = HINT_NONE,
 	.about = "Makes a key and stores it in the local keyring as NAME, or as \"default\" without one. The key "
-		 "called default "
-		 "is what coffer seal uses when no other is named.\n\n"
+		 "called default is what coffer seal uses when no other is named.\n\n"
 		 "A key file is readable by its owner alone and is never overwritten. Nothing but a public key is "
 		 "printed.\n\n"
 		 "With --kind p256, p384, p521 or rsa it makes a key pair to sign with, in two PEM files, -o FILE and "
 		 "FILE.pub, and prints the id of the public key.\n\n"
 		 "With a pkcs11: URI (RFC 7512) it has a token or HSM make an AES key of 256 bits that never leaves "
-		 "it, with the label "
-		 "that is the URI's object, and prints the URI of the key. COFFER_PKCS11_MODULE and "
-		 "COFFER_PKCS11_PIN_FILE name the module and the "
-		 "file of the PIN where the URI does not; without the latter coffer asks.",
+		 "it, with the label that is the URI's object, and prints the URI of the key. COFFER_PKCS11_MODULE and "
+		 "COFFER_PKCS11_PIN_FILE name the module and the file of the PIN where the URI does not; without the "
+		 "latter coffer asks.",
 	.options = options,
 	.examples = examples,
 	.run = run,

@@ -15,19 +15,15 @@
 #define PAGE_MAX ((size_t)1 << 20)
 #define LINE_MAX_LEN 76
 
-static const struct option options[] = {OPTION_END};
-
 static const char about_coffer[] =
 	"Keeps model weights secret: seals a file or a folder for one or more keys, and opens it, or any byte range or "
-	"tensor of "
-	"it, at the speed of memory. Signs models, and verifies who made them.\n\n"
+	"tensor of it, at the speed of memory. Signs models, and verifies who made them.\n\n"
 	"Records are AES-256-GCM under a fresh data key, which is wrapped for each key that shall open the model. "
-	"Whoever changes, "
-	"swaps, cuts or leaves out a part of a sealed model is noticed. The ciphertext keeps the offsets of the "
-	"plaintext.\n\n"
+	"Whoever changes, swaps, cuts or leaves out a part of a sealed model is noticed. The ciphertext keeps the "
+	"offsets of the plaintext.\n\n"
 	"What a program may read goes to standard output, with --json as one JSON document; sentences for a person go "
-	"to standard "
-	"error. The last line of an error ends with its name in brackets, and the exit code is its category.";
+	"to standard error. The last line of an error ends with its name in brackets, and the exit code is its "
+	"category.";
 
 /* ---- text ---- */
 
@@ -383,7 +379,7 @@ const struct command cmd_man = {
 	.max = 1,
 	.hint = HINT_FOLDER,
 	.about = "Writes coffer.1 and coffer-COMMAND.1 into the folder DIR.",
-	.options = options,
+	.options = options_none,
 	.run = run,
 	.hidden = true,
 };

@@ -299,21 +299,16 @@ const struct command cmd_mount = {
 	.max = 2,
 	.hint = HINT_FILE,
 	.about = "Mounts the sealed model SEALED at the empty folder DIR, as a file system that can be read alone. "
-		 "Files "
-		 "are opened and verified as they are used and stay in memory; nothing is written to a disk. «coffer "
-		 "umount DIR» or SIGTERM ends it. «coffer run» needs neither a folder nor rights, where coffer can "
-		 "start "
-		 "the program itself.\n\n"
+		 "Files are opened and verified as they are used and stay in memory; nothing is written to a disk. "
+		 "«coffer umount DIR» or SIGTERM ends it. «coffer run» needs neither a folder nor rights, where coffer "
+		 "can start the program itself.\n\n"
 		 "As root on Linux 6.9 or later a file is opened whole when a program opens it, into huge pages that "
-		 "the "
-		 "kernel reads from by itself, at the speed of memory; it stays for a minute after its last use, or "
-		 "until "
-		 "another one needs the memory. Otherwise, and for small files or those that do not fit --memory, "
-		 "records are opened as they are read. mmap works both ways.\n\n"
+		 "the kernel reads from by itself, at the speed of memory; it stays for a minute after its last use, "
+		 "or until another one needs the memory. Otherwise, and for small files or those that do not fit "
+		 "--memory, records are opened as they are read. mmap works both ways.\n\n"
 		 "Only who mounts it can look in, unless --owner or --allow-other says otherwise. A file that is not "
 		 "authentic gives errors, never wrong bytes, and the exit code says so at the end. Whose model it must "
-		 "be "
-		 "is said as for «coffer open», and a model that carries code is refused.",
+		 "be is said as for «coffer open», and a model that carries code is refused.",
 	.options = options,
 	.shared = options_trust_open,
 	.examples = examples,
@@ -360,8 +355,7 @@ const struct command cmd_umount = {
 	.max = 1,
 	.hint = HINT_FOLDER,
 	.about = "Unmounts the model that is mounted at DIR, also one whose server was killed, and its plaintext is "
-		 "gone "
-		 "from memory. Only what coffer has mounted is touched. One that is in use is refused.",
+		 "gone from memory. Only what coffer has mounted is touched. One that is in use is refused.",
 	.options = umount_options,
 	.examples = umount_examples,
 	.run = run_umount,

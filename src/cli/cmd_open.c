@@ -98,8 +98,7 @@ refuse_with_part(struct fault *f)
 	if (signing.signature || signing.public_key || signing.chain.n || signing.identity || signing.identity_provider)
 		return fault_set(f, COFFER_E_USAGE,
 				 "a signature is of a whole model: verify it first («coffer verify»), then open the "
-				 "part without "
-				 "--verify-key, --certificate-chain and --identity");
+				 "part without --verify-key, --certificate-chain and --identity");
 	if (common.json)
 		return fault_set(f, COFFER_E_USAGE, "--json has nothing to say about a part of a model; leave it out");
 	return COFFER_OK;
@@ -394,15 +393,12 @@ const struct command cmd_open = {
 	.hint = HINT_FILE,
 	.about =
 		"Opens the sealed model SEALED into plain files. Every byte is verified before it is written, a file "
-		"appears "
-		"under its name only when it is whole, and a missing, extra or changed file is refused.\n\n"
+		"appears under its name only when it is whole, and a missing, extra or changed file is refused.\n\n"
 		"With --range, --tensor or -o - only the records that are needed are read. On standard output a "
-		"failure can come "
-		"after bytes that are good; look at the exit code before using them.\n\n"
+		"failure can come after bytes that are good; look at the exit code before using them.\n\n"
 		"Whose signature must be there is said by --verify-key, --certificate-chain or --identity, and without "
 		"them by the trust store, where it knows the model's name. Then nothing is opened before the signature "
-		"of "
-		"the sealed files holds, and the files are compared with the one that was sealed with them. A model "
+		"of the sealed files holds, and the files are compared with the one that was sealed with them. A model "
 		"names itself; one that lies where the trust store expects another is refused, and --name says which "
 		"it must be.",
 	.options = options,

@@ -107,10 +107,8 @@ const struct command cmd_rekey = {
 		 "alone. It needs as much room again while it runs. No plaintext reaches the disk, and an interruption "
 		 "leaves the old model whole or the new one.\n\n"
 		 "Of many models (--all, --list, or several SEALED) one that fails does not stop the others. A new "
-		 "data key "
-		 "is wrapped anew, so after an interruption the same command with --before and the time when it began "
-		 "goes "
-		 "on with those that are left; it says that time.\n\n"
+		 "data key is wrapped anew, so after an interruption the same command with --before and the time when "
+		 "it began goes on with those that are left; it says that time.\n\n"
 		 "Old copies elsewhere still open with the old keys.",
 	.options = options,
 	.examples = examples,

@@ -80,17 +80,12 @@ static coffer_err
 print_one(struct fault *f, const struct coffer_rotated *model, size_t n)
 {
 	struct json_out j;
-	coffer_err err;
 
-	json_out_init(&j, f);
-	json_out_begin(&j, NULL, JSON_OBJECT);
+	out_json_begin(&j, f);
 	rotate_json(&j, model);
 	json_out_uint(&j, "recipients", n);
 	json_out_bool(&j, "dry_run", common.dry_run);
-	json_out_end(&j);
-	err = out_json(f, &j);
-	json_out_free(&j);
-	return err;
+	return out_json_end(&j);
 }
 
 static void
@@ -200,18 +195,13 @@ const struct command cmd_rewrap = {
 	.max = MODELS_MAX,
 	.hint = HINT_FILE,
 	.about = "Wraps the data key of SEALED for other keys, or with --kek alone anew for the same key, under its "
-		 "newest "
-		 "version. The sealed contents are not touched, so it takes the same moment for a model of any size, "
-		 "and "
-		 "signatures over them stay good. An interruption leaves the old keys or the new ones.\n\n"
+		 "newest version. The sealed contents are not touched, so it takes the same moment for a model of any "
+		 "size, and signatures over them stay good. An interruption leaves the old keys or the new ones.\n\n"
 		 "Where only recipients of key services change, and the service can, it makes the new wrap of the old "
-		 "one: "
-		 "the data key never comes here, and a credential that may not decrypt is enough.\n\n"
+		 "one: the data key never comes here, and a credential that may not decrypt is enough.\n\n"
 		 "Of many models (--all, --list, or several SEALED) each is done apart: one that fails does not stop "
-		 "the "
-		 "others, and the exit code is that of the first that failed. What is as it should be is left alone, "
-		 "so the "
-		 "same command goes on where it was interrupted.\n\n"
+		 "the others, and the exit code is that of the first that failed. What is as it should be is left "
+		 "alone, so the same command goes on where it was interrupted.\n\n"
 		 "Rewrapping is no revocation: whoever copied the model while a key could open it can still open that "
 		 "copy. coffer rekey seals the contents anew.",
 	.options = options,

@@ -33,8 +33,7 @@ static const struct option options[] = {
 	 .list = &model_words,
 	 .hint = HINT_FILE,
 	 .help = "open this sealed file or folder; repeat it for more. NAME is what ARG and the folder call it; the "
-		 "default is "
-		 "the last part of its path, without .coffer and .sealed"},
+		 "default is the last part of its path, without .coffer and .sealed"},
 	OPTION_KEK("a key to try; repeat it for more. Without it: every key of the local keyring"),
 	OPTION_ENVIRONMENT(HELP_ENVIRONMENT),
 	OPTION_MIN_GENERATION,
@@ -47,8 +46,7 @@ static const struct option options[] = {
 	{.name = "lazy",
 	 .flag = &lazy,
 	 .help = "start PROGRAM at once, and open and verify each file when it is first used, and the next one ahead; "
-		 "needs "
-		 "/dev/fuse"},
+		 "needs /dev/fuse"},
 	{.name = "read-only", .flag = &read_only, .help = "PROGRAM cannot write where the models are"},
 	{.name = "size",
 	 .value = "SIZE",
@@ -420,13 +418,10 @@ const struct command cmd_run = {
 	.max = SIZE_MAX,
 	.hint = HINT_FILE,
 	.about = "Opens the models into memory that PROGRAM and its children see as a folder and no other process "
-		 "does, and "
-		 "starts PROGRAM in the place of coffer, so that its terminal, signals and exit code are its own. When "
-		 "the "
-		 "last of its processes has ended the plaintext is gone, however that came. None of it reaches a disk; "
-		 "core "
-		 "dumps are off. Root, and programs of the same user that look into PROGRAM itself, are not kept "
-		 "out.\n\n"
+		 "does, and starts PROGRAM in the place of coffer, so that its terminal, signals and exit code are its "
+		 "own. When the last of its processes has ended the plaintext is gone, however that came. None of it "
+		 "reaches a disk; core dumps are off. Root, and programs of the same user that look into PROGRAM "
+		 "itself, are not kept out.\n\n"
 		 "In ARG {model} is the folder of the first model, and {file} its file if a sealed file was given; "
 		 "{model:NAME} and {file:NAME} are those of others. COFFER_MODEL and COFFER_MODEL_FILE in the "
 		 "environment are those of the first. All else in the environment is as it was, credentials of key "

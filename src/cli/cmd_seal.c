@@ -19,8 +19,7 @@ static uint64_t record_size;
 static const struct option options[] = {
 	OPTION_OUT("OUT", "where the sealed model goes; for a file the default is IN.coffer"),
 	OPTION_KEK("seal for KEY; repeat it for more keys, each of which can then open. Without it: the key called "
-		   "default "
-		   "of the local keyring"),
+		   "default of the local keyring"),
 	{.name = "name",
 	 .value = "TEXT",
 	 .text = &name,
@@ -314,18 +313,14 @@ const struct command cmd_seal = {
 	.max = 1,
 	.hint = HINT_FILE,
 	.about = "Seals the model IN. A file becomes one sealed file; a folder becomes a folder in which each file "
-		 "PATH is the "
-		 "sealed file PATH.coffer, beside one coffer.json that holds the wrapped keys.\n\n"
+		 "PATH is the sealed file PATH.coffer, beside one coffer.json that holds the wrapped keys.\n\n"
 		 "Every record is AES-256-GCM under a fresh key, which is wrapped for each KEY. Names, sizes and "
-		 "context are "
-		 "public; contents are not, and nothing can be changed, swapped, cut short or left out without being "
-		 "noticed.\n\n"
+		 "context are public; contents are not, and nothing can be changed, swapped, cut short or left out "
+		 "without being noticed.\n\n"
 		 "A sealed file appears under its name only when it is whole. After an interruption the same command "
-		 "goes on where "
-		 "it stopped. Hidden files are left out unless --hidden is given.\n\n"
+		 "goes on where it stopped. Hidden files are left out unless --hidden is given.\n\n"
 		 "With --sign the plain files are signed, and the signature is sealed with them as model.sig; the "
-		 "sealed "
-		 "files are signed, too, in coffer.sig, which coffer verify checks without a key to open.",
+		 "sealed files are signed, too, in coffer.sig, which coffer verify checks without a key to open.",
 	.options = options,
 	.shared = signing_options,
 	.examples = examples,

@@ -21,12 +21,12 @@
 static const char *file;
 static struct words versions;
 static uint64_t version, latest = LATEST_UNSET;
-static bool binary, show, undelete, destroy, yes;
+static bool binary, show, undelete, destroy;
 
 #define ABOUT_URI                                                                                                      \
-	"SECRET is vaultkv://MOUNT/PATH#FIELD, of the KV engine (version 2) of Vault or OpenBao; without #FIELD it "   \
-	"is "                                                                                                          \
-	"the field «value». VAULT_ADDR and VAULT_TOKEN, or BAO_ADDR and BAO_TOKEN, say where it is and who asks."
+	"SECRET is vaultkv://MOUNT/PATH#FIELD, of the KV engine (version 2) of Vault or OpenBao; without #FIELD "      \
+	"it is the field «value». VAULT_ADDR and VAULT_TOKEN, or BAO_ADDR and BAO_TOKEN, say where it is and who "   \
+	"asks."
 
 #define OPTION_BINARY(what)                                                                                            \
 	{                                                                                                              \
@@ -116,18 +116,13 @@ static coffer_err
 print_version(struct fault *f, const char *uri, uint64_t number)
 {
 	struct json_out j;
-	coffer_err err;
 
 	if (!common.json)
 		return COFFER_OK;
-	json_out_init(&j, f);
-	json_out_begin(&j, NULL, JSON_OBJECT);
+	out_json_begin(&j, f);
 	json_out_str(&j, "secret", uri);
 	json_out_uint(&j, "version", number);
-	json_out_end(&j);
-	err = out_json(f, &j);
-	json_out_free(&j);
-	return err;
+	return out_json_end(&j);
 }
 
 static coffer_err
@@ -190,8 +185,7 @@ refuse_terminal(struct fault *f)
 		return COFFER_OK;
 	return fault_set(f, COFFER_E_USAGE,
 			 "a secret is not shown on a terminal: -o FILE writes it to a file that you alone may read, a "
-			 "pipe takes "
-			 "it, --show shows it");
+			 "pipe takes it, --show shows it");
 }
 
 static coffer_err
@@ -297,8 +291,6 @@ out:
 	return err;
 }
 
-static const struct option list_options[] = {OPTION_JSON, OPTION_END};
-
 static const struct command list = {
 	.name = "secret list",
 	.brief = "list the secrets in a folder",
@@ -307,7 +299,7 @@ static const struct command list = {
 	.max = 1,
 	.about = "Prints the names below FOLDER, which is vaultkv://MOUNT or vaultkv://MOUNT/PATH; those of folders "
 		 "end in /.",
-	.options = list_options,
+	.options = options_json,
 	.run = run_list,
 	.library = true,
 };
@@ -346,7 +338,7 @@ confirm(struct fault *f, enum coffer_secret_change change, const char *uri)
 
 	(void)snprintf(question, sizeof(question), "Destroy %s %.400s for ever?",
 		       versions.n > 0 ? "these versions of" : "all versions of", uri);
-	if (change != COFFER_SECRET_DESTROY || yes || term_confirm(question))
+	if (change != COFFER_SECRET_DESTROY || common.yes || term_confirm(question))
 		return COFFER_OK;
 	return fault_set(f, COFFER_E_OTHER, "%s was not destroyed; --yes destroys it without asking", uri);
 }
@@ -366,7 +358,7 @@ run_delete(struct fault *f, struct coffer_ctx *ctx, const struct words *operands
 	TRY(read_versions(f, &numbers));
 	TRY(confirm(f, change, uri));
 	TRY(library_fault(f, ctx, coffer_secret_delete(ctx, uri, change, numbers, versions.n)));
-	term_say("%s %s of %s", done[change],
+	term_say("%s %s of %s, as far as there was one: Vault does not say", done[change],
 		 versions.n > 0			   ? "the versions that were named"
 		 : change == COFFER_SECRET_DESTROY ? "all"
 						   : "the latest version",
@@ -385,7 +377,7 @@ static const struct option delete_options[] = {
 	{.name = "destroy",
 	 .flag = &destroy,
 	 .help = "destroy the versions for ever, or without --versions all that there is of it"},
-	{.name = "yes", .letter = 'y', .flag = &yes, .help = "do not ask on a terminal"},
+	OPTION_YES,
 	OPTION_JSON,
 	OPTION_END,
 };
@@ -407,8 +399,6 @@ static const struct command delete_secret = {
 
 static const struct command *const subs[] = {&put, &get, &list, &delete_secret, NULL};
 
-static const struct option no_options[] = {OPTION_END};
-
 static const struct example examples[] = {
 	{"keep a passphrase", "coffer secret put vaultkv://secret/signing#passphrase --file passphrase.txt"},
 	{"and sign with it",
@@ -422,9 +412,8 @@ const struct command cmd_secret = {
 	.brief = "write, read, list and delete secrets in Vault",
 	.operands = "",
 	.about = "Keeps API keys, passphrases and credentials in the KV engine (version 2) of HashiCorp Vault or "
-		 "OpenBao. Every "
-		 "option that takes a FILE with a secret takes vaultkv://MOUNT/PATH#FIELD in its place.",
-	.options = no_options,
+		 "OpenBao. Every option that takes a FILE with a secret takes vaultkv://MOUNT/PATH#FIELD in its place.",
+	.options = options_none,
 	.examples = examples,
 	.subs = subs,
 };

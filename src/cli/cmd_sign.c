@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
-#include "base/limits.h"
 #include "cli/library.h"
 #include "cli/out.h"
 #include "cli/sign_options.h"
+#include "cli/sign_path.h"
 #include "cli/sign_run.h"
 #include "cli/term.h"
 
@@ -112,40 +110,17 @@ static const struct command sigstore = {
 
 /* ---- one file, without a bundle ---- */
 
-/* «FILE.sig», unless --signature says another */
-static coffer_err
-choose_output(struct fault *f, const char *file, const char *suffix, char **path_out)
-{
-	coffer_err err;
-
-	*path_out = NULL;
-	TRY(signing_refuse_stream(f));
-	if (signing.signature)
-		*path_out = strdup(signing.signature);
-	else if (asprintf(path_out, "%s%s", file, suffix) < 0)
-		*path_out = NULL;
-	if (!*path_out)
-		TRY(fault_nomem(f));
-out:
-	return err;
-}
-
 static coffer_err
 print_file(struct fault *f, const char *file, const char *signature)
 {
 	struct json_out j;
-	coffer_err err;
 
 	if (!common.json)
 		return COFFER_OK;
-	json_out_init(&j, f);
-	json_out_begin(&j, NULL, JSON_OBJECT);
+	out_json_begin(&j, f);
 	json_out_str(&j, "file", file);
 	json_out_str(&j, "signature", signature);
-	json_out_end(&j);
-	err = out_json(f, &j);
-	json_out_free(&j);
-	return err;
+	return out_json_end(&j);
 }
 
 static coffer_err
@@ -156,7 +131,7 @@ run_detached(struct fault *f, struct coffer_ctx *ctx, const struct words *operan
 	coffer_err err;
 
 	TRY(signing_signer_options(f, COFFER_METHOD_KEY, &options));
-	TRY(choose_output(f, operands->v[0], ".sig", &signature));
+	TRY(signing_path_of_file(f, operands->v[0], ".sig", &signature));
 	TRY(library_fault(f, ctx, coffer_sign_file(ctx, operands->v[0], signature, &options, common.force)));
 	term_say("signed %s → %s", operands->v[0], signature);
 	TRY(print_file(f, operands->v[0], signature));
@@ -197,7 +172,7 @@ run_hmac(struct fault *f, struct coffer_ctx *ctx, const struct words *operands)
 	coffer_err err;
 
 	TRY(library_one_key(f, &kek));
-	TRY(choose_output(f, operands->v[0], ".hmac", &tag));
+	TRY(signing_path_of_file(f, operands->v[0], ".hmac", &tag));
 	TRY(library_fault(f, ctx, coffer_hmac_file(ctx, operands->v[0], tag, kek, common.force)));
 	term_say("tagged %s → %s", operands->v[0], tag);
 	TRY(print_file(f, operands->v[0], tag));
@@ -233,8 +208,6 @@ static const struct command hmac = {
 static const struct command *const subs[] = {&key,	&certificate, &pkcs11_key, &pkcs11_certificate,
 					     &sigstore, &detached,    &hmac,	   NULL};
 
-static const struct option no_options[] = {OPTION_END};
-
 static const struct example examples[] = {
 	{"make a key pair, and sign",
 	 "coffer keygen --kind p256 -o sign.key && coffer sign key --private-key sign.key llama/"},
@@ -249,12 +222,11 @@ const struct command cmd_sign = {
 	.brief = "sign a model, or one file",
 	.operands = "[METHOD] MODEL",
 	.about = "Signs all files of MODEL, a folder or a file, with one signature file: an OpenSSF Model Signing "
-		 "bundle, "
-		 "which model_signing verifies, too. Hidden files are signed; what git keeps at the top is left out. "
-		 "Options are those of model_signing, with hyphens or underscores, and some more.\n\n"
+		 "bundle, which model_signing verifies, too. Hidden files are signed; what git keeps at the top is "
+		 "left out. Options are those of model_signing, with hyphens or underscores, and some more.\n\n"
 		 "A sealed model is signed as the sealed files that it consists of, without its coffer.json, which may "
 		 "change. Without METHOD it is sigstore.",
-	.options = no_options,
+	.options = options_none,
 	.shared = shared,
 	.examples = examples,
 	.subs = subs,

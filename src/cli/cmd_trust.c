@@ -14,7 +14,6 @@
 
 /* The values of the options that only these commands have; a process runs one. */
 static const char *mirror, *root;
-static bool yes;
 
 static const char *
 method_name(enum coffer_method method)
@@ -60,19 +59,14 @@ static coffer_err
 list_json(struct fault *f, const struct coffer_binding *list, size_t n, const struct coffer_trusted_root *r)
 {
 	struct json_out j;
-	coffer_err err;
 
-	json_out_init(&j, f);
-	json_out_begin(&j, NULL, JSON_OBJECT);
+	out_json_begin(&j, f);
 	json_out_begin(&j, "bindings", JSON_ARRAY);
 	for (size_t i = 0; i < n; i++)
 		binding_json(&j, NULL, &list[i]);
 	json_out_end(&j);
 	root_json(&j, r);
-	json_out_end(&j);
-	err = out_json(f, &j);
-	json_out_free(&j);
-	return err;
+	return out_json_end(&j);
 }
 
 static const char *
@@ -153,16 +147,13 @@ out:
 	return err;
 }
 
-static const struct option list_options[] = {OPTION_JSON, OPTION_END};
-
 static const struct command list = {
 	.name = "trust list",
 	.brief = "list whose signatures are believed",
 	.operands = "",
 	.about = "Prints model, method and signer of each binding of the trust store, and says where Sigstore's "
-		 "trusted root is "
-		 "from. The administrator's bindings, of /etc/coffer/trust.d, come first.",
-	.options = list_options,
+		 "trusted root is from. The administrator's bindings, of /etc/coffer/trust.d, come first.",
+	.options = options_json,
 	.run = run_list,
 	.library = true,
 };
@@ -213,8 +204,6 @@ out:
 	return err;
 }
 
-static const struct option show_options[] = {OPTION_JSON, OPTION_END};
-
 static const struct command show = {
 	.name = "trust show",
 	.brief = "show who must have signed a model",
@@ -223,7 +212,7 @@ static const struct command show = {
 	.max = 1,
 	.about = "Prints the one binding of the trust store that decides about the model called NAME, and the file "
 		 "that says so.",
-	.options = show_options,
+	.options = options_json,
 	.run = run_show,
 	.library = true,
 };
@@ -233,27 +222,18 @@ static const struct command show = {
 static coffer_err
 run_add(struct fault *f, struct coffer_ctx *ctx, const struct words *operands)
 {
-	struct coffer_trust_options options = {
-		.version_1 = 1,
-		.public_key = signing.public_key,
-		.certificate_chain = signing.chain.v,
-		.n_certificate_chain = signing.chain.n,
-		.tsa_chain = signing.tsa_chain.v,
-		.n_tsa_chain = signing.tsa_chain.n,
-		.identity = signing.identity,
-		.issuer = signing.identity_provider,
-		.trusted_root = signing.trusted_root,
-	};
+	struct coffer_trust_options options;
 	struct coffer_binding *b = NULL;
+	enum coffer_method method;
 	bool is_given;
 	coffer_err err;
 
-	TRY(signing_method(f, &options.method, &is_given));
+	TRY(signing_method(f, &method, &is_given));
 	if (!is_given)
 		TRY(fault_set(f, COFFER_E_USAGE,
 			      "say whose signature is believed: --public-key FILE, --certificate-chain FILE, or "
-			      "--identity NAME "
-			      "with --identity-provider URL"));
+			      "--identity NAME with --identity-provider URL"));
+	options = signing_trust_options(method);
 	TRY(library_fault(f, ctx, coffer_trust_add(ctx, operands->v[0], &options)));
 	TRY(library_fault(f, ctx, coffer_trust_show(ctx, operands->v[0], &b)));
 	term_say("bound %s to %s; nobody else's signature of it is believed from now on", operands->v[0], b->who);
@@ -263,37 +243,14 @@ out:
 }
 
 static const struct option add_options[] = {
-	{.name = "public-key",
-	 .value = "FILE",
-	 .text = &signing.public_key,
-	 .hint = HINT_FILE,
-	 .help = "the publisher's public key, in PEM"},
-	{.name = "certificate-chain",
-	 .value = "FILE",
-	 .list = &signing.chain,
-	 .hint = HINT_FILE,
-	 .help = "the root, and certificates that lead to it, that the publisher's certificate must come from, in PEM; "
-		 "may be "
-		 "repeated"},
-	{.name = "tsa-chain",
-	 .value = "FILE",
-	 .list = &signing.tsa_chain,
-	 .hint = HINT_FILE,
-	 .help = "likewise of a timestamp authority; with a timestamp a signature outlives its certificate"},
-	{.name = "identity",
-	 .value = "NAME",
-	 .text = &signing.identity,
-	 .help = "the mail address or URI that a Sigstore certificate must name, exactly"},
-	{.name = "identity-provider",
-	 .value = "URL",
-	 .text = &signing.identity_provider,
-	 .help = "who must have vouched for it, exactly"},
-	{.name = "trusted-root",
-	 .value = "FILE",
-	 .text = &signing.trusted_root,
-	 .hint = HINT_FILE,
-	 .help = "the trusted_root.json of another Sigstore; the default is the imported one, whatever it will be "
-		 "then"},
+	OPTION_PUBLIC_KEY("the publisher's public key, in PEM"),
+	OPTION_CERTIFICATE_CHAIN("the root, and certificates that lead to it, that the publisher's certificate must "
+				 "come from, in PEM; may be repeated"),
+	OPTION_TSA_CHAIN("likewise of a timestamp authority; with a timestamp a signature outlives its certificate"),
+	OPTION_IDENTITY("the mail address or URI that a Sigstore certificate must name, exactly"),
+	OPTION_IDENTITY_PROVIDER("who must have vouched for it, exactly"),
+	OPTION_TRUSTED_ROOT(
+		"the trusted_root.json of another Sigstore; the default is the imported one, whatever it will be then"),
 	OPTION_END,
 };
 
@@ -312,10 +269,8 @@ static const struct command add = {
 	.min = 1,
 	.max = 1,
 	.about = "From then on verify and open believe this signer's signature of the model called NAME and no "
-		 "other, "
-		 "without being told. The name * stands for every model that no other binding names. Keys and "
-		 "certificates are "
-		 "copied into the trust store, so that the files may go.",
+		 "other, without being told. The name * stands for every model that no other binding names. Keys and "
+		 "certificates are copied into the trust store, so that the files may go.",
 	.options = add_options,
 	.examples = add_examples,
 	.run = run_add,
@@ -332,7 +287,7 @@ run_remove(struct fault *f, struct coffer_ctx *ctx, const struct words *operands
 	coffer_err err;
 
 	(void)snprintf(question, sizeof(question), "Believe other signatures of %.256s from now on?", name);
-	if (!yes && !term_confirm(question))
+	if (!common.yes && !term_confirm(question))
 		TRY(fault_set(f, COFFER_E_OTHER, "the binding of %s was not removed; --yes removes it without asking",
 			      name));
 	TRY(library_fault(f, ctx, coffer_trust_remove(ctx, name)));
@@ -342,7 +297,7 @@ out:
 }
 
 static const struct option remove_options[] = {
-	{.name = "yes", .letter = 'y', .flag = &yes, .help = "do not ask on a terminal"},
+	OPTION_YES,
 	OPTION_END,
 };
 
@@ -372,8 +327,6 @@ out:
 	return err;
 }
 
-static const struct option no_options[] = {OPTION_END};
-
 static const struct command import = {
 	.name = "trust import",
 	.brief = "import Sigstore's trusted root from a file",
@@ -382,11 +335,9 @@ static const struct command import = {
 	.max = 1,
 	.hint = HINT_FILE,
 	.about = "Keeps a trusted_root.json, a signing config, or a ClientTrustConfig, which is both in one. It must "
-		 "come from a "
-		 "source that you trust: whoever wrote it decides whose signatures hold. The sigstore package on PyPI "
-		 "has the one "
-		 "of the public instance.",
-	.options = no_options,
+		 "come from a source that you trust: whoever wrote it decides whose signatures hold. The sigstore "
+		 "package on PyPI has the one of the public instance.",
+	.options = options_none,
 	.run = run_import,
 	.library = true,
 };
@@ -397,10 +348,8 @@ static coffer_err
 update_json(struct fault *f, const struct coffer_trust_update_stats *stats, const char *expires)
 {
 	struct json_out j;
-	coffer_err err;
 
-	json_out_init(&j, f);
-	json_out_begin(&j, NULL, JSON_OBJECT);
+	out_json_begin(&j, f);
 	json_out_str(&j, "mirror", stats->mirror);
 	json_out_uint(&j, "root_version", stats->root_version);
 	json_out_uint(&j, "timestamp_version", stats->timestamp_version);
@@ -408,10 +357,7 @@ update_json(struct fault *f, const struct coffer_trust_update_stats *stats, cons
 	json_out_uint(&j, "targets_version", stats->targets_version);
 	json_out_str(&j, "expires", expires);
 	json_out_bool(&j, "signing_config", stats->has_signing_config);
-	json_out_end(&j);
-	err = out_json(f, &j);
-	json_out_free(&j);
-	return err;
+	return out_json_end(&j);
 }
 
 static coffer_err
@@ -428,8 +374,7 @@ run_update(struct fault *f, struct coffer_ctx *ctx, const struct words *operands
 	if (common.json)
 		TRY(update_json(f, &stats, expires));
 	term_say("fetched the trusted root of %s: root %llu, timestamp %llu, targets %llu, all signed as they must be; "
-		 "they hold "
-		 "until %s",
+		 "they hold until %s",
 		 stats.mirror, (unsigned long long)stats.root_version, (unsigned long long)stats.timestamp_version,
 		 (unsigned long long)stats.targets_version, expires);
 out:
@@ -455,10 +400,8 @@ static const struct command update = {
 	.brief = "fetch Sigstore's trusted root by The Update Framework",
 	.operands = "",
 	.about = "Fetches the trusted root and the signing config from a mirror that need not be trusted: what it says "
-		 "must be "
-		 "signed by the keys of a root.json that you gave the first time, or of one that those keys signed "
-		 "since, must not "
-		 "have expired, and never goes back.",
+		 "must be signed by the keys of a root.json that you gave the first time, or of one that those keys "
+		 "signed since, must not have expired, and never goes back.",
 	.options = update_options,
 	.run = run_update,
 	.library = true,
@@ -480,7 +423,7 @@ const struct command cmd_trust = {
 	.brief = "say whose signatures of which models are believed",
 	.operands = "",
 	.about = "Works on the trust store, which binds models to their publishers, and on Sigstore's trusted root.",
-	.options = no_options,
+	.options = options_none,
 	.examples = examples,
 	.subs = subs,
 };

@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
-#include "base/limits.h"
 #include "cli/library.h"
 #include "cli/sign_options.h"
+#include "cli/sign_path.h"
 #include "cli/sign_run.h"
 #include "cli/term.h"
 #include "cli/verdict_text.h"
@@ -124,12 +122,12 @@ static const struct option any_options[] = {
 		 "a sealed model, else the last part of the path"},
 	OPTION_PUBLIC_KEY("the public key of the signer, in PEM"),
 	OPTION_CERTIFICATE_CHAIN(HELP_ROOTS),
-	OPTION_TSA_CHAIN,
+	OPTION_TSA_CHAIN(HELP_TSA_ROOTS),
 	OPTION_VERIFY_AT,
-	OPTION_IDENTITY,
+	OPTION_IDENTITY(HELP_IDENTITY),
 	OPTION_IDENTITY_PROVIDER(HELP_PROVIDER),
 	OPTION_TRUST_CONFIG,
-	OPTION_TRUSTED_ROOT,
+	OPTION_TRUSTED_ROOT(HELP_TRUSTED_ROOT),
 	OPTION_STAGING,
 	OPTION_END,
 };
@@ -148,30 +146,13 @@ static const struct command any = {
 /* ---- one file, without a bundle ---- */
 
 static coffer_err
-choose_input(struct fault *f, const char *file, const char *suffix, char **path_out)
-{
-	coffer_err err;
-
-	*path_out = NULL;
-	TRY(signing_refuse_stream(f));
-	if (signing.signature)
-		*path_out = strdup(signing.signature);
-	else if (asprintf(path_out, "%s%s", file, suffix) < 0)
-		*path_out = NULL;
-	if (!*path_out)
-		TRY(fault_nomem(f));
-out:
-	return err;
-}
-
-static coffer_err
 run_detached(struct fault *f, struct coffer_ctx *ctx, const struct words *operands)
 {
 	char *signature = NULL;
 	coffer_err err;
 
 	TRY(signing_need(f, "public-key", signing.public_key));
-	TRY(choose_input(f, operands->v[0], ".sig", &signature));
+	TRY(signing_path_of_file(f, operands->v[0], ".sig", &signature));
 	err = library_fault(f, ctx, coffer_verify_file(ctx, operands->v[0], signature, signing.public_key));
 	err = verdict_end_file(f, err, operands->v[0], "the key that was given");
 out:
@@ -207,7 +188,7 @@ run_hmac(struct fault *f, struct coffer_ctx *ctx, const struct words *operands)
 	coffer_err err;
 
 	TRY(library_one_key(f, &kek));
-	TRY(choose_input(f, operands->v[0], ".hmac", &tag));
+	TRY(signing_path_of_file(f, operands->v[0], ".hmac", &tag));
 	err = library_fault(f, ctx, coffer_hmac_verify_file(ctx, operands->v[0], tag, kek));
 	err = verdict_end_file(f, err, operands->v[0], "somebody who has the key");
 out:
@@ -240,8 +221,6 @@ static const struct command hmac = {
 static const struct command *const subs[] = {&key,	&certificate, &pkcs11_key, &pkcs11_certificate,
 					     &sigstore, &detached,    &hmac,	   NULL};
 
-static const struct option no_options[] = {OPTION_END};
-
 static const struct example examples[] = {
 	{"by a key", "coffer verify key --public-key sign.key.pub llama/"},
 	{"by certificates that lead to a company's root",
@@ -258,11 +237,10 @@ const struct command cmd_verify = {
 	.brief = "verify the signature of a model, or of one file",
 	.operands = "[METHOD] MODEL",
 	.about = "Verifies that MODEL is what somebody trusted has signed: the signature, then every file. A file that "
-		 "is "
-		 "missing, changed or was never signed is a failure. Signatures of model_signing 0.2 and later are "
+		 "is missing, changed or was never signed is a failure. Signatures of model_signing 0.2 and later are "
 		 "understood, and its options, with hyphens or underscores.\n\n"
 		 "The exit code is 0 only when all of it holds: 6 when the signature does not, 5 when a file does not.",
-	.options = no_options,
+	.options = options_none,
 	.shared = shared,
 	.examples = examples,
 	.subs = subs,

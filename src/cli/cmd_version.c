@@ -2,8 +2,6 @@
 #include "cli/args.h"
 #include "cli/out.h"
 
-static const struct option options[] = {OPTION_JSON, OPTION_END};
-
 static coffer_err
 run(struct fault *f, struct coffer_ctx *ctx, const struct words *operands)
 {
@@ -33,6 +31,6 @@ const struct command cmd_version = {
 	.brief = "print the version; coffer --version does, too",
 	.operands = "",
 	.about = "Prints the version of coffer and, in parentheses, which AES-256-GCM it uses on this machine.",
-	.options = options,
+	.options = options_json,
 	.run = run,
 };

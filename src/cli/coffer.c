@@ -241,14 +241,11 @@ report(const struct fault *f, char **argv)
 	struct json_out j;
 
 	if (args_is_json(argv) && !out_json_is_written()) {
-		json_out_init(&j, NULL);
-		json_out_begin(&j, NULL, JSON_OBJECT);
+		out_json_begin(&j, NULL);
 		out_json_error(&j, f);
-		json_out_end(&j);
 		/* it is too late to say that this failed, too */
-		if (out_json(NULL, &j) != COFFER_OK)
+		if (out_json_end(&j) != COFFER_OK)
 			term_warn("standard output did not take the error");
-		json_out_free(&j);
 	}
 	term_error(f);
 }

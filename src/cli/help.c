@@ -21,15 +21,16 @@ const char help_keys[] =
 static const struct {
 	const char *form, *what;
 } key_forms[] = {
-	{"file:PATH", "32 raw bytes, or a key file made by coffer keygen"},
+	{"file:PATH",
+	 "32 raw bytes, or a key file made by coffer keygen; file:vaultkv://MOUNT/PATH#FIELD reads it from Vault"},
 	{"keyring:NAME", "a key of the local keyring: $COFFER_KEYS, else $XDG_CONFIG_HOME/coffer/keys, else "
 			 "~/.config/coffer/keys"},
 	{"passphrase:", "asks for a passphrase"},
 	{"passphrase:file=PATH", "reads it from the first line of a file"},
 	{"passphrase:fd=N", "reads it from the first line of an open descriptor"},
 	{"recipient:coffer1...", "a public key (coffer key export-public), which seals and cannot open"},
-	{"awskms:///alias/NAME", "AWS KMS, also by key id or ARN: awskms:///KEY-ID, awskms:///ARN; "
-				 "awskms://HOST/... asks an endpoint of your own"},
+	{"awskms:///alias/NAME", "AWS KMS, also by key id or ARN: awskms:///KEY-ID, awskms:///ARN; awskms://HOST/... "
+				 "asks an endpoint of your own"},
 	{"azurekms://VAULT/KEY", "Azure Key Vault or Managed HSM, also azurekms://HOST/KEY/VERSION"},
 	{"gcpkms://projects/P/locations/L/keyRings/R/cryptoKeys/K", "Google Cloud KMS"},
 	{"hashivault://KEY", "transit of HashiCorp Vault or OpenBao; ?mount=PATH and ?namespace=NAME say where"},

@@ -87,10 +87,9 @@ refuse_key_material(struct fault *f, const char *uri)
 	bool is_name = colon && (strncmp(uri, "file:", 5) == 0 || strncmp(uri, "keyring:", 8) == 0);
 
 	if (!is_name && (args_is_key(uri) || (colon && args_is_key(colon + 1))))
-		return fault_set(
-			f, COFFER_E_USAGE,
-			"that looks like a key itself, and keys never go on the command line, where others see "
-			"them; put it in a file and say file:PATH");
+		return fault_set(f, COFFER_E_USAGE,
+				 "that looks like a key itself, and keys never go on the command line, where others "
+				 "see them; put it in a file and say file:PATH");
 	if (strncmp(uri, "passphrase:", 11) == 0 && uri[11] && strncmp(uri + 11, "file=", 5) != 0 &&
 	    strncmp(uri + 11, "fd=", 3) != 0)
 		return fault_set(f, COFFER_E_USAGE,
@@ -177,8 +176,7 @@ library_keys_to_open(struct fault *f, struct coffer_ctx *ctx, struct coffer_keyr
 	if (coffer_keyring_size(*keyring_out) == 0)
 		TRY(fault_set(f, COFFER_E_NOKEY,
 			      "no key was given and the local keyring is empty; --kek KEY gives one («coffer help "
-			      "keys»), «coffer inspect» "
-			      "says which keys a model wants"));
+			      "keys»), «coffer inspect» says which keys a model wants"));
 out:
 	if (err)
 		coffer_keyring_free(keyring_out);

@@ -42,6 +42,14 @@ out_buf(struct fault *f, const struct buf *b)
 	return out_bytes(f, b->p, b->len);
 }
 
+coffer_err
+out_add_clean(struct fault *f, struct buf *b, const char *text)
+{
+	char clean[8192];
+
+	return buf_str(f, b, term_clean(text, clean, sizeof(clean)));
+}
+
 static bool json_is_written;
 
 coffer_err
@@ -53,6 +61,24 @@ out_json(struct fault *f, struct json_out *j)
 		return err;
 	json_is_written = true;
 	return out_buf(f, &j->text);
+}
+
+void
+out_json_begin(struct json_out *j, struct fault *f)
+{
+	json_out_init(j, f);
+	json_out_begin(j, NULL, JSON_OBJECT);
+}
+
+coffer_err
+out_json_end(struct json_out *j)
+{
+	coffer_err err;
+
+	json_out_end(j);
+	err = out_json(j->f, j);
+	json_out_free(j);
+	return err;
 }
 
 bool

@@ -210,14 +210,6 @@ json_sum(struct json_out *j, const struct coffer_rotation *rotation)
 	json_out_end(j);
 }
 
-static coffer_err
-add_clean(struct fault *f, struct buf *b, const char *text)
-{
-	char clean[PATH_ROOM];
-
-	return buf_str(f, b, term_clean(text, clean, sizeof(clean)));
-}
-
 /* «renew hashivault transit/models version 3 → 4» */
 static coffer_err
 add_change(struct fault *f, struct buf *b, const struct coffer_change *c)
@@ -225,19 +217,19 @@ add_change(struct fault *f, struct buf *b, const struct coffer_change *c)
 	coffer_err err;
 
 	TRY(buf_printf(f, b, "%s ", change_word(c->change)));
-	TRY(add_clean(f, b, c->kind));
+	TRY(out_add_clean(f, b, c->kind));
 	if (c->id[0]) {
 		TRY(buf_str(f, b, " "));
-		TRY(add_clean(f, b, c->id));
+		TRY(out_add_clean(f, b, c->id));
 	}
 	if (c->before[0] && c->change == COFFER_CHANGE_RENEW) {
 		TRY(buf_str(f, b, " version "));
-		TRY(add_clean(f, b, c->before));
+		TRY(out_add_clean(f, b, c->before));
 		TRY(buf_str(f, b, c->version[0] ? " → " : " → newest"));
-		TRY(add_clean(f, b, c->version));
+		TRY(out_add_clean(f, b, c->version));
 	} else if (c->version[0]) {
 		TRY(buf_str(f, b, " version "));
-		TRY(add_clean(f, b, c->version));
+		TRY(out_add_clean(f, b, c->version));
 	}
 out:
 	return err;
@@ -248,7 +240,7 @@ add_model(struct fault *f, struct buf *b, const struct coffer_rotated *model)
 {
 	coffer_err err;
 
-	TRY(add_clean(f, b, model->path));
+	TRY(out_add_clean(f, b, model->path));
 	for (size_t i = 0; i < model->n_changes; i++) {
 		TRY(buf_str(f, b, i == 0 ? ": " : ", "));
 		TRY(add_change(f, b, &model->changes[i]));

@@ -6,10 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
 
 #include "base/file.h"
-#include "base/limits.h"
 #include "base/utc.h"
 #include "cli/library.h"
 #include "cli/term.h"
@@ -86,7 +84,7 @@ const struct option options_sign_sigstore[] = {
 	 .hint = HINT_FILE,
 	 .help = "the services to use; the default is what coffer trust has imported"},
 	OPTION_TRUST_CONFIG,
-	OPTION_TRUSTED_ROOT,
+	OPTION_TRUSTED_ROOT(HELP_TRUSTED_ROOT),
 	OPTION_STAGING,
 	OPTION_END,
 };
@@ -98,15 +96,18 @@ const struct option options_trust_key[] = {
 
 const struct option options_trust_certificate[] = {
 	OPTION_CERTIFICATE_CHAIN(HELP_ROOTS),
-	OPTION_TSA_CHAIN,
+	OPTION_TSA_CHAIN(HELP_TSA_ROOTS),
 	OPTION_VERIFY_AT,
 	OPTION_END,
 };
 
 const struct option options_trust_sigstore[] = {
-	OPTION_IDENTITY,     OPTION_IDENTITY_PROVIDER(HELP_PROVIDER),
-	OPTION_TRUST_CONFIG, OPTION_TRUSTED_ROOT,
-	OPTION_STAGING,	     OPTION_END,
+	OPTION_IDENTITY(HELP_IDENTITY),
+	OPTION_IDENTITY_PROVIDER(HELP_PROVIDER),
+	OPTION_TRUST_CONFIG,
+	OPTION_TRUSTED_ROOT(HELP_TRUSTED_ROOT),
+	OPTION_STAGING,
+	OPTION_END,
 };
 
 const struct option options_trust_open[] = {
@@ -117,11 +118,11 @@ const struct option options_trust_open[] = {
 	 .help = "open only what the owner of this public key (PEM) has signed"},
 	OPTION_CERTIFICATE_CHAIN("or who has a certificate for signing code that leads to these roots (PEM); may be "
 				 "repeated"),
-	OPTION_IDENTITY,
+	OPTION_IDENTITY(HELP_IDENTITY),
 	OPTION_IDENTITY_PROVIDER(HELP_PROVIDER),
-	OPTION_TRUSTED_ROOT,
+	OPTION_TRUSTED_ROOT(HELP_TRUSTED_ROOT),
 	OPTION_TRUST_CONFIG,
-	OPTION_TSA_CHAIN,
+	OPTION_TSA_CHAIN(HELP_TSA_ROOTS),
 	OPTION_VERIFY_AT,
 	OPTION_SIGNATURE("the signature of the sealed files; the default is coffer.sig in SEALED, or SEALED.sig"),
 	{.name = "name",
@@ -196,8 +197,7 @@ take_token_out(struct fault *f, struct coffer_signer_options *out)
 	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
 	out->token_file = path;
 	term_say("an identity token in the arguments can be read by every process of the machine; better: export "
-		 "TOKEN, and "
-		 "--identity-token env:TOKEN");
+		 "TOKEN, and --identity-token env:TOKEN");
 out:
 	return err;
 }
@@ -213,10 +213,10 @@ read_token(struct fault *f, struct coffer_signer_options *out)
 		return take_token_out(f, out);
 	return out->token_env || out->token_file
 		       ? COFFER_OK
-		       : refuse_secret(f, "an identity token",
-				       "with the token in the variable TOKEN, exported, say --identity-token "
-				       "env:TOKEN; file:PATH "
-				       "reads a file, --use-ambient-credentials asks the CI service");
+		       : refuse_secret(
+				 f, "an identity token",
+				 "with the token in the variable TOKEN, exported, say --identity-token env:TOKEN; "
+				 "file:PATH reads a file, --use-ambient-credentials asks the CI service");
 }
 
 static coffer_err
@@ -371,10 +371,10 @@ out:
 	return err;
 }
 
-coffer_err
-signing_trust(struct fault *f, struct coffer_ctx *ctx, enum coffer_method method, struct coffer_trust **trust_out)
+struct coffer_trust_options
+signing_trust_options(enum coffer_method method)
 {
-	struct coffer_trust_options options = {
+	return (struct coffer_trust_options){
 		.version_1 = 1,
 		.method = method,
 		.public_key = signing.public_key,
@@ -387,6 +387,12 @@ signing_trust(struct fault *f, struct coffer_ctx *ctx, enum coffer_method method
 		.trusted_root = signing.trusted_root,
 		.trust_config = signing.trust_config,
 	};
+}
+
+coffer_err
+signing_trust(struct fault *f, struct coffer_ctx *ctx, enum coffer_method method, struct coffer_trust **trust_out)
+{
+	struct coffer_trust_options options = signing_trust_options(method);
 	coffer_err err;
 
 	*trust_out = NULL;
@@ -408,8 +414,7 @@ signing_method(struct fault *f, enum coffer_method *method_out, bool *is_given_o
 	if (key + chain + sigstore > 1)
 		return fault_set(
 			f, COFFER_E_USAGE,
-			"%s believes one kind of signer: a key, certificates, or an identity; leave the others "
-			"out",
+			"%s believes one kind of signer: a key, certificates, or an identity; leave the others out",
 			common.command->name);
 	return COFFER_OK;
 }
@@ -473,120 +478,4 @@ signing_verify_options(void)
 		.allow_symlinks = signing.allow_symlinks,
 		.ignore_unsigned = signing.ignore_unsigned,
 	};
-}
-
-/* ---- where signatures are ---- */
-
-static bool
-exists(const char *folder, const char *name)
-{
-	char path[4096];
-	struct stat st;
-
-	return snprintf(path, sizeof(path), "%s/%s", folder, name) < (int)sizeof(path) && stat(path, &st) == 0;
-}
-
-bool
-signing_is_sealed(const char *model)
-{
-	static const char suffix[] = ".coffer";
-	size_t len = strlen(model);
-	struct stat st;
-
-	if (stat(model, &st) == 0 && S_ISDIR(st.st_mode))
-		return exists(model, "coffer.json");
-	return len > strlen(suffix) && strcmp(model + len - strlen(suffix), suffix) == 0;
-}
-
-/* «FOLDER/NAME», without a second slash */
-static char *
-join(const char *folder, const char *name)
-{
-	size_t len = strlen(folder);
-	char *path;
-
-	while (len > 1 && folder[len - 1] == '/')
-		len--;
-	return asprintf(&path, "%.*s/%s", (int)len, folder, name) < 0 ? NULL : path;
-}
-
-static char *
-default_path(const char *model)
-{
-	struct stat st;
-	bool folder = stat(model, &st) == 0 && S_ISDIR(st.st_mode), sealed = signing_is_sealed(model);
-	char *path;
-
-	if (sealed && folder)
-		return join(model, "coffer.sig");
-	if (sealed)
-		return asprintf(&path, "%s.sig", model) < 0 ? NULL : path;
-	return strdup("model.sig");
-}
-
-static bool
-is_here(const char *model)
-{
-	struct stat here, there;
-
-	return stat(".", &here) == 0 && stat(model, &there) == 0 && here.st_dev == there.st_dev &&
-	       here.st_ino == there.st_ino;
-}
-
-/* A signature that came with the model lies in it; with one here, too, it is not for us to choose. */
-static coffer_err
-find_within(struct fault *f, const char *model, char **path)
-{
-	if (signing_is_sealed(model) || is_here(model) || !exists(model, "model.sig"))
-		return COFFER_OK;
-	if (exists(".", "model.sig"))
-		return fault_set(f, COFFER_E_USAGE,
-				 "there is a model.sig here and one in %s; say which with --signature FILE", model);
-	free(*path);
-	*path = join(model, "model.sig");
-	return *path ? COFFER_OK : fault_nomem(f);
-}
-
-/* Of a model that is not there either, that is what will be said. */
-static coffer_err
-miss(struct fault *f, const char *model, const char *path)
-{
-	struct stat st;
-
-	if (stat(model, &st) != 0 || stat(path, &st) == 0 || errno != ENOENT)
-		return COFFER_OK;
-	return fault_set(f, COFFER_E_NOTFOUND, "there is no signature %s%s%s; --signature FILE names another", path,
-			 signing_is_sealed(model) ? "" : " here, and none in ", signing_is_sealed(model) ? "" : model);
-}
-
-coffer_err
-signing_refuse_stream(struct fault *f)
-{
-	if (signing.signature && strcmp(signing.signature, "-") == 0)
-		return fault_set(
-			f, COFFER_E_USAGE,
-			"a signature is a file, and --signature - names none; ./- is one, and /dev/stdin is read");
-	return COFFER_OK;
-}
-
-coffer_err
-signing_path(struct fault *f, const char *model, enum signature_use use, char **path_out)
-{
-	coffer_err err;
-
-	*path_out = NULL;
-	TRY(signing_refuse_stream(f));
-	*path_out = signing.signature ? strdup(signing.signature) : default_path(model);
-	if (!*path_out)
-		TRY(fault_nomem(f));
-	if (!signing.signature && use == SIGNATURE_READ) {
-		TRY(find_within(f, model, path_out));
-		TRY(miss(f, model, *path_out));
-	}
-out:
-	if (err) {
-		free(*path_out);
-		*path_out = NULL;
-	}
-	return err;
 }

@@ -110,10 +110,10 @@ extern const struct option options_trust_open[];
 		.name = "trust-config", .value = "FILE", .text = &signing.trust_config, .hint = HINT_FILE,             \
 		.help = "another Sigstore than the imported one: its ClientTrustConfig"                                \
 	}
-#define OPTION_TRUSTED_ROOT                                                                                            \
+#define OPTION_TRUSTED_ROOT(what)                                                                                      \
 	{                                                                                                              \
 		.name = "trusted-root", .value = "FILE", .text = &signing.trusted_root, .hint = HINT_FILE,             \
-		.help = "its trusted_root.json alone; the default is what coffer trust has imported"                   \
+		.help = (what)                                                                                         \
 	}
 #define OPTION_STAGING                                                                                                 \
 	{                                                                                                              \
@@ -136,10 +136,9 @@ extern const struct option options_trust_open[];
 	{                                                                                                              \
 		.name = "public-key", .value = "FILE", .text = &signing.public_key, .hint = HINT_FILE, .help = (what)  \
 	}
-#define OPTION_TSA_CHAIN                                                                                               \
+#define OPTION_TSA_CHAIN(what)                                                                                         \
 	{                                                                                                              \
-		.name = "tsa-chain", .value = "FILE", .list = &signing.tsa_chain, .hint = HINT_FILE,                   \
-		.help = "roots of timestamp authorities that are believed, in PEM; may be repeated"                    \
+		.name = "tsa-chain", .value = "FILE", .list = &signing.tsa_chain, .hint = HINT_FILE, .help = (what)    \
 	}
 #define OPTION_VERIFY_AT                                                                                               \
 	{                                                                                                              \
@@ -147,10 +146,9 @@ extern const struct option options_trust_open[];
 		.help = "judge certificates at this time, as 2026-01-31 or 2026-01-31T12:00:00Z, and at no other. "    \
 			"The default: that of a trusted timestamp, else now"                                           \
 	}
-#define OPTION_IDENTITY                                                                                                \
+#define OPTION_IDENTITY(what)                                                                                          \
 	{                                                                                                              \
-		.name = "identity", .value = "NAME", .text = &signing.identity,                                        \
-		.help = "who must have signed, with Sigstore: the mail address or URI of the certificate, exactly"     \
+		.name = "identity", .value = "NAME", .text = &signing.identity, .help = (what)                         \
 	}
 #define OPTION_IDENTITY_PROVIDER(what)                                                                                 \
 	{                                                                                                              \
@@ -209,6 +207,9 @@ extern const struct option options_trust_open[];
 #define HELP_ROOTS                                                                                                     \
 	"trusted roots, and certificates that lead to them, in PEM; may be repeated. The default: the roots of this "  \
 	"system"
+#define HELP_TSA_ROOTS "roots of timestamp authorities that are believed, in PEM; may be repeated"
+#define HELP_IDENTITY "who must have signed, with Sigstore: the mail address or URI of the certificate, exactly"
+#define HELP_TRUSTED_ROOT "its trusted_root.json alone; the default is what coffer trust has imported"
 #define HELP_PROVIDER "who must have vouched for the identity, exactly"
 
 /** signing_need() - COFFER_E_USAGE when the option --@option, which must be there, has no @value */
@@ -225,6 +226,9 @@ coffer_err signing_signer_options(struct fault *f, enum coffer_method method, st
 coffer_err signing_trust(struct fault *f, struct coffer_ctx *ctx, enum coffer_method method,
 			 struct coffer_trust **trust_out);
 
+/** signing_trust_options() - the same, not yet opened and not yet checked; what it points to belongs to @signing */
+struct coffer_trust_options signing_trust_options(enum coffer_method method);
+
 /** signing_method() - which method the options of trust speak of; COFFER_E_USAGE for two, false for none */
 coffer_err signing_method(struct fault *f, enum coffer_method *method_out, bool *is_given_out);
 
@@ -238,20 +242,5 @@ coffer_err signing_to_open(struct fault *f, struct coffer_ctx *ctx, struct coffe
 /** signing_sign_options(), signing_verify_options() - what is signed or verified, and how */
 struct coffer_sign_options signing_sign_options(void);
 struct coffer_verify_options signing_verify_options(void);
-
-/** enum signature_use - what a signature file is wanted for */
-enum signature_use { SIGNATURE_MAKE, SIGNATURE_READ };
-
-/** signing_refuse_stream() - COFFER_E_USAGE for «--signature -»: elsewhere that is a stream, and a signature appears whole, as a file */
-coffer_err signing_refuse_stream(struct fault *f);
-
-/**
- * signing_path() - where the signature of @model is: --signature, else «coffer.sig» in a sealed folder, «MODEL.sig» beside a
- * sealed file, else «model.sig» here or, to read, in the model, but not in both.  Free it with free().
- */
-coffer_err signing_path(struct fault *f, const char *model, enum signature_use use, char **path_out);
-
-/** signing_is_sealed() - whether @model is a sealed model, as far as its name or its coffer.json tells */
-bool signing_is_sealed(const char *model);
 
 #endif

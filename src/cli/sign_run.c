@@ -10,6 +10,7 @@
 #include "cli/library.h"
 #include "cli/out.h"
 #include "cli/sign_options.h"
+#include "cli/sign_path.h"
 #include "cli/term.h"
 #include "cli/verdict_text.h"
 
@@ -160,8 +161,7 @@ trust_to_reuse(struct fault *f, struct coffer_ctx *ctx, const char *model, struc
 		return COFFER_OK;
 	if (signing.reuse_key && signing.reuse_chain.n > 0)
 		return fault_set(f, COFFER_E_USAGE,
-				 "OLD was made by a key or with a certificate; leave --reuse-key or "
-				 "--reuse-chain out");
+				 "OLD was made by a key or with a certificate; leave --reuse-key or --reuse-chain out");
 	if (signing.reuse_key || signing.reuse_chain.n > 0)
 		return library_fault(f, ctx, coffer_trust_open(ctx, &options, trust_out));
 	return find_trust(f, ctx, model, "--reuse-key FILE or --reuse-chain FILE", trust_out);
@@ -190,20 +190,15 @@ static coffer_err
 print(struct fault *f, const struct coffer_sign_stats *stats, const char *signature)
 {
 	struct json_out j;
-	coffer_err err;
 
-	json_out_init(&j, f);
-	json_out_begin(&j, NULL, JSON_OBJECT);
+	out_json_begin(&j, f);
 	json_out_str(&j, "signature", signature);
 	json_out_str(&j, "digest", stats->root);
 	json_out_uint(&j, "files", stats->n_files);
 	json_out_uint(&j, "bytes", stats->bytes);
 	json_out_uint(&j, "reused", stats->n_reused);
 	json_out_seconds(&j, "seconds", stats->seconds);
-	json_out_end(&j);
-	err = out_json(f, &j);
-	json_out_free(&j);
-	return err;
+	return out_json_end(&j);
 }
 
 coffer_err

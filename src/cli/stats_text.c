@@ -29,12 +29,10 @@ coffer_err
 stats_print(struct fault *f, const struct coffer_stats *stats, const char *where)
 {
 	struct json_out j;
-	coffer_err err;
 
 	if (!common.json)
 		return COFFER_OK;
-	json_out_init(&j, f);
-	json_out_begin(&j, NULL, JSON_OBJECT);
+	out_json_begin(&j, f);
 	json_out_uint(&j, "files", stats->n_files);
 	json_out_uint(&j, "bytes", stats->bytes);
 	json_out_uint(&j, "skipped", stats->n_skipped);
@@ -44,8 +42,5 @@ stats_print(struct fault *f, const struct coffer_stats *stats, const char *where
 		json_out_str(&j, "output", where);
 	if (common.dry_run)
 		json_out_bool(&j, "dry_run", true);
-	json_out_end(&j);
-	err = out_json(f, &j);
-	json_out_free(&j);
-	return err;
+	return out_json_end(&j);
 }

@@ -188,20 +188,15 @@ static coffer_err
 print_json(struct fault *f, const struct fault *failed, const struct coffer_verdict *v, const char *what)
 {
 	struct json_out j;
-	coffer_err err;
 
-	json_out_init(&j, f);
-	json_out_begin(&j, NULL, JSON_OBJECT);
+	out_json_begin(&j, f);
 	json_out_bool(&j, "verified", !failed);
 	json_out_str(&j, "model", what);
 	if (v)
 		add_verdict(&j, v);
 	if (failed)
 		out_json_error(&j, failed);
-	json_out_end(&j);
-	err = out_json(f, &j);
-	json_out_free(&j);
-	return err;
+	return out_json_end(&j);
 }
 
 /* ---- the end ---- */

@@ -4,7 +4,7 @@
  * Wilcox-O'Hearn, 2020; section numbers below are its own).
  *
  * An implementation of our own, for OpenSSL has none.  Several chunks are hashed at once, by the widest instructions that the
- * processor has and that give a known answer, which is tried once a process.  Hashing cannot fail.
+ * processor has and that give a known answer, which is tried once per process.  Hashing cannot fail.
  */
 #ifndef CRYPTO_BLAKE3_H
 #define CRYPTO_BLAKE3_H

@@ -2,7 +2,7 @@
 /*
  * What sha256x.c asks of a processor: whole blocks of several streams.
  *
- * One file a platform.  Each compiles everywhere; where it does not belong
+ * One file per platform.  Each compiles everywhere; where it does not belong
  * its is_there() says no.
  */
 #ifndef CRYPTO_SHA256X_KERNEL_H

@@ -239,8 +239,8 @@ check_tries(struct fault *f, const struct token *t, CK_FLAGS flags, bool from_fi
 	if ((flags & CKF_USER_PIN_FINAL_TRY) && from_file)
 		return fault_set(
 			f, COFFER_E_REFUSED,
-			"token «%s» allows one more try before it locks, and that is not spent on a PIN from a "
-			"file; log in to it once by hand with the right PIN, and see whether the file has it",
+			"token «%s» allows one more try before it locks, and that is not spent on a PIN from a file; "
+			"log in to it once by hand with the right PIN, and see whether the file has it",
 			t->label);
 	return COFFER_OK;
 }

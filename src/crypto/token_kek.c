@@ -230,11 +230,10 @@ is_taken(const struct token_kek *kek, const struct token_session *s, const struc
 static coffer_err
 no_mechanism(struct fault *f, const struct token_kek *kek, const struct token_session *s)
 {
-	return fault_set(
-		f, COFFER_E_REFUSED,
-		"the key on token «%s» may not wrap%s%s: the key does not allow it (CKA_ENCRYPT, CKA_WRAP), or "
-		"the token has no such mechanism",
-		s->label, kek->choice ? " by " : "", kek->choice ? kek->choice : "");
+	return fault_set(f, COFFER_E_REFUSED,
+			 "the key on token «%s» may not wrap%s%s: the key does not allow it (CKA_ENCRYPT, CKA_WRAP), "
+			 "or the token has no such mechanism",
+			 s->label, kek->choice ? " by " : "", kek->choice ? kek->choice : "");
 }
 
 /* By the first mechanism that does it. */
@@ -262,8 +261,7 @@ none(struct fault *f, const struct token_session *s)
 {
 	return fault_set(
 		f, COFFER_E_REFUSED,
-		"token «%s» has no AES or RSA key as the PKCS#11 URI says; «pkcs11-tool -O --login» lists what "
-		"it has",
+		"token «%s» has no AES or RSA key as the PKCS#11 URI says; «pkcs11-tool -O --login» lists what it has",
 		s->label);
 }
 

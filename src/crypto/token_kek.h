@@ -59,7 +59,7 @@ coffer_err token_kek_state(struct fault *f, struct token_kek *kek, struct buf *i
 /**
  * token_kek_generate() - make an AES key of 256 bits with the label, and the id if there is one, of the URI
  *
- * It cannot be read, and may encrypt and decrypt, or where the token has no AES-GCM wrap and unwrap, but never both pairs: who has
+ * It cannot be read, and may encrypt and decrypt, or where the token has no AES-GCM wrap and unwrap, but never both pairs: whoever has
  * both can get wrapped keys out.  COFFER_E_EXISTS when the token has one of that label and id; COFFER_E_USAGE without a label.
  */
 coffer_err token_kek_generate(struct fault *f, struct token_kek *kek, struct buf *id_out);

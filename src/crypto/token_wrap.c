@@ -173,8 +173,8 @@ check_gcm(struct fault *f, const struct token_session *s, const struct prepared 
 				 s->label, len, plain.len + TAG_LEN);
 	if (view_zero(view_of(p->iv, IV_LEN)))
 		return fault_set(f, COFFER_E_KEY,
-				 "token «%s» took no IV for AES-GCM and gave none back; try another mechanism: "
-				 "" TOKEN_URI_MECHANISM "=aes-kwp",
+				 "token «%s» took no IV for AES-GCM and gave none back; try another "
+				 "mechanism: " TOKEN_URI_MECHANISM "=aes-kwp",
 				 s->label);
 	return COFFER_OK;
 }

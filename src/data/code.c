@@ -5,34 +5,49 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "base/limits.h"
 #include "base/num.h"
-#include "base/path.h"
+#include "data/code_signs.h"
 #include "data/names.h"
 #include "data/npy.h"
 #include "data/pickle.h"
 #include "data/safetensors.h"
 #include "data/source.h"
-#include "data/tar.h"
 #include "data/zip.h"
 
-#define HEAD_SIZE TAR_BLOCK
-#define MEMBER_SHOWN 60u
 #define NAMES_SHOWN 3u
 #define TORCH_PICKLES 5u
 
-struct head {
-	uint8_t p[HEAD_SIZE];
-	size_t len;
+/* a part of a source, or all of it, that remembers what reading it said */
+struct part {
+	const struct coffer_source *of;
+	uint64_t off;
+	coffer_err err; /* the last that was none of COFFER_OK */
 };
+
+static coffer_err
+read_part(void *user, uint64_t off, void *buf, size_t len)
+{
+	struct part *part = user;
+	coffer_err err = part->of->read_at(part->of->user, part->off + off, buf, len);
+
+	if (err != COFFER_OK)
+		part->err = err;
+	return err;
+}
+
+static struct coffer_source
+part_source(struct part *part, uint64_t size)
+{
+	return (struct coffer_source){.size = size, .user = part, .read_at = read_part};
+}
 
 /* the file that is looked at: words for it go to @what */
 struct look {
 	struct fault *f;
 	const struct coffer_source *source;
-	struct head head;
+	struct code_head head;
 	unsigned int depth; /* in archives */
 	char *what;	    /* COFFER_CODE_LEN bytes; empty until something is found */
 };
@@ -46,161 +61,7 @@ static void __attribute__((format(printf, 2, 3))) found(struct look *look, const
 	va_end(args);
 }
 
-/* ---- by name ---- */
-
-static bool
-ends_with(const char *name, const char *end)
-{
-	size_t len = strlen(name), end_len = strlen(end);
-
-	return len >= end_len && strcasecmp(name + len - end_len, end) == 0;
-}
-
-/* «libx.so.1.2» */
-static bool
-is_versioned_library(const char *name)
-{
-	const char *so = strstr(name, ".so.");
-
-	return so && strspn(so + 4, "0123456789.") == strlen(so + 4);
-}
-
-static void
-look_at_name(struct look *look, const char *path)
-{
-	static const struct {
-		const char *end;
-		const char *what;
-	} ends[] = {
-		{".py", "is Python source"},
-		{".pyw", "is Python source"},
-		{".pyc", "is compiled Python"},
-		{".pyo", "is compiled Python"},
-		{".pyz", "is a Python program"},
-		{".pyd", "is native code"},
-		{".so", "is native code"},
-		{".dll", "is native code"},
-		{".dylib", "is native code"},
-		{".exe", "is native code"},
-		{".sh", "is a script"},
-		{".bash", "is a script"},
-		{".bat", "is a script"},
-		{".cmd", "is a script"},
-		{".ps1", "is a script"},
-		{".jar", "is Java code"},
-		{".class", "is Java code"},
-		{".wasm", "is WebAssembly"},
-		{"saved_model.pb", "is a TensorFlow program"},
-		{"keras_metadata.pb", "is part of a Keras program"},
-	};
-	const char *name = path_base(path);
-
-	for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]) && !*look->what; i++)
-		if (ends_with(name, ends[i].end))
-			found(look, "%s", ends[i].what);
-	if (!*look->what && is_versioned_library(name))
-		found(look, "is native code");
-}
-
-/* ---- by the first bytes ---- */
-
-static bool
-has_at(const struct head *head, size_t at, const char *bytes, size_t len)
-{
-	return head->len >= at + len && memcmp(head->p + at, bytes, len) == 0;
-}
-
-/* Windows: where the real header is, stands in the one of DOS */
-static bool
-is_pe(const struct head *head)
-{
-	return has_at(head, 0, "MZ", 2) && head->len >= 0x40 && get_le32(head->p + 0x3c) <= HEAD_SIZE &&
-	       has_at(head, get_le32(head->p + 0x3c), "PE\0\0", 4);
-}
-
-/* the number of a version of Python, and a line end that no text has there */
-static bool
-is_pyc(const struct head *head)
-{
-	return has_at(head, 2, "\r\n", 2) && head->len >= 8 &&
-	       ((head->p[1] >= 0x0b && head->p[1] <= 0x0f) || head->p[1] == 0xf2 || head->p[1] == 0xf3);
-}
-
-struct magic {
-	const char *bytes;
-	uint8_t len;
-	uint8_t at;
-	const char *what;
-};
-
-static const char *
-find_magic(const struct head *head, const struct magic *magics, size_t n)
-{
-	for (size_t i = 0; i < n; i++)
-		if (has_at(head, magics[i].at, magics[i].bytes, magics[i].len))
-			return magics[i].what;
-	return NULL;
-}
-
-static void
-look_at_magic(struct look *look)
-{
-	static const struct magic magics[] = {
-		{"\x7f"
-		 "ELF",
-		 4, 0, "is native code (ELF)"},
-		{"\xfe\xed\xfa\xce", 4, 0, "is native code (Mach-O)"},
-		{"\xfe\xed\xfa\xcf", 4, 0, "is native code (Mach-O)"},
-		{"\xce\xfa\xed\xfe", 4, 0, "is native code (Mach-O)"},
-		{"\xcf\xfa\xed\xfe", 4, 0, "is native code (Mach-O)"},
-		{"\xca\xfe\xba\xbe", 4, 0, "is native code (Mach-O) or Java code"},
-		{"!<arch>\n", 8, 0, "is a library of native code"},
-		{"BC\xc0\xde", 4, 0, "is native code (LLVM)"},
-		{"\0asm", 4, 0, "is WebAssembly"},
-		{"\x1bLua", 4, 0, "is compiled Lua"},
-		{"#!", 2, 0, "is a script"},
-		{"PTMF", 4, 4, "is a TorchScript program"},
-		{"\x89HDF\r\n\x1a\n", 8, 0, "is HDF5, in which Keras keeps functions, too: cannot be told"},
-	};
-	const char *what = find_magic(&look->head, magics, sizeof(magics) / sizeof(magics[0]));
-
-	if (what)
-		found(look, "%s", what);
-	else if (is_pe(&look->head))
-		found(look, "is native code (PE)");
-	else if (is_pyc(&look->head))
-		found(look, "is compiled Python");
-}
-
-/* the first header's sum is right: so tar programs of all kinds tell */
-static bool
-is_tar(const struct head *head)
-{
-	uint32_t sum = 0, said = 0;
-
-	if (head->len < TAR_BLOCK)
-		return false;
-	for (size_t i = 0; i < TAR_BLOCK; i++)
-		sum += i >= 148 && i < 156 ? ' ' : head->p[i];
-	for (size_t i = 148; i < 156; i++)
-		if (head->p[i] >= '0' && head->p[i] <= '7')
-			said = said * 8 + (uint32_t)(head->p[i] - '0');
-	return sum == said && sum > 8 * ' ';
-}
-
-/* without a dictionary that only somebody else has */
-static bool
-is_zlib(const struct head *head)
-{
-	return head->len > 2 && head->p[0] == 0x78 && (head->p[0] << 8 | head->p[1]) % 31 == 0 &&
-	       (head->p[1] & 0x20) == 0;
-}
-
-static bool
-is_lzma(const struct head *head)
-{
-	return has_at(head, 0, "]\0\0", 3) && head->len > 13 && head->p[13] == 0;
-}
+/* ---- compression ---- */
 
 static coffer_err
 is_safetensors(struct look *look, bool *is_out)
@@ -218,26 +79,10 @@ is_safetensors(struct look *look, bool *is_out)
 static coffer_err
 look_for_compression(struct look *look)
 {
-	static const struct magic magics[] = {
-		{"\x1f\x8b", 2, 0, "gzip"},
-		{"BZh", 3, 0, "bzip2"},
-		{"\xfd"
-		 "7zXZ\0",
-		 6, 0, "xz"},
-		{"\x28\xb5\x2f\xfd", 4, 0, "zstd"},
-		{"\x04\x22\x4d\x18", 4, 0, "lz4"},
-		{"7z\xbc\xaf\x27\x1c", 6, 0, "7-Zip"},
-		{"Rar!\x1a\x07", 6, 0, "RAR"},
-		{"ZF0x", 4, 0, "zlib"},
-	};
-	const char *what = find_magic(&look->head, magics, sizeof(magics) / sizeof(magics[0]));
+	const char *what = code_compression(&look->head);
 	bool is_safe = false;
 	coffer_err err = COFFER_OK;
 
-	if (!what && is_zlib(&look->head))
-		what = "zlib";
-	if (!what && is_lzma(&look->head))
-		what = "lzma";
 	if (!what)
 		return COFFER_OK;
 	/* the length of its header can be any of these numbers */
@@ -359,20 +204,6 @@ out:
 
 /* ---- archives ---- */
 
-/* a part of a source */
-struct part {
-	const struct coffer_source *source;
-	uint64_t off;
-};
-
-static coffer_err
-read_part(void *user, uint64_t off, void *buf, size_t len)
-{
-	const struct part *part = user;
-
-	return part->source->read_at(part->source->user, part->off + off, buf, len);
-}
-
 struct archive {
 	struct look *look;
 	struct names names;
@@ -424,8 +255,8 @@ is_torch_pickle(const struct archive *a, const char *name)
 static coffer_err
 look_at_member(struct archive *a, const char *name, const struct zip_entry *entry)
 {
-	struct part part = {.source = a->look->source, .off = entry->off};
-	struct coffer_source source = {.size = entry->size, .user = &part, .read_at = read_part};
+	struct part part = {.of = a->look->source, .off = entry->off};
+	struct coffer_source source = part_source(&part, entry->size);
 	char what[COFFER_CODE_LEN] = "";
 	struct look look = {.f = a->look->f, .source = &source, .depth = a->look->depth + 1, .what = what};
 	coffer_err err;
@@ -493,14 +324,13 @@ out:
 static coffer_err
 look_at_content(struct look *look)
 {
-	bool is_zip = has_at(&look->head, 0, "PK\3\4", 4) || has_at(&look->head, 0, "PK\5\6", 4);
 	bool is_behind = false;
 	coffer_err err = COFFER_OK;
 
-	if (is_zip)
+	if (code_is_zip(&look->head))
 		return look_at_zip(look);
 	TRY(look_for_compression(look));
-	if (!*look->what && is_tar(&look->head))
+	if (!*look->what && code_is_tar(&look->head))
 		found(look, "is a tar archive: what is in it cannot be told");
 	if (!*look->what && npy_begins(look->head.p, look->head.len))
 		TRY(look_at_npy(look));
@@ -518,48 +348,34 @@ out:
 static coffer_err
 look_at(struct look *look, const char *path)
 {
+	const char *sign = code_sign_of_name(path);
 	coffer_err err;
 
-	look->head.len = (size_t)num_min(look->source->size, HEAD_SIZE);
+	look->head.len = (size_t)num_min(look->source->size, CODE_HEAD_SIZE);
 	TRY(source_read(look->f, look->source, 0, look->head.p, look->head.len));
-	look_at_name(look, path);
-	if (!*look->what)
-		look_at_magic(look);
-	if (!*look->what)
+	if (!sign)
+		sign = code_sign_of_head(&look->head);
+	if (sign)
+		found(look, "%s", sign);
+	else
 		TRY(look_at_content(look));
 out:
-	return err;
-}
-
-/* what the caller's source said, whatever is made of it in between: a file that cannot be read is not one that is broken */
-struct guarded {
-	const struct coffer_source *source;
-	coffer_err err;
-};
-
-static coffer_err
-read_guarded(void *user, uint64_t off, void *buf, size_t len)
-{
-	struct guarded *g = user;
-	coffer_err err = g->source->read_at(g->source->user, off, buf, len);
-
-	if (err != COFFER_OK)
-		g->err = err;
 	return err;
 }
 
 coffer_err
 code_find(struct fault *f, const char *path, const struct coffer_source *source, char what_out[static COFFER_CODE_LEN])
 {
-	struct guarded guarded = {.source = source, .err = COFFER_OK};
-	struct coffer_source readable = {.size = source->size, .user = &guarded, .read_at = read_guarded};
+	struct part whole = {.of = source};
+	struct coffer_source readable = part_source(&whole, source->size);
 	struct look look = {.f = f, .source = &readable, .what = what_out};
 	coffer_err err;
 
 	what_out[0] = '\0';
 	err = look_at(&look, path);
-	if (guarded.err != err && guarded.err != COFFER_OK)
-		err = fault_set(f, guarded.err, "cannot read it: %s", coffer_err_text(guarded.err));
+	/* whatever was made of it in between: a file that cannot be read is not one that is broken */
+	if (whole.err != err && whole.err != COFFER_OK)
+		err = fault_set(f, whole.err, "cannot read it: %s", coffer_err_text(whole.err));
 	if (err != COFFER_OK)
 		what_out[0] = '\0';
 	else

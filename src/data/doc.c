@@ -148,6 +148,15 @@ is_sound(const json_t *j)
 	}
 }
 
+/* The parser quotes what it stumbled over: that may be a secret, of a credential or of an answer with a key. */
+static int
+without_quote(const char *text)
+{
+	const char *quote = strstr(text, " near ");
+
+	return (int)(quote ? (size_t)(quote - text) : strlen(text));
+}
+
 /* What both kinds have in common; jansson refuses a NUL, bytes that are no UTF-8, and half a surrogate pair by itself. */
 static coffer_err
 load(struct fault *f, const char *what, struct view text, json_t **out)
@@ -167,8 +176,8 @@ load(struct fault *f, const char *what, struct view text, json_t **out)
 		return fault_nomem(f);
 	}
 	if (!j)
-		return fault_set(f, COFFER_E_FORMAT, "%s is not JSON as it should be: %s (line %d)", what, e.text,
-				 e.line);
+		return fault_set(f, COFFER_E_FORMAT, "%s is not JSON as it should be: %.*s (line %d)", what,
+				 without_quote(e.text), e.text, e.line);
 	*out = j;
 	return COFFER_OK;
 }

@@ -5,9 +5,10 @@
  * Only what coffer's own documents need: objects, arrays, text without control
  * characters, whole numbers below 2^53, names of ASCII.  Over jansson, which stays behind this header.
  *
- * What a document had in memory is wiped when it is freed, and one for which memory did not suffice is none.  For that jansson is given a
- * malloc() and a free() of ours (json_set_alloc_funcs()), once, when the first document is made: a setting of the whole process, which does no harm to an application that uses jansson, too, for
- * it takes what malloc() gave (mem/wiping.h).  An application that has set an allocator of its own keeps it, and then wiping is that one's task.
+ * What a document had in memory is wiped when it is freed, and one for which memory did not suffice is none.  For that
+ * jansson is given a malloc() and a free() of ours (json_set_alloc_funcs()), once, when the first document is made: a
+ * setting of the whole process, which does no harm to an application that uses jansson, too, for free() takes what malloc()
+ * gave (mem/wiping.h).  An application that has set an allocator of its own keeps it, and wiping is then its task.
  */
 #ifndef DATA_DOC_H
 #define DATA_DOC_H

@@ -3,7 +3,7 @@
  * ONNX (onnx.proto3 of onnx 1.23, ModelProto): where the initializers of its graph lie.
  *
  * Listed are those whose bytes stand as they are, little-endian, in the model or in a file beside it; not listed are texts, what is
- * sparse, constants inside of nodes, and the few numbers that are written one by one.  Types have the names that safetensors gives
+ * sparse, constants inside nodes, and the few numbers that are written one by one.  Types have the names that safetensors gives
  * them, and those of ONNX where it has none («INT4»).
  */
 #ifndef DATA_ONNX_H

@@ -17,11 +17,9 @@
 
 #include <coffer/backup.h>
 
-#include "base/enc.h"
 #include "base/file.h"
-#include "base/home.h"
-#include "base/path.h"
 #include "engine/backup_find.h"
+#include "engine/backup_memory.h"
 #include "engine/backup_private.h"
 #include "engine/backup_scan.h"
 #include "engine/backup_store.h"
@@ -86,64 +84,7 @@ check_options(struct fault *f, const struct creation *c)
 	return COFFER_OK;
 }
 
-/* ---- the memory of what was made here ---- */
-
-/* $XDG_STATE_HOME/coffer/backup/STORE-ROOTS: several backups into one store do not know each other's files. */
-static coffer_err
-find_memory(struct fault *f, struct creation *c)
-{
-	struct buf roots = BUF_INIT((size_t)LIMIT_BACKUP_ROOTS * (LIMIT_BACKUP_PATH + 1));
-	char id[2 * BACKUP_STORE_ID_LEN + 1], of[2 * 8 + 1], below[80];
-	uint8_t hash[SHA256_LEN];
-	coffer_err err;
-
-	for (size_t i = 0; i < c->roots.n; i++)
-		TRY(buf_add(f, &roots, c->roots.v[i].path, strlen(c->roots.v[i].path) + 1));
-	TRY(sha256(f, buf_view(&roots), hash));
-	enc_hex(c->store.id, sizeof(c->store.id), id);
-	enc_hex(hash, 8, of);
-	(void)snprintf(below, sizeof(below), "backup/%s-%s", id, of);
-	err = home_path(f, HOME_STATE, below, &c->memory);
-	if (err == COFFER_E_NOTFOUND)
-		err = COFFER_OK;
-out:
-	buf_free(&roots);
-	return err;
-}
-
-/* Nothing depends on it but time. */
-static void
-remember(const struct creation *c, const char *name)
-{
-	struct fault why = {0};
-	char *dir;
-	coffer_err err;
-
-	if (!c->memory)
-		return;
-	dir = strndup(c->memory, (size_t)(path_base(c->memory) - c->memory) - 1);
-	err = dir ? home_make(&why, "the folder of what was backed up", dir) : fault_nomem(&why);
-	if (err == COFFER_OK)
-		err = file_write_new(&why, c->memory, name, strlen(name), 0600, true);
-	if (err)
-		ctx_notice(c->ctx, "the next backup will read everything again: %s", why.text);
-	free(dir);
-}
-
-/* The name of the last snapshot that was made here, into @out; false when there is none. */
-static bool
-recall(const struct creation *c, struct found *out)
-{
-	struct buf text = BUF_INIT(SNAPSHOT_NAME_LEN);
-	bool known = c->memory && file_slurp(NULL, c->memory, SNAPSHOT_NAME_LEN, &text, NULL) == COFFER_OK;
-
-	if (known) {
-		(void)snprintf(out->name, sizeof(out->name), "%.*s", (int)text.len, (const char *)text.p);
-		known = snapshot_name_parse(out->name, &out->time, out->id);
-	}
-	buf_free(&text);
-	return known;
-}
+/* ---- what was there before ---- */
 
 /*
  * The last snapshot that was made here tells what need not be read again.  It is believed, for its name has its hash, and the
@@ -156,7 +97,7 @@ load_last(struct fault *f, struct creation *c)
 	struct found found;
 	coffer_err err;
 
-	if (!recall(c, &found))
+	if (!backup_memory_recall(c->memory, &found))
 		return COFFER_OK;
 	err = found_read(&why, &c->store, &found, &c->last);
 	if (err == COFFER_E_NOMEM)
@@ -638,6 +579,7 @@ static coffer_err
 write_snapshot(struct fault *f, struct creation *c, struct view key, char name[static COFFER_BACKUP_NAME])
 {
 	struct buf text = BUF_INIT(LIMIT_BACKUP_SNAPSHOT);
+	struct fault why = {0};
 	char full[80];
 	coffer_err err;
 
@@ -649,7 +591,8 @@ write_snapshot(struct fault *f, struct creation *c, struct view key, char name[s
 	if (c->relies_on_others)
 		TRY(c->store.verbs->sync(c->store.self, f, STORE_OBJECTS));
 	TRY(c->store.verbs->write(c->store.self, f, full, buf_view(&text)));
-	remember(c, name);
+	if (backup_memory_keep(&why, c->memory, name) != COFFER_OK)
+		ctx_notice(c->ctx, "the next backup will read everything again: %s", why.text);
 out:
 	buf_free(&text);
 	return err;
@@ -711,7 +654,7 @@ run_create(struct fault *f, struct creation *c, const char *where, const char *c
 	TRY(check_options(f, c));
 	TRY(roots_find(f, models, n_models, &c->roots));
 	TRY(open_store(f, c, where));
-	TRY(find_memory(f, c));
+	TRY(backup_memory_find(f, &c->store, &c->roots, &c->memory));
 	TRY(store_objects(f, &c->store, &c->there));
 	name_host(c->made.host);
 	TRY(load_last(f, c));

@@ -620,8 +620,7 @@ private_open(struct fault *f, struct coffer_ctx *ctx, const struct backup_store 
 	err = coffer_model_open_source(ctx, &out->sealed, keys, &out->model);
 	if (err == COFFER_OK)
 		err = coffer_file_open(ctx, out->model, 0, &out->file);
-	if (err)
-		TRY(fault_prefix(f, "the private part"));
+	TRY(err);
 	out->archive = coffer_file_source(out->file);
 	TRY(check_snapshot(f, out, s));
 out:

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The private part of a snapshot: keyring, configuration, audit log and plain files, as one archive that is sealed (docs/backup.md
- * section 4).  Nothing of it is on a disk in the plain but where it was before.
+ * section 4).  None of it is on a disk in plain, except where it was before.
  */
 #ifndef ENGINE_BACKUP_PRIVATE_H
 #define ENGINE_BACKUP_PRIVATE_H

@@ -549,7 +549,9 @@ run_restore(struct fault *f, struct restoring *r, const char *where, const char 
 	TRY(r->store.verbs->lock(r->store.self, f, r->ctx, STORE_SHARED));
 	TRY(read_snapshot(f, r, which));
 	if (r->keys)
-		TRY(private_open(f, r->ctx, &r->store, &r->s, r->keys, &u.part));
+		err = private_open(f, r->ctx, &r->store, &r->s, r->keys, &u.part);
+	if (err)
+		TRY(fault_prefix(f, "the private part"));
 	TRY(plan(f, r));
 	if (r->n_targets == 0 && r->opt.n_include > 0 && !wants_private(r))
 		TRY(fault_set(f, COFFER_E_NOTFOUND, "no file of %s is called so; «coffer backup list %s» lists them",

@@ -29,8 +29,8 @@ refuse_file(struct coffer_ctx *ctx, struct coffer_model *model, size_t index)
 	TRY(code_find(&ctx->fault, path, &source, what));
 	if (*what)
 		err = fault_set(&ctx->fault, COFFER_E_POLICY,
-				"%.*s carries code: it %s. If you trust whoever made it, allow code "
-				"(--allow-code, allow_code); better, have the weights as safetensors",
+				"%.*s carries code: it %s. If you trust whoever made it, allow code (--allow-code, "
+				"allow_code); better, have the weights as safetensors",
 				name_shown(path), path, what);
 out:
 	coffer_file_free(&file);

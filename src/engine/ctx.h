@@ -18,7 +18,7 @@
 
 struct coffer_ctx {
 	struct fault fault;
-	unsigned int jobs; /* 0 = one a processor */
+	unsigned int jobs; /* 0 = one per processor */
 	atomic_bool cancelled;
 	coffer_progress_fn progress;
 	void *progress_user;

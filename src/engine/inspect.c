@@ -153,9 +153,9 @@ inspect_entry(struct fault *f, struct holder *h, int dirfd, const char *shown, s
 	int fd = -1;
 	coffer_err err;
 
-	if (asprintf(&path, "%s%s", h->keys.files[index].path, SUFFIX) < 0)
+	if (asprintf(&path, "%s/%s%s", shown, h->keys.files[index].path, SUFFIX) < 0)
 		return fault_nomem(f);
-	err = path_open(f, dirfd, shown, path, PATH_NO_LINKS, &fd);
+	err = path_open(f, dirfd, shown, path + strlen(shown) + 1, PATH_NO_LINKS, &fd);
 	if (err == COFFER_E_NOTFOUND) {
 		err = COFFER_OK; /* the caller sees 0 records */
 		goto out;

@@ -14,6 +14,7 @@
 #include "key/pkcs11.h"
 #include "key/services.h"
 #include "key/store.h"
+#include "key/template.h"
 
 coffer_err
 coffer_keyring_new(struct coffer_ctx *ctx, struct coffer_keyring **keyring_out)
@@ -117,9 +118,7 @@ coffer_tokens(struct coffer_ctx *ctx, char **text_out, bool *well_out)
 
 	*text_out = NULL;
 	TRY(token_survey(f, &text, well_out));
-	TRY(buf_add(f, &text, "", 1));
-	*text_out = (char *)text.p;
-	text.p = NULL;
+	TRY(buf_take_text(f, &text, text_out));
 out:
 	buf_free(&text);
 	return err;
@@ -168,6 +167,14 @@ coffer_store_list(struct coffer_ctx *ctx, const char *dir, struct coffer_key_inf
 
 /* ---- keys of services ---- */
 
+coffer_err
+coffer_key_uri_of(struct coffer_ctx *ctx, const char *uri, const char *environment, const char *name, char **uri_out)
+{
+	const struct binding binding = {.model_id = "", .version = "", .environment = environment, .name = name};
+
+	return template_fill(ctx_begin(ctx), uri, &binding, uri_out);
+}
+
 static struct coffer_key_state
 show_state(const struct coffer_keyring *keyring, const struct key_state *state)
 {
@@ -204,7 +211,7 @@ coffer_key_state(struct coffer_ctx *ctx, const char *uri, struct coffer_key_stat
 
 	*state_out = (struct coffer_key_state){.usable = false};
 	TRY(one_key(f, ctx, uri, &keyring));
-	TRY(keyring_state(f, keyring, 0, &state));
+	TRY(keyring_state(f, keyring, 0, NULL, &state));
 	*state_out = show_state(keyring, &state);
 out:
 	keyring_free(&keyring);

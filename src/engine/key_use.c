@@ -84,7 +84,9 @@ static coffer_err
 blame_log(struct fault *f, coffer_err err)
 {
 	if (err != COFFER_OK)
-		(void)fault_prefix(f, "no key is used without a word in the audit log, and that cannot be written");
+		(void)fault_prefix(f,
+				   "no key is used without a word in the audit log (COFFER_AUDIT says where it is, or "
+				   "off), and that cannot be written");
 	return err;
 }
 
@@ -352,7 +354,7 @@ key_batch_free(struct key_batch **batch)
 	if (!b)
 		return;
 	b->changes.len = 0;
-	if (key_batch_commit(&f, b) != COFFER_OK)
+	if (b->used.len > 0 && key_batch_commit(&f, b) != COFFER_OK)
 		ctx_notice(b->ctx, "%.500s", f.text);
 	buf_free(&b->used);
 	buf_free(&b->changes);

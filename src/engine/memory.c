@@ -78,6 +78,10 @@ new_memfd(struct fault *f, uint64_t size, int *fd_out)
 	*fd_out = memfd_create("model", flags | MFD_NOEXEC_SEAL);
 	if (*fd_out < 0 && errno == EINVAL)
 		*fd_out = memfd_create("model", flags);
+	if (*fd_out < 0 && errno == EMFILE)
+		return fault_set(f, COFFER_E_IO,
+				 "cannot make a memfd: this process has all the descriptors that it may have, and each "
+				 "file takes one; raise the limit (ulimit -n)");
 	if (*fd_out < 0)
 		return fault_errno(f, errno, "cannot make a memfd");
 	if (ftruncate(*fd_out, (off_t)size) != 0)

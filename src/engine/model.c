@@ -184,8 +184,23 @@ is_hidden_entry(void *arg, const char *path, const char *name)
 enum there {
 	NOTHING_THERE,
 	FILE_THERE,
-	OTHER_THERE, /* a link, a folder, a pipe */
+	LINK_THERE,
+	OTHER_THERE, /* a folder, a pipe */
 };
+
+/* The cache of Hugging Face is a folder of links, so these are worth a way out. */
+static coffer_err
+refuse_other(struct fault *f, const struct coffer_model *m, const char *path, const char *suffix, enum there there)
+{
+	if (there == LINK_THERE)
+		return fault_set(f, COFFER_E_FILESET,
+				 "%s/%s%s is a symbolic link, and a sealed folder holds its files themselves: cp -rL "
+				 "copies it so, hf download --local-dir fetches it so",
+				 m->shown, path, suffix);
+	if (there == OTHER_THERE)
+		return fault_set(f, COFFER_E_FILESET, "%s/%s%s is no regular file", m->shown, path, suffix);
+	return COFFER_OK;
+}
 
 static coffer_err
 look(struct fault *f, struct coffer_model *m, int dirfd, const char *path, const char *suffix, enum there *out)
@@ -196,7 +211,7 @@ look(struct fault *f, struct coffer_model *m, int dirfd, const char *path, const
 	(void)snprintf(name, sizeof(name), "%s%s", path_base(path), suffix);
 	*out = NOTHING_THERE;
 	if (fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) == 0)
-		*out = S_ISREG(st.st_mode) ? FILE_THERE : OTHER_THERE;
+		*out = S_ISREG(st.st_mode) ? FILE_THERE : S_ISLNK(st.st_mode) ? LINK_THERE : OTHER_THERE;
 	else if (errno != ENOENT)
 		return fault_errno(f, errno, "cannot look at %s/%s%s", m->shown, path, suffix);
 	return COFFER_OK;
@@ -218,8 +233,7 @@ check_entry(struct fault *f, struct coffer_model *m, const char *path, enum mode
 		goto out;
 	}
 	err = COFFER_OK;
-	if (sealed == OTHER_THERE)
-		TRY(fault_set(f, COFFER_E_FILESET, "%s/%s%s is no regular file", m->shown, path, SUFFIX));
+	TRY(refuse_other(f, m, path, SUFFIX, sealed));
 	if (mode == MODEL_OPENING && (sealed || plain))
 		goto out;
 	if (plain)
@@ -256,11 +270,13 @@ out:
 static coffer_err
 load_directory(struct fault *f, struct coffer_model *m)
 {
-	struct stat st;
-	coffer_err err;
+	enum there there;
+	coffer_err err = look(f, m, m->fd, KEYBLOCK_NAME, "", &there);
 
-	if (fstatat(m->fd, KEYBLOCK_NAME, &st, AT_SYMLINK_NOFOLLOW) == 0 && !S_ISREG(st.st_mode))
-		return fault_set(f, COFFER_E_FILESET, "%s/%s is no regular file", m->shown, KEYBLOCK_NAME);
+	if (!err)
+		err = refuse_other(f, m, KEYBLOCK_NAME, "", there);
+	if (err)
+		return err;
 	err = model_read_keyblock(f, m->fd, m->shown, KEYBLOCK_NAME, &m->keys);
 	m->torn = model_has_entry(m->fd, PARTIAL_NAME);
 	if (err != COFFER_E_NOTFOUND)

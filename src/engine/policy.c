@@ -18,9 +18,7 @@ write_text(struct fault *f, const struct coffer_policy_options *options, char **
 
 	*text_out = NULL;
 	TRY(policy_text(f, options, &text));
-	TRY(buf_add(f, &text, "", 1));
-	*text_out = (char *)text.p;
-	text.p = NULL;
+	TRY(buf_take_text(f, &text, text_out));
 out:
 	buf_free(&text);
 	return err;

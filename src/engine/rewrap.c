@@ -16,7 +16,7 @@
 #include "engine/key_use.h"
 
 #define NOWHERE SIZE_MAX
-#define UNVERSIONED "its wrap does not say which version of the key it hangs on; a date renews it by its age"
+#define UNVERSIONED "its wrap does not say which version of the key it depends on; a date renews it by its age"
 
 /* struct task - one wrap that has to be made */
 struct task {
@@ -82,15 +82,6 @@ is_older(const struct rewrap *r, const struct recipient *recipient)
 	return recipient->created < r->opt->before;
 }
 
-/* Whether @recipient hangs on the newest version of a key, as far as anybody knows: some services do not say what they wrap with. */
-static bool
-is_newest(struct versions *v, size_t key, const struct recipient *recipient)
-{
-	const char *newest = v ? versions_newest(v, key) : NULL;
-
-	return !newest || !recipient->version[0] || strcmp(newest, recipient->version) == 0;
-}
-
 /* A wrap of a service that has no version: by that alone nobody can say that it is an old one, only by its age. */
 static bool
 is_unversioned(const struct recipient *recipient)
@@ -129,7 +120,7 @@ is_there(const struct rewrap *r, size_t key)
 
 	for (size_t i = 0; i < k->n_recipients; i++)
 		if (!r->drop[i] && keyring_key_matches(r->opt->add, key, &k->recipients[i], &r->binding) &&
-		    is_newest(r->job->of_added, key, &k->recipients[i]))
+		    versions_standing(r->job->of_added, key, &r->binding, &k->recipients[i]) != STANDING_OLDER)
 			return true;
 	return false;
 }
@@ -157,7 +148,7 @@ plan_replacement(struct rewrap *r)
 static bool
 is_due(const struct rewrap *r, size_t key, const struct recipient *recipient)
 {
-	const char *newest;
+	enum standing standing;
 
 	if (r->m->damaged)
 		return true;
@@ -165,10 +156,8 @@ is_due(const struct rewrap *r, size_t key, const struct recipient *recipient)
 		return is_older(r, recipient);
 	if (!r->opt->settled)
 		return true;
-	if (is_unversioned(recipient))
-		return false;
-	newest = r->job->of_keys ? versions_newest(r->job->of_keys, key) : NULL;
-	return !newest || strcmp(newest, recipient->version) != 0;
+	standing = versions_standing(r->job->of_keys, key, &r->binding, recipient);
+	return is_unversioned(recipient) ? standing == STANDING_OLDER : standing != STANDING_NEWEST;
 }
 
 /* The key of those to unwrap with whose recipient this is, or NOWHERE. */
@@ -275,6 +264,12 @@ is_all_in_services(const struct rewrap *r)
 	return r->n_tasks > 0 && k->edition > 0;
 }
 
+static bool
+may_be_made_of(const struct rewrap *r, const struct task *t, size_t recipient)
+{
+	return r->m->keys.recipients[recipient].is_service && (t->place == NOWHERE || t->place == recipient);
+}
+
 /* COFFER_E_UNSUPPORTED: no service can make it of what is there. */
 static coffer_err
 rewrap_one(struct fault *f, const struct rewrap *r, struct task *t)
@@ -283,7 +278,7 @@ rewrap_one(struct fault *f, const struct rewrap *r, struct task *t)
 	coffer_err err = COFFER_E_UNSUPPORTED;
 
 	for (size_t i = 0; i < k->n_recipients; i++) {
-		if (!k->recipients[i].is_service || (t->place != NOWHERE && t->place != i))
+		if (!may_be_made_of(r, t, i))
 			continue;
 		err = key_use_rewrap(f, &r->use, t->to, t->key, r->job->keys, &k->recipients[i], &t->fresh);
 		if (err != COFFER_E_UNSUPPORTED && err != COFFER_E_NOKEY)
@@ -322,26 +317,49 @@ out:
 	return err;
 }
 
+/* Whether the services are to be asked for all of it. */
+static bool
+can_in_services(const struct rewrap *r)
+{
+	const struct keyblock *k = &r->m->keys;
+
+	for (size_t i = 0; i < r->n_tasks; i++) {
+		const struct task *t = &r->tasks[i];
+		bool can = false;
+
+		for (size_t j = 0; j < k->n_recipients; j++)
+			can |= may_be_made_of(r, t, j) &&
+			       keyring_can_rewrap(t->to, t->key, r->job->keys, &k->recipients[j], &r->binding);
+		if (!can)
+			return false;
+	}
+	return is_all_in_services(r);
+}
+
 /* What a dry run has in place of wraps. */
 static coffer_err
 pretend(struct fault *f, struct rewrap *r, enum coffer_way *way_out)
 {
 	coffer_err err = COFFER_OK;
 
-	*way_out = is_all_in_services(r) ? COFFER_WAY_SERVICE : COFFER_WAY_HERE;
+	*way_out = can_in_services(r) ? COFFER_WAY_SERVICE : COFFER_WAY_HERE;
 	for (size_t i = 0; i < r->n_tasks; i++) {
 		struct task *t = &r->tasks[i];
 		struct versions *v = t->to == r->job->keys ? r->job->of_keys : r->job->of_added;
-		const char *kind, *name, *newest = v ? versions_newest(v, t->key) : NULL;
+		const struct key_state *newest = versions_newest(v, t->key, &r->binding);
+		const char *kind, *name;
+		const void *key;
 
+		TRY(keyring_key(f, t->to, t->key, &r->binding, &key));
 		keyring_names(t->to, t->key, &kind, &name);
 		t->fresh.is_service = keyring_is_service(t->to, t->key);
 		(void)snprintf(t->fresh.kind, sizeof(t->fresh.kind), "%s", kind);
 		(void)snprintf(t->fresh.id, sizeof(t->fresh.id), "%s", name);
-		(void)snprintf(t->fresh.version, sizeof(t->fresh.version), "%s", newest ? newest : "");
+		(void)snprintf(t->fresh.version, sizeof(t->fresh.version), "%s", newest ? newest->version : "");
 	}
 	if (*way_out == COFFER_WAY_HERE)
 		err = model_unlock(f, r->m, r->job->keys, MODEL_MEND);
+out:
 	return err;
 }
 
@@ -543,11 +561,16 @@ static bool
 has_unversioned(const struct rewrap *r)
 {
 	const struct keyblock *k = &r->m->keys;
-	bool has = false;
 
-	for (size_t i = 0; i < k->n_recipients; i++)
-		has |= is_unversioned(&k->recipients[i]);
-	return has && r->opt->renew && r->opt->before == 0;
+	for (size_t i = 0; i < k->n_recipients; i++) {
+		const struct recipient *recipient = &k->recipients[i];
+		size_t key = is_unversioned(recipient) ? key_of(r, recipient) : NOWHERE;
+
+		if (key != NOWHERE &&
+		    versions_standing(r->job->of_keys, key, &r->binding, recipient) == STANDING_UNKNOWN)
+			return r->opt->renew && r->opt->before == 0;
+	}
+	return false;
 }
 
 /* There is nothing to do.  What an earlier run began is brought to its end, for which it takes no key. */

@@ -274,6 +274,24 @@ is_wrapped_before(struct fault *f, const struct keyblock *k, const struct coffer
 	return is;
 }
 
+/* That each of @to is a key for this model, without asking anybody. */
+static coffer_err
+check_keys(struct fault *f, const struct keyblock *k, const struct coffer_keyring *to)
+{
+	struct buf text = BUF_INIT(LIMIT_BINDING);
+	char id[2 * MODEL_ID_LEN + 1];
+	struct binding binding;
+	const void *key;
+	coffer_err err;
+
+	TRY(model_binding(f, k, &text, id, &binding));
+	for (size_t i = 0; i < keyring_size(to); i++)
+		TRY(keyring_key(f, to, i, &binding, &key));
+out:
+	buf_free(&text);
+	return err;
+}
+
 /* Whether it is to be done, and how large it is.  A dry run ends here: with the DEK unwrapped, and nothing done with it. */
 static coffer_err
 look_at(struct fault *f, struct rekey_all *all, const char *path, uint64_t *size_out)
@@ -288,8 +306,10 @@ look_at(struct fault *f, struct rekey_all *all, const char *path, uint64_t *size
 	if (all->opt.before != 0)
 		due = is_wrapped_before(f, &m->keys, job->keys, all->opt.before, &err);
 	TRY(err);
-	if (due && all->opt.dry_run)
+	if (due && all->opt.dry_run) {
 		TRY(model_unlock(f, m, job->keys, MODEL_READ));
+		TRY(check_keys(f, &m->keys, job->to));
+	}
 	if (due)
 		*size_out = rekey_size(&m->keys);
 out:

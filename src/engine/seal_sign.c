@@ -112,11 +112,10 @@ static coffer_err
 check_old_one(struct fault *f, struct seal_run *r)
 {
 	if (!r->opt.force)
-		return fault_set(
-			f, COFFER_E_EXISTS,
-			"%s/%s is there already, and the new signature will have that name; --force leaves the "
-			"old one out",
-			r->in, INNER_NAME);
+		return fault_set(f, COFFER_E_EXISTS,
+				 "%s/%s is there already, and the new signature will have that name; --force leaves "
+				 "the old one out",
+				 r->in, INNER_NAME);
 	ctx_notice(r->ctx, "%s/%s is left out; the new signature takes its place", r->in, INNER_NAME);
 	r->sign.replaces = true;
 	return COFFER_OK;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Signing while sealing: the plain files are hashed as they are read, and two signatures are made of it.
+ * Signing while sealing: the plain files are hashed as they are read, and two signatures are made of that.
  *
  * The inner one is over the plain files and becomes one more sealed file; the outer one is over the sealed files.
  */

@@ -2,7 +2,7 @@
 /*
  * The hash of one file, or of its shards, whose pieces several threads have at hand: they take turns, in the order of the file.
  *
- * So a file that is read to be sealed, or opened, is hashed by the way.
+ * So a file that is read to be sealed, or opened, is hashed along the way.
  */
 #ifndef ENGINE_STREAM_HASH_H
 #define ENGINE_STREAM_HASH_H

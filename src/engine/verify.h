@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* coffer_verify() inside of other verbs. */
+/* coffer_verify() inside other verbs. */
 #ifndef ENGINE_VERIFY_H
 #define ENGINE_VERIFY_H
 

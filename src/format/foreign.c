@@ -102,7 +102,7 @@ static coffer_err
 refuse_short(struct fault *f, enum coffer_format format, uint64_t file_size)
 {
 	return fault_set(f, COFFER_E_FORMAT,
-			 "%" PRIu64 " bytes are too few for an %s file: it was cut, or is something else", file_size,
+			 "%" PRIu64 " bytes are too few for the format %s: it was cut, or is something else", file_size,
 			 names[format]);
 }
 
@@ -306,11 +306,10 @@ add_json(struct fault *f, const struct foreign *h, const struct buf *json, struc
 	coffer_err err;
 
 	if (json->len > LIMIT_FOREIGN_JSON)
-		return fault_set(
-			f, COFFER_E_USAGE,
-			"its metadata are too long for an envmodel file, whose JSON is %u bytes at most; convert "
-			"to another format",
-			LIMIT_FOREIGN_JSON);
+		return fault_set(f, COFFER_E_USAGE,
+				 "its metadata are too long for an envmodel file, whose JSON is %u bytes at most; "
+				 "convert to another format",
+				 LIMIT_FOREIGN_JSON);
 	put_be32(len, (uint32_t)json->len);
 	TRY(buf_add(f, out, magic_of(h->format), MAGIC_LEN));
 	TRY(buf_add(f, out, len, sizeof(len)));

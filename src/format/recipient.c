@@ -51,9 +51,7 @@ keep_foreign(struct fault *f, const struct doc *d, const char *kind, struct reci
 	TRY(doc_canonical(f, d, &text));
 	if (text.len > LIMIT_FOREIGN)
 		TRY(fault_set(f, COFFER_E_FORMAT, "a recipient of more than %u bytes", LIMIT_FOREIGN));
-	TRY(buf_add(f, &text, "", 1));
-	out->foreign = (char *)text.p;
-	return COFFER_OK;
+	TRY(buf_take_text(f, &text, &out->foreign));
 out:
 	buf_free(&text);
 	return err;

@@ -59,10 +59,9 @@ set_endpoint(struct fault *f, struct awskms *k, struct view host)
 {
 	for (size_t i = 0; i < host.len; i++)
 		if (!strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-:[]", host.p[i]))
-			return fault_set(
-				f, COFFER_E_USAGE,
-				"the endpoint in an awskms:// URI is HOST or HOST:PORT, asked by https; leave it "
-				"out for AWS's own: awskms:///alias/NAME");
+			return fault_set(f, COFFER_E_USAGE,
+					 "the endpoint in an awskms:// URI is HOST or HOST:PORT, asked by https; leave "
+					 "it out for AWS's own: awskms:///alias/NAME");
 	if (host.len > HOST_MAX - sizeof("https://"))
 		return fault_set(f, COFFER_E_USAGE, "the endpoint in an awskms:// URI is too long");
 	if (host.len > 0)
@@ -493,17 +492,19 @@ out:
 }
 
 /* One request goes to one Region of one service. */
-static coffer_err
-is_one_service(struct fault *f, struct awskms *a, struct awskms *b, bool *out)
+static bool
+is_one_service(struct awskms *a, struct awskms *b)
 {
 	char region_a[AWS_REGION_MAX + 1], region_b[AWS_REGION_MAX + 1];
-	coffer_err err;
 
-	TRY(get_region(f, a, region_a));
-	TRY(get_region(f, b, region_b));
-	*out = strcmp(region_a, region_b) == 0 && strcmp(a->endpoint, b->endpoint) == 0;
-out:
-	return err;
+	return get_region(NULL, a, region_a) == COFFER_OK && get_region(NULL, b, region_b) == COFFER_OK &&
+	       strcmp(region_a, region_b) == 0 && strcmp(a->endpoint, b->endpoint) == 0;
+}
+
+static bool
+can_rewrap(void *self, void *from, const struct recipient *in)
+{
+	return matches(from, in) && is_one_service(self, from);
 }
 
 static coffer_err
@@ -512,14 +513,8 @@ rewrap(void *self, struct fault *f, void *from, const struct recipient *in, cons
 {
 	struct awskms *k = self, *old = from;
 	struct doc *body, *answer = NULL;
-	bool is_one = false;
 	coffer_err err;
 
-	if (!matches(from, in))
-		return COFFER_E_UNSUPPORTED;
-	TRY(is_one_service(f, k, old, &is_one));
-	if (!is_one)
-		return COFFER_E_UNSUPPORTED;
 	body = doc_set(doc_object(), "CiphertextBlob", doc_new_b64(in->wrapped, in->wrapped_len));
 	body = doc_set(body, "SourceKeyId", doc_new_text(old->key));
 	body = doc_set(body, "SourceEncryptionContext", context_of(binding));
@@ -652,6 +647,7 @@ const struct key_provider awskms_provider = {
 	.unwrap = unwrap,
 	.matches = matches,
 	.rewrap = rewrap,
+	.can_rewrap = can_rewrap,
 	.rotate = rotate,
 	.state = get_state,
 	.free = free_awskms,

@@ -6,7 +6,7 @@
  * (kms:RequestAlias) holds.  The region is the ARN's, else the environment's (net/aws_cred.h).  ENDPOINT is HOST[:PORT], by https; without
  * one COFFER_AWSKMS_ENDPOINT, else AWS_ENDPOINT_URL_KMS, else AWS_ENDPOINT_URL, else AWS's own for the region.
  *
- * Symmetric keys alone.  What is wrapped is the envelope, under an encryption context that the service binds, checks against policies and
+ * Symmetric keys only.  What is wrapped is the envelope, under an encryption context that the service binds, checks against policies and
  * writes into CloudTrail in clear:
  *
  *	model_id     32 hex digits

@@ -445,15 +445,13 @@ take_metadata(struct fault *f, const struct wanted *w, struct bearer_token *out)
 	TRY(url_join(f, host ? host : METADATA, METADATA_PATH, &base));
 	err = ask_identity(f, w, &r, base, METADATA_VERSION, out);
 	if (err == COFFER_E_UNAVAILABLE && !host)
-		err = fault_set(
-			f, COFFER_E_REFUSED,
-			"there is no credential of Azure: set AZURE_CLIENT_ID, AZURE_TENANT_ID and one of "
-			"AZURE_CLIENT_SECRET, AZURE_CLIENT_CERTIFICATE_PATH and AZURE_FEDERATED_TOKEN_FILE; and "
-			"no metadata service, as machines in Azure have one, answers");
+		err = fault_set(f, COFFER_E_REFUSED,
+				"there is no credential of Azure: set AZURE_CLIENT_ID, AZURE_TENANT_ID and one of "
+				"AZURE_CLIENT_SECRET, AZURE_CLIENT_CERTIFICATE_PATH and AZURE_FEDERATED_TOKEN_FILE; "
+				"and no metadata service, as machines in Azure have one, answers");
 	else if (err == COFFER_E_REFUSED && !host)
-		(void)fault_prefix(
-			f, "AZURE_CLIENT_ID, AZURE_TENANT_ID and a secret, certificate or token are not set, so "
-			   "the machine's own identity was asked for");
+		(void)fault_prefix(f, "AZURE_CLIENT_ID, AZURE_TENANT_ID and a secret, certificate or token are not "
+				      "set, so the machine's own identity was asked for");
 out:
 	free(base);
 	return err;

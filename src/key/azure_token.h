@@ -11,7 +11,7 @@
  * AZURE_CLIENT_ID says whose; the first three need it, and AZURE_TENANT_ID where the vault does not tell the tenant.  AZURE_AUTHORITY_HOST stands in
  * for https://login.microsoftonline.com.
  *
- * For what a token must be, the vault says itself, in the challenge of a 401 (RFC 6750 section 3).  It is believed only when
+ * What a token must be for, the vault itself says, in the challenge of a 401 (RFC 6750 section 3).  It is believed only when
  * its host is part of what it names, so that no vault gets a token for another service; and never where to send a credential.
  */
 #ifndef KEY_AZURE_TOKEN_H

@@ -31,7 +31,7 @@ struct bearer_token {
 		.timeout_ms = 0, .text = SECRET_INIT, .lifetime_s = 0, .project = ""                                   \
 	}
 
-/** bearer_fetch_fn - get a token for @place into @out, which is BEARER_TOKEN_INIT; who calls frees it, after a failure too */
+/** bearer_fetch_fn - get a token for @place into @out, which is BEARER_TOKEN_INIT; the caller frees it, after a failure too */
 typedef coffer_err (*bearer_fetch_fn)(struct fault *f, const char *place, struct bearer_token *out);
 
 struct bearer;

@@ -389,7 +389,10 @@ take_file(struct fault *f, const char *path, struct bearer_token *out)
 	coffer_err err;
 
 	TRY(secret_from_file(f, "the credential of Google Cloud", path, LIMIT_TOKEN, &text));
-	TRY(doc_parse_foreign(f, path, view_of(text.p, text.len), &doc));
+	err = doc_parse_foreign(f, path, view_of(text.p, text.len), &doc);
+	if (err == COFFER_E_FORMAT)
+		TRY(fault_set(f, COFFER_E_KEY, "%s is no credential of Google Cloud: it is not JSON", path));
+	TRY(err);
 	c.doc = doc;
 	TRY(take_kind(f, &c, out));
 	project = field(&c, "quota_project_id");

@@ -168,8 +168,7 @@ check_bind(struct fault *f, const struct transit_key *k, const struct facts *fac
 	if (k->bind == VAULT_BIND_CONTEXT && !facts->derived)
 		return fault_set(f, COFFER_E_KEY,
 				 "the key %s of Vault is not derived, so it would open for any model; make one with "
-				 "«vault write "
-				 "-f %s/keys/NAME derived=true», or bind by associated data with "
+				 "«vault write -f %s/keys/NAME derived=true», or bind by associated data with "
 				 "hashivault://%s?bind=aad",
 				 k->id, k->mount, k->name);
 	if (k->bind == VAULT_BIND_AAD && facts->derived)
@@ -332,22 +331,28 @@ out:
 
 /* ---- rotation ---- */
 
+/* transit's rewrap takes no associated data (hashicorp/vault 29532) */
+static bool
+can_rewrap(void *self, void *from, const struct recipient *in)
+{
+	const struct transit_key *k = self, *old = from;
+	enum vault_bind bind;
+
+	return old->vault == k->vault && matches(self, in) && matches(from, in) && k->bind == VAULT_BIND_CONTEXT &&
+	       bind_of(NULL, in, &bind) == COFFER_OK && bind == VAULT_BIND_CONTEXT;
+}
+
 static coffer_err
 rewrap(void *self, struct fault *f, void *from, const struct recipient *in, const struct binding *binding,
        struct recipient *out)
 {
-	const struct transit_key *k = self, *old = from;
+	const struct transit_key *k = self;
 	struct body body = BODY_INIT;
 	struct doc *answer = NULL;
-	enum vault_bind bind;
 	coffer_err err;
 
-	if (old->vault != k->vault || !matches(self, in) || !matches(from, in) || k->bind != VAULT_BIND_CONTEXT)
-		return COFFER_E_UNSUPPORTED;
-	TRY(bind_of(f, in, &bind));
-	if (bind != VAULT_BIND_CONTEXT) /* transit's rewrap takes no associated data (hashicorp/vault 29532) */
-		return COFFER_E_UNSUPPORTED;
-	TRY(new_body(f, bind, binding, BODY_TEXT_MAX(in->wrapped_len), &body));
+	(void)from;
+	TRY(new_body(f, VAULT_BIND_CONTEXT, binding, BODY_TEXT_MAX(in->wrapped_len), &body));
 	TRY(add_ciphertext(f, &body, in));
 	TRY(post(f, k, "rewrap", &body, &answer));
 	TRY(take_ciphertext(f, k, answer, out));
@@ -397,6 +402,7 @@ const struct key_provider hashivault_provider = {
 	.unwrap = unwrap,
 	.matches = matches,
 	.rewrap = rewrap,
+	.can_rewrap = can_rewrap,
 	.rotate = rotate,
 	.state = state,
 	.free = free_key,

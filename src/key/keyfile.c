@@ -15,6 +15,7 @@
 #include "key/aes.h"
 #include "key/uri.h"
 #include "key/x25519.h"
+#include "mem/secret_file.h"
 
 #define MAGIC "coffer-key v1"
 #define MAGIC_ANY "coffer-key "
@@ -475,13 +476,52 @@ out:
 	return err;
 }
 
+/* A store keeps text, without the line feed at its end: coffer's own form, or base64 of a raw key. */
+static coffer_err
+decode_kept(struct fault *f, struct view kept, const char *shown, struct keyfile *out)
+{
+	struct secret bytes = SECRET_INIT;
+	size_t len = 0;
+	coffer_err err;
+
+	TRY(secret_new(f, &bytes, kept.len + 1));
+	if (begins_with(kept, MAGIC_ANY)) {
+		memcpy(bytes.p, kept.p, kept.len);
+		bytes.p[kept.len] = '\n';
+		err = decode(f, view_of(bytes.p, bytes.len), shown, out);
+	} else if (dec_b64((const char *)kept.p, kept.len, bytes.p, bytes.len, &len)) {
+		err = decode(f, view_of(bytes.p, len), shown, out);
+	} else {
+		err = no_key(f, shown, looks_like(kept));
+	}
+out:
+	secret_free(&bytes);
+	return err;
+}
+
+static coffer_err
+read_source(struct fault *f, const char *uri, struct keyfile *out)
+{
+	struct secret kept = SECRET_INIT;
+	coffer_err err;
+
+	TRY(secret_from_file(f, "the key", uri, LIMIT_KEY_FILE, &kept));
+	TRY(decode_kept(f, view_of(kept.p, kept.len), uri, out));
+out:
+	secret_free(&kept);
+	return err;
+}
+
 coffer_err
 keyfile_read(struct fault *f, const char *path, struct keyfile *out)
 {
-	/* O_NONBLOCK: a FIFO must not hang us before we see that it is one */
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 	coffer_err err;
+	int fd;
 
+	if (secret_file_is_source(path))
+		return read_source(f, path, out);
+	/* O_NONBLOCK: a FIFO must not hang us before we see that it is one */
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 	if (fd < 0)
 		return fault_errno(f, errno, "cannot open the key %s", path);
 	err = read_fd(f, fd, path, OWN_FORM_PRIVATE, out);

@@ -58,6 +58,7 @@ coffer_err keyfile_format(struct fault *f, const struct keyfile *k, struct secre
 
 /**
  * keyfile_read() - the key in the file at @path, of either form
+ * @path: or what secret_file_set_source() has, where a raw key stands as base64
  *
  * Return: COFFER_OK; COFFER_E_PERM for a secret in coffer's own form that others may read;
  * COFFER_E_KEY when it is no key, in a sentence that says what it looks like.

@@ -306,19 +306,31 @@ out:
 	return err;
 }
 
-static coffer_err
-rewrap_from(struct fault *f, const struct entry *e, const struct entry *from, const struct recipient *in,
-	    const struct binding *binding, struct recipient *out)
+/* The key of @e, and that of @from which the service can rewrap @in of; what cannot be filled in is said when it is used here. */
+static bool
+find_rewrap(const struct entry *e, const struct coffer_keyring *from, const struct recipient *in,
+	    const struct binding *binding, void **self_out, void **old_out)
+{
+	if (!e->provider->rewrap || resolve(NULL, e, binding, self_out) != COFFER_OK)
+		return false;
+	for (size_t i = 0; i < from->n; i++) {
+		const struct entry *old = &from->entries[i];
+
+		if (old->provider == e->provider && may_be_for(old, in) &&
+		    resolve(NULL, old, binding, old_out) == COFFER_OK &&
+		    e->provider->can_rewrap(*self_out, *old_out, in))
+			return true;
+	}
+	return false;
+}
+
+bool
+keyring_can_rewrap(const struct coffer_keyring *keyring, size_t index, const struct coffer_keyring *from,
+		   const struct recipient *in, const struct binding *binding)
 {
 	void *self, *old;
-	coffer_err err;
 
-	TRY(resolve(f, e, binding, &self));
-	TRY(resolve(f, from, binding, &old));
-	TRY(e->provider->rewrap(self, f, old, in, binding, out));
-	finish(e, out);
-out:
-	return err;
+	return index < keyring->n && find_rewrap(&keyring->entries[index], from, in, binding, &self, &old);
 }
 
 coffer_err
@@ -326,17 +338,18 @@ keyring_rewrap(struct fault *f, const struct coffer_keyring *keyring, size_t ind
 	       const struct recipient *in, const struct binding *binding, struct recipient *out)
 {
 	const struct entry *e = NULL;
+	void *self, *old;
 	coffer_err err;
 
 	*out = (struct recipient){.foreign = NULL};
 	TRY(get(f, keyring, index, &e));
-	err = COFFER_E_UNSUPPORTED;
-	for (size_t i = 0; i < from->n && err == COFFER_E_UNSUPPORTED && e->provider->rewrap; i++)
-		if (from->entries[i].provider == e->provider && may_be_for(&from->entries[i], in))
-			err = rewrap_from(f, e, &from->entries[i], in, binding, out);
+	if (!find_rewrap(e, from, in, binding, &self, &old))
+		return COFFER_E_UNSUPPORTED;
+	TRY(e->provider->rewrap(self, f, old, in, binding, out));
+	finish(e, out);
+out:
 	if (err)
 		*out = (struct recipient){.foreign = NULL};
-out:
 	return err;
 }
 
@@ -550,20 +563,23 @@ keyring_is_service(const struct coffer_keyring *keyring, size_t index)
 }
 
 static coffer_err
-tell(struct fault *f, const struct coffer_keyring *keyring, size_t index, bool rotate, struct key_state *out)
+tell(struct fault *f, const struct coffer_keyring *keyring, size_t index, bool rotate, const struct binding *binding,
+     struct key_state *out)
 {
 	const struct entry *e = NULL;
+	void *self;
 	coffer_err err;
 
 	*out = (struct key_state){.created = 0};
 	TRY(get(f, keyring, index, &e));
-	if (e->template)
+	if (e->template && !binding)
 		return fault_set(f, COFFER_E_USAGE, "%s stands for many keys; name one of them", e->uri);
 	if (!(rotate ? e->provider->rotate : e->provider->state))
 		return fault_set(f, COFFER_E_USAGE,
 				 "a key of kind %s has no versions: make a new key, and «coffer rewrap»",
 				 e->provider->kind);
-	err = (rotate ? e->provider->rotate : e->provider->state)(e->self, f, out);
+	TRY(resolve(f, e, binding, &self));
+	err = (rotate ? e->provider->rotate : e->provider->state)(self, f, out);
 out:
 	return err;
 }
@@ -571,13 +587,29 @@ out:
 coffer_err
 keyring_rotate(struct fault *f, const struct coffer_keyring *keyring, size_t index, struct key_state *out)
 {
-	return tell(f, keyring, index, true, out);
+	return tell(f, keyring, index, true, NULL, out);
 }
 
 coffer_err
-keyring_state(struct fault *f, const struct coffer_keyring *keyring, size_t index, struct key_state *out)
+keyring_state(struct fault *f, const struct coffer_keyring *keyring, size_t index, const struct binding *binding,
+	      struct key_state *out)
 {
-	return tell(f, keyring, index, false, out);
+	return tell(f, keyring, index, false, binding, out);
+}
+
+coffer_err
+keyring_key(struct fault *f, const struct coffer_keyring *keyring, size_t index, const struct binding *binding,
+	    const void **out)
+{
+	const struct entry *e = NULL;
+	void *self = NULL;
+	coffer_err err;
+
+	TRY(get(f, keyring, index, &e));
+	TRY(resolve(f, e, binding, &self));
+out:
+	*out = self;
+	return err;
 }
 
 coffer_err

@@ -50,12 +50,27 @@ coffer_err keyring_rewrap(struct fault *f, const struct coffer_keyring *keyring,
 			  const struct coffer_keyring *from, const struct recipient *in, const struct binding *binding,
 			  struct recipient *out);
 
+/** keyring_can_rewrap() - whether keyring_rewrap() has a service to ask */
+bool keyring_can_rewrap(const struct coffer_keyring *keyring, size_t index, const struct coffer_keyring *from,
+			const struct recipient *in, const struct binding *binding);
+
 /** keyring_is_service() - whether key @index is kept by a key service */
 bool keyring_is_service(const struct coffer_keyring *keyring, size_t index);
 
-/** keyring_rotate(), keyring_state() - of key @index; COFFER_E_USAGE where its kind has no such thing */
+/** keyring_rotate() - of key @index; COFFER_E_USAGE where its kind has no such thing, or it stands for many */
 coffer_err keyring_rotate(struct fault *f, const struct coffer_keyring *keyring, size_t index, struct key_state *out);
-coffer_err keyring_state(struct fault *f, const struct coffer_keyring *keyring, size_t index, struct key_state *out);
+
+/** keyring_state() - likewise; of one that stands for many it is that for @binding, which else may be NULL */
+coffer_err keyring_state(struct fault *f, const struct coffer_keyring *keyring, size_t index,
+			 const struct binding *binding, struct key_state *out);
+
+/**
+ * keyring_key() - the one key that key @index is for @binding, to be told from others and nothing else
+ *
+ * COFFER_E_USAGE when it stands for many, and none of them is for @binding.
+ */
+coffer_err keyring_key(struct fault *f, const struct coffer_keyring *keyring, size_t index,
+		       const struct binding *binding, const void **out);
 
 /**
  * keyring_set_cache() - keep what services unwrap, in locked memory, so that openers who share @keyring ask once

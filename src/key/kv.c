@@ -92,8 +92,7 @@ no_answer(struct fault *f, const struct kv_secret *s)
 {
 	return fault_set(
 		f, COFFER_E_UNAVAILABLE,
-		"what Vault at %s answered about %s is not of the KV engine, version 2: is that what is mounted "
-		"at %s?",
+		"what Vault at %s answered about %s is not of the KV engine, version 2: is that what is mounted at %s?",
 		vault_host(s->vault), s->id, s->uri.mount);
 }
 

@@ -449,10 +449,9 @@ vault_scope(struct fault *f, const struct coffer_policy_options *o)
 
 	if (o->scope && (!is_of(view_str(o->scope), "/._-", VAULT_NAME_MAX) || o->scope[0] == '/' ||
 			 o->scope[len - 1] == '/' || strstr(o->scope, "//")))
-		return fault_set(
-			f, COFFER_E_USAGE,
-			"the scope of hashivault is the mount of the transit engine: letters, digits and / . _ -, "
-			"no slash at its ends");
+		return fault_set(f, COFFER_E_USAGE,
+				 "the scope of hashivault is the mount of the transit engine: letters, digits and / . "
+				 "_ -, no slash at its ends");
 	return COFFER_OK;
 }
 
@@ -534,11 +533,10 @@ check(struct fault *f, const struct coffer_policy_options *o)
 		return fault_set(f, COFFER_E_USAGE, "an environment is named by 1 to %d of a-z 0-9", ENVIRONMENT_MAX);
 	for (size_t i = 0; i < o->n_models; i++)
 		if (!key_name_valid(view_str(o->models[i])))
-			return fault_set(
-				f, COFFER_E_USAGE,
-				"a model that is part of a key's name has 1 to %u of A-Z a-z 0-9 . _ -, no dot "
-				"in front",
-				LIMIT_KEY_NAME);
+			return fault_set(f, COFFER_E_USAGE,
+					 "a model that is part of a key's name has 1 to %u of A-Z a-z 0-9 . _ -, no "
+					 "dot in front",
+					 LIMIT_KEY_NAME);
 	return COFFER_OK;
 }
 

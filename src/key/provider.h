@@ -36,7 +36,7 @@ struct key_provider {
 	bool is_service;
 
 	/*
-	 * wrap: fill @out with @dek wrapped and bound to @binding.  A service sets kind, id, version and alg; who calls sets
+	 * wrap: fill @out with @dek wrapped and bound to @binding.  A service sets kind, id, version and alg; the caller sets
 	 * the time.
 	 */
 	coffer_err (*wrap)(void *self, struct fault *f, const uint8_t dek[DEK_LEN], const struct binding *binding,
@@ -55,11 +55,13 @@ struct key_provider {
 
 	/*
 	 * rewrap: make @out, for the newest version of this key, of @in, which @from (of the same provider; may be @self) can
-	 * unwrap, without anybody but the service seeing the DEK.  COFFER_E_UNSUPPORTED, without a sentence, when the service
-	 * cannot with these two.  NULL when it never can.
+	 * unwrap, without anybody but the service seeing the DEK.  Only of what can_rewrap allows.  NULL when it never can.
 	 */
 	coffer_err (*rewrap)(void *self, struct fault *f, void *from, const struct recipient *in,
 			     const struct binding *binding, struct recipient *out);
+
+	/* can_rewrap: whether @in is for @from, and the service can rewrap it for this key, without asking it; NULL with rewrap */
+	bool (*can_rewrap)(void *self, void *from, const struct recipient *in);
 
 	/* rotate: have the service make a new version, which wraps from now on; @out gets it.  NULL when it cannot. */
 	coffer_err (*rotate)(void *self, struct fault *f, struct key_state *out);

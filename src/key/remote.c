@@ -59,6 +59,7 @@ static const struct {
 	[REMOTE_WRONG_CLOCK] = {COFFER_E_REFUSED, "does not accept the time of this machine", "set its clock"},
 	[REMOTE_ODD] = {COFFER_E_UNAVAILABLE, "gave an answer that nobody expects",
 			"check that its address is the right one"},
+	[REMOTE_NO_PLACE] = {COFFER_E_REFUSED, "keeps nothing there", "check the name of the mount, and the namespace"},
 };
 
 /* Our sentence goes on behind the service's. */

@@ -30,7 +30,8 @@ enum remote_said {
 	REMOTE_DOWN,	  /* try again: COFFER_E_UNAVAILABLE if it stays so */
 	REMOTE_WRONG_CLOCK, /* the request's time was not accepted: once more by the service's clock, then COFFER_E_REFUSED */
 	REMOTE_ODD,	    /* anything else: COFFER_E_UNAVAILABLE, in the service's words */
-	REMOTE_ANSWER, /* what the caller asked for, as 2xx is: «not there», when it was asked whether it is */
+	REMOTE_NO_PLACE, /* nothing is kept at that path of the service: COFFER_E_REFUSED */
+	REMOTE_ANSWER,	 /* what the caller asked for, as 2xx is: «not there», when it was asked whether it is */
 };
 
 /** struct remote - one service, for all of its requests */

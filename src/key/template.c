@@ -56,9 +56,9 @@ place_at(const char *at)
 }
 
 static coffer_err
-check(struct fault *f, const char *rest)
+check(struct fault *f, const char *text)
 {
-	for (const char *at = strchr(rest, '{'); at; at = strchr(at + 1, '{'))
+	for (const char *at = strchr(text, '{'); at; at = strchr(at + 1, '{'))
 		if (!place_at(at))
 			return fault_set(f, COFFER_E_USAGE,
 					 "a key URI has a «{» that begins neither {environment} nor {name}");
@@ -69,46 +69,43 @@ static coffer_err
 value_of(struct fault *f, const struct place *p, const struct binding *binding, const char **out)
 {
 	if (p->is_environment && !environment_valid(binding->environment))
-		return fault_set(
-			f, COFFER_E_USAGE,
-			"the key URI wants {environment}, and %s has %s; seal it with --environment, 1 to %d of "
-			"a-z 0-9",
-			binding->name, binding->environment[0] ? "one that cannot be part of it" : "none",
-			ENVIRONMENT_MAX);
+		return fault_set(f, COFFER_E_USAGE,
+				 "the key URI wants {environment}, and %s has %s; seal it with --environment, 1 to %d "
+				 "of a-z 0-9",
+				 binding->name, binding->environment[0] ? "one that cannot be part of it" : "none",
+				 ENVIRONMENT_MAX);
 	if (!p->is_environment && !key_name_valid(view_str(binding->name)))
-		return fault_set(
-			f, COFFER_E_USAGE,
-			"the key URI wants {name}, and the name «%s» cannot be part of it: 1 to %u of A-Z a-z 0-9 "
-			". _ -, no dot in front; seal it with another --name",
-			binding->name, LIMIT_KEY_NAME);
+		return fault_set(f, COFFER_E_USAGE,
+				 "the key URI wants {name}, and the name «%s» cannot be part of it: 1 to %u of A-Z a-z "
+				 "0-9 . _ -, no dot in front; seal it with another --name",
+				 binding->name, LIMIT_KEY_NAME);
 	*out = p->is_environment ? binding->environment : binding->name;
 	return COFFER_OK;
 }
 
-static coffer_err
-fill_in(struct fault *f, const char *rest, const struct binding *binding, char **out)
+coffer_err
+template_fill(struct fault *f, const char *text, const struct binding *binding, char **out)
 {
-	struct buf text = BUF_INIT(LIMIT_KEY_URI + 1);
-	coffer_err err = COFFER_OK;
+	struct buf filled = BUF_INIT(LIMIT_KEY_URI + 1);
+	coffer_err err;
 
 	*out = NULL;
-	while (*rest) {
-		const struct place *p = place_at(rest);
+	TRY(check(f, text));
+	while (*text) {
+		const struct place *p = place_at(text);
 		const char *value = "";
 
 		if (p) {
 			TRY(value_of(f, p, binding, &value));
-			TRY(buf_str(f, &text, value));
-			rest += strlen(p->text);
+			TRY(buf_str(f, &filled, value));
+			text += strlen(p->text);
 		} else {
-			TRY(buf_add(f, &text, rest++, 1));
+			TRY(buf_add(f, &filled, text++, 1));
 		}
 	}
-	TRY(buf_add(f, &text, "", 1));
-	*out = (char *)text.p;
-	text.p = NULL;
+	TRY(buf_take_text(f, &filled, out));
 out:
-	buf_free(&text);
+	buf_free(&filled);
 	return err;
 }
 
@@ -141,7 +138,7 @@ template_key(struct fault *f, struct template *t, const struct binding *binding,
 	char *rest = NULL;
 	coffer_err err;
 
-	TRY(fill_in(f, t->rest, binding, &rest));
+	TRY(template_fill(f, t->rest, binding, &rest));
 	(void)pthread_mutex_lock(&t->lock);
 	err = add_made(f, t, &rest, self_out);
 	(void)pthread_mutex_unlock(&t->lock);

@@ -21,6 +21,9 @@ bool environment_valid(const char *name);
 /** template_is() - whether @rest has a place to fill in */
 bool template_is(const char *rest);
 
+/** template_fill() - @text with its places filled in for @binding; COFFER_E_USAGE where that cannot be; free @out with free() */
+coffer_err template_fill(struct fault *f, const char *text, const struct binding *binding, char **out);
+
 struct template;
 
 /** template_new() - the keys of @service that @rest names; COFFER_E_USAGE for a place that is neither of the two */

@@ -88,10 +88,9 @@ parse_passphrase(struct fault *f, const char *rest, struct key_uri *out)
 	value = after(rest, "fd=");
 	if (value)
 		return parse_fd(f, value, out);
-	return fault_set(
-		f, COFFER_E_USAGE,
-		"passphrase: asks; or it is passphrase:file=PATH or passphrase:fd=N. A passphrase itself is never "
-		"an argument or in the environment, where other processes can read it");
+	return fault_set(f, COFFER_E_USAGE,
+			 "passphrase: asks; or it is passphrase:file=PATH or passphrase:fd=N. A passphrase itself is "
+			 "never an argument or in the environment, where other processes can read it");
 }
 
 static coffer_err
@@ -161,6 +160,5 @@ key_uri_parse(struct fault *f, const char *text, struct key_uri *out)
 		f, COFFER_E_USAGE,
 		"a key is named as file:PATH, keyring:NAME, passphrase:, passphrase:file=PATH, passphrase:fd=N, "
 		"recipient:coffer1…, awskms:///…, azurekms://…, gcpkms://…, hashivault://…, pkcs11:… or vaultkv://…; "
-		"one that "
-		"was given is none of these («coffer help keys» has an example of each)");
+		"one that was given is none of these («coffer help keys» has an example of each)");
 }

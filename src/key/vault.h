@@ -2,7 +2,7 @@
 /*
  * HashiCorp Vault and OpenBao, as their users: one client for all keys of a process that ask the same server as the same user.
  *
- * Its token is had when the first request is made, renewed at two thirds of its lease, and had anew when it ended.
+ * It gets a token when the first request is made, renews it at two thirds of its lease, and gets another when it has ended.
  * Any thread.
  */
 #ifndef KEY_VAULT_H

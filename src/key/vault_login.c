@@ -132,16 +132,14 @@ read_token(struct fault *f, const struct vault_settings *settings, struct vault_
 			      ? secret_from_plain_file(f, "the token of Vault", settings->file, LIMIT_TOKEN, &out->text)
 			      : COFFER_E_NOTFOUND;
 		if (err == COFFER_E_NOTFOUND && home_setting("COFFER_VAULT_TOKEN_FILE"))
-			return fault_set(
-				f, COFFER_E_REFUSED,
-				"there is no file %s, where COFFER_VAULT_TOKEN_FILE says that the token of Vault "
-				"is; put it there, or unset the variable",
-				settings->file);
+			return fault_set(f, COFFER_E_REFUSED,
+					 "there is no file %s, where COFFER_VAULT_TOKEN_FILE says that the token of "
+					 "Vault is; put it there, or unset the variable",
+					 settings->file);
 		if (err == COFFER_E_NOTFOUND)
-			return fault_set(
-				f, COFFER_E_REFUSED,
-				"there is no token of Vault: set VAULT_TOKEN, or «vault login», or have coffer "
-				"log in (COFFER_VAULT_ROLE_ID, COFFER_VAULT_ROLE)");
+			return fault_set(f, COFFER_E_REFUSED,
+					 "there is no token of Vault: set VAULT_TOKEN, or «vault login», or have "
+					 "coffer log in (COFFER_VAULT_ROLE_ID, COFFER_VAULT_ROLE)");
 		TRY(err);
 	}
 	out->ends_at = INT64_MAX;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Tokens of Vault: read where one is kept, or had by AppRole, Kubernetes or JWT; how long they are good, and making that longer
+ * Tokens of Vault: read where one is kept, or obtained by AppRole, Kubernetes or JWT; how long they last, and how to make that longer
  * (API: auth/approle, auth/kubernetes, auth/jwt, auth/token).  What asks the server has @timeout_ms for it, or for 0 as long as any request.
  */
 #ifndef KEY_VAULT_LOGIN_H

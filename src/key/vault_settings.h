@@ -10,7 +10,7 @@
  *	COFFER_VAULT_ROLE_ID, _SECRET_ID_FILE	AppRole
  *	COFFER_VAULT_ROLE, _JWT_FILE		JWT; without a file Kubernetes, with that of the pod
  *	COFFER_VAULT_AUTH			token, approle, kubernetes or jwt, where more than one is set
- *	COFFER_VAULT_AUTH_MOUNT			where that way is mounted; its own name else
+ *	COFFER_VAULT_AUTH_MOUNT			where that way is mounted; else its own name
  *
  * Secrets are named by file, never held here.
  */

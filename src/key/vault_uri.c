@@ -86,9 +86,8 @@ transit_uri_parse(struct fault *f, const char *rest, struct transit_uri *out)
 	return fault_set(
 		f, COFFER_E_USAGE,
 		"a key of Vault's transit engine is hashivault://KEY (letters, digits and _, within it . and -, too), "
-		"with "
-		"?mount=MOUNT, namespace=NAMESPACE and bind=context or aad behind it where they differ; one that was "
-		"given is not");
+		"with ?mount=MOUNT, namespace=NAMESPACE and bind=context or aad behind it where they differ; one that "
+		"was given is not");
 }
 
 /* ---- KV ---- */
@@ -165,6 +164,6 @@ kv_uri_parse(struct fault *f, const char *rest, const char *field, struct kv_uri
 	return fault_set(
 		f, COFFER_E_USAGE,
 		"%s of Vault's KV engine is vaultkv://MOUNT/PATH%s, with ?namespace=NAMESPACE before the «#» where "
-		"that differs; one that was given is not",
+		"that differs, of letters, digits and -._~@:+=,!$&'()*; one that was given is not",
 		field ? "a secret" : "a folder", field ? "#FIELD" : "");
 }

@@ -55,7 +55,7 @@ judge(const struct http_reply *reply, const struct doc *answer, const char **wor
 	case 403: /* the token ended, or has no right: OpenBao says no more, so vault.c looks */
 		return REMOTE_EXPIRED;
 	case 404:
-		return REMOTE_NO_KEY;
+		return says(*words_out, "no handler for route") ? REMOTE_NO_PLACE : REMOTE_NO_KEY;
 	case 429:
 		return REMOTE_BUSY;
 	case 412: /* of a cluster that is not yet as far as what the client saw before */

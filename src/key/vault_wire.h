@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * One request to Vault or OpenBao and what its answer means (their HTTP API, version 1; errors as OpenBao's sdk/logical/response_util.go makes
- * them).  With what token is for others: vault.h has that.
+ * them).  Which token goes with it, vault.h says.
  */
 #ifndef KEY_VAULT_WIRE_H
 #define KEY_VAULT_WIRE_H

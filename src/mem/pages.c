@@ -40,8 +40,8 @@ pages_new(struct fault *f, struct pages *out, size_t len)
 	out->p = spare > 0 ? trim(map, len + spare, len, HUGE_LEN) : map;
 	out->len = len;
 	(void)madvise(out->p, len, MADV_DONTDUMP);
-	if (spare > 0)
-		(void)madvise(out->p, len, MADV_HUGEPAGE);
+	/* a huge page comes when it is touched, 512 small ones better all at once: in a virtual machine each fault is dear */
+	(void)madvise(out->p, len, spare > 0 ? MADV_HUGEPAGE : MADV_POPULATE_WRITE);
 	return COFFER_OK;
 }
 

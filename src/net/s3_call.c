@@ -81,9 +81,7 @@ make_url(struct fault *f, const struct call *c, char **out)
 		TRY(buf_str(f, &url, "?"));
 		TRY(buf_str(f, &url, r->query));
 	}
-	TRY(buf_add(f, &url, "", 1));
-	*out = (char *)url.p;
-	url.p = NULL;
+	TRY(buf_take_text(f, &url, out));
 out:
 	buf_free(&url);
 	return err;

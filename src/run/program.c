@@ -202,9 +202,10 @@ program_exec(struct fault *f, const struct program *program)
 		struct buf text = BUF_INIT(ARGUMENT_MAX);
 
 		/* its own name is none of the arguments */
-		TRY(i == 0 ? buf_add(f, &text, program->argv[0], strlen(program->argv[0]) + 1)
-			   : expand(f, program, program->argv[i], &text));
+		err = i == 0 ? buf_add(f, &text, program->argv[0], strlen(program->argv[0]) + 1)
+			     : expand(f, program, program->argv[i], &text);
 		argv[i] = (char *)text.p;
+		TRY(err);
 	}
 	TRY(set_environment(f, program));
 	core_forbid();

@@ -59,9 +59,27 @@ can_be_exchanged(const struct spot *spot)
 	return false;
 }
 
+static bool
+can_write(const struct spot *spot)
+{
+	return access(spot->path, W_OK | X_OK) == 0;
+}
+
+/*
+ * Where a model is mounted already: this process runs in the private place of another call, whose program may still need what it
+ * was given.
+ */
+static bool
+is_taken(const struct spot *spot)
+{
+	struct stat here, above;
+
+	return fstat(spot->fd, &here) != 0 || fstatat(spot->fd, "..", &above, 0) != 0 || here.st_dev != above.st_dev;
+}
+
 /* One that is ours alone; it is made when it is not there. */
 static bool
-take_own(struct spot *spot)
+take_own(enum spot_use use, struct spot *spot)
 {
 	struct stat st;
 
@@ -69,18 +87,13 @@ take_own(struct spot *spot)
 		return false;
 	(void)mkdir(spot->path, 0700);
 	spot->fd = open(spot->path, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (spot->fd >= 0 && fstat(spot->fd, &st) == 0 && st.st_uid == geteuid() && (st.st_mode & 07777) == 0700) {
+	if (spot->fd >= 0 && fstat(spot->fd, &st) == 0 && st.st_uid == geteuid() && (st.st_mode & 07777) == 0700 &&
+	    (use == SPOT_MOUNT ? !is_taken(spot) : can_write(spot))) {
 		keep(spot);
 		return true;
 	}
 	file_close(&spot->fd);
 	return false;
-}
-
-static bool
-can_write(const struct spot *spot)
-{
-	return access(spot->path, W_OK | X_OK) == 0;
 }
 
 static bool
@@ -138,18 +151,16 @@ spot_find(struct fault *f, enum spot_use use, struct spot *out)
 	for (size_t i = 0; i < sizeof(own) / sizeof(own[0]); i++) {
 		if (!set_path(out, own[i].folder, own[i].name))
 			continue;
-		if (take_own(out) && (use == SPOT_MOUNT || can_write(out)))
+		if (take_own(use, out))
 			return COFFER_OK;
-		file_close(&out->fd);
 	}
 	for (size_t i = 0; use == SPOT_MOUNT && i < sizeof(of_system) / sizeof(of_system[0]); i++)
 		if (set_path(out, "/", of_system[i]) && take_empty(out))
 			return COFFER_OK;
 	out->path[0] = '\0';
-	return fault_set(
-		f, COFFER_E_NOTFOUND,
-		"there is no folder for a private place: none of $XDG_RUNTIME_DIR/coffer, /tmp/%s and /dev/shm/%s "
-		"is there, can be made, belongs to this user, has the mode 0700 and lies where nobody else "
-		"can rename it; let XDG_RUNTIME_DIR name a folder of yours",
-		of_user, of_user);
+	return fault_set(f, COFFER_E_NOTFOUND,
+			 "there is no folder for a private place: none of $XDG_RUNTIME_DIR/coffer, /tmp/%s and "
+			 "/dev/shm/%s is there, can be made, belongs to this user, has the mode 0700 and lies where "
+			 "nobody else can rename it; let XDG_RUNTIME_DIR name a folder of yours",
+			 of_user, of_user);
 }

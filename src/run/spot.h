@@ -31,7 +31,8 @@ struct spot {
  * /dev/shm/.coffer-UID; and to mount over, /mnt, /media, /srv and /opt where they are empty
  * @out: file_close() its descriptor
  *
- * One that is a link, belongs to somebody else, that others may enter or lies where others could rename it is passed over.
+ * One that is a link, belongs to somebody else, that others may enter or lies where others could rename it is passed over; to
+ * mount over, one that is mounted over already, by the run in which this one runs.
  * Return: COFFER_OK; COFFER_E_NOTFOUND when there is none, and how to make one.
  */
 coffer_err spot_find(struct fault *f, enum spot_use use, struct spot *out);

@@ -23,10 +23,9 @@ static const struct {
 		{"trusted_root.json", LIMIT_TRUSTED_ROOT,
 		 "no trusted root of Sigstore is there; «coffer trust update» fetches one, «coffer trust import "
 		 "FILE» takes a trusted_root.json"},
-	[IMPORTED_SIGNING_CONFIG] =
-		{"signing_config.json", LIMIT_TRUSTED_ROOT,
-		 "no signing config of Sigstore is there; «coffer trust update» fetches one, «coffer trust "
-		 "import FILE» takes a signing_config.json or a ClientTrustConfig"},
+	[IMPORTED_SIGNING_CONFIG] = {"signing_config.json", LIMIT_TRUSTED_ROOT,
+				     "no signing config of Sigstore is there; «coffer trust update» fetches one, "
+				     "«coffer trust import FILE» takes a signing_config.json or a ClientTrustConfig"},
 	[IMPORTED_MIRROR] = {"mirror", LIMIT_IDENTITY, "the trusted root of Sigstore is from a file"},
 };
 

@@ -25,7 +25,7 @@ enum imported_kind { IMPORTED_TRUSTED_ROOT, IMPORTED_SIGNING_CONFIG, IMPORTED_MI
 
 enum imported_by {
 	BY_ANYBODY,
-	BY_ADMINISTRATOR, /* for a binding of the administrator, which must not hang on what a user imported */
+	BY_ADMINISTRATOR, /* for a binding of the administrator, which must not depend on what a user imported */
 };
 
 /** struct imported - one of these files; zeroed before, free with imported_free() */
@@ -50,7 +50,7 @@ coffer_err imported_find(struct fault *f, const struct trust_dirs *dirs, enum im
  * @config: without bytes: there is none
  * @mirror: where they are from; NULL = files
  *
- * They are taken as they are; who calls has looked at them.  Each is replaced whole.
+ * They are taken as they are; the caller has looked at them.  Each is replaced whole.
  */
 coffer_err imported_put(struct fault *f, const struct trust_dirs *dirs, struct view root, struct view config,
 			const char *mirror);

@@ -330,9 +330,9 @@ static coffer_err
 check_writable(struct fault *f, const struct manifest *m)
 {
 	if (m->n == 0)
-		return fault_set(f, COFFER_E_USAGE,
-				 "the model has no file to sign; a signature of nothing would accept "
-				 "nothing or anything");
+		return fault_set(
+			f, COFFER_E_USAGE,
+			"the model has no file to sign; a signature of nothing would accept nothing or anything");
 	if (m->v02 || !m->subject || m->subject[0] == '\0')
 		return fault_set(f, COFFER_E_INTERNAL, "a manifest without the name of its model, or of an old form");
 	for (size_t i = 1; i < m->n; i++)

@@ -234,10 +234,9 @@ find(struct fault *f, size_t *out)
 	for (*out = 0; *out < N_SERVICES; (*out)++)
 		if (services[*out].is())
 			return services[*out].check(f);
-	return fault_set(
-		f, COFFER_E_NOTFOUND,
-		"this is no CI service that gives out identities: GitHub Actions, GitLab, Buildkite and Google "
-		"Cloud are known, and any that sets SIGSTORE_ID_TOKEN");
+	return fault_set(f, COFFER_E_NOTFOUND,
+			 "this is no CI service that gives out identities: GitHub Actions, GitLab, Buildkite and "
+			 "Google Cloud are known, and any that sets SIGSTORE_ID_TOKEN");
 }
 
 coffer_err

@@ -152,10 +152,9 @@ check_config(struct fault *f, const struct signing_config *c)
 	if (c->rekor.n == 0)
 		return fault_set(f, COFFER_E_UNSUPPORTED, "the signing config names no log that can be used now");
 	if (c->rekor.v[0].version > 1 && c->tsa.n == 0)
-		return fault_set(
-			f, COFFER_E_UNSUPPORTED,
-			"a log of version 2 gives no time, and the signing config names no timestamp authority: "
-			"name one with --tsa-url");
+		return fault_set(f, COFFER_E_UNSUPPORTED,
+				 "a log of version 2 gives no time, and the signing config names no timestamp "
+				 "authority: name one with --tsa-url");
 	return COFFER_OK;
 }
 

@@ -6,7 +6,7 @@
  * the signature is, and that log or a timestamp authority for when it was made.  All of them are believed because a trusted root says so.
  *
  *  1  strict JSON, whole numbers, base64                         bundle.h
- *  2  a media type of v0.1 to v0.3 (OMS: v0.3 alone)             bundle.h, sign_sigstore.h
+ *  2  a media type of v0.1 to v0.3 (OMS: v0.3 only)              bundle.h, sign_sigstore.h
  *  3  one content, one signature, one certificate, no root       bundle.h, here
  *  4  one log entry, with an inclusion proof and a checkpoint    here
  *  5  the trusted root is one                                    trusted_root.h

@@ -37,6 +37,10 @@ ok coffer audit tail -n 1 --json
 tail -n 1 $log/audit.jsonl | cmp -s - "$OUT" || fail 'tail --json is not the last line'
 ok coffer audit search --error '*'
 [ "$(wc -l <"$OUT")" = 1 ] || fail 'not one refusal'
+expect_err USAGE coffer audit search --event unwrap
+says 'Unwrap'
+expect_err USAGE coffer audit export --event Open
+ok coffer audit search --event '*wrap'
 ok coffer audit search --event Unwrap --model 'mod*' --actor "$(id -u)" --since 1h
 [ "$(wc -l <"$OUT")" = 2 ] || fail 'not two unwraps'
 ok coffer audit search --until 2001-01-01
@@ -110,7 +114,7 @@ rm -r copy
 # no log, no key: nothing is opened and nothing is made
 chmod 777 $log
 expect_err PERM coffer open sealed -o never --kek file:key
-says 'no key is used without a word in the audit log'
+says 'no key is used without a word in the audit log (COFFER_AUDIT says where it is, or off), and that cannot be written: '
 absent never
 expect_err PERM coffer seal model -o never --kek file:key
 absent never/coffer.json
@@ -138,6 +142,16 @@ n=$(wc -l <$log/audit.jsonl)
 COFFER_AUDIT=off ok coffer check sealed --kek file:key
 [ "$(wc -l <$log/audit.jsonl)" = "$n" ] || fail 'off is not off'
 COFFER_AUDIT=a,b expect_err USAGE coffer check sealed --kek file:key
+# words that nobody means as a folder of the one they are in
+for word in syslog Syslog: journal Off stderr: 'x, syslog:'; do
+    COFFER_AUDIT=$word expect_err USAGE coffer check sealed --kek file:key
+    absent "$word"
+done
+# said once
+COFFER_AUDIT=/dev/null expect_err IO coffer rewrap sealed --kek file:key
+[ "$(grep -c 'no key is used' "$ERR")" = 1 ] || fail 'it is said more than once'
+COFFER_AUDIT=./syslog ok coffer check sealed --kek file:key
+coffer audit verify syslog >/dev/null || fail 'a folder can be called so'
 COFFER_AUDIT=syslog: COFFER_SYSLOG_SOCKET=nobody expect_err NOTFOUND coffer check sealed --kek file:key
 COFFER_AUDIT=off ok coffer doctor
 prints 'off: the use of keys is written nowhere'

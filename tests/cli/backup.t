@@ -243,3 +243,17 @@ if [ "$(id -u)" -ne 0 ]; then
     expect_err PERM coffer backup list
 fi
 chmod 700 store/snapshots
+
+# a safe whose only key is locked up in it is no safe
+silent() { ! grep -q 'warning' "$ERR" || fail 'it warns of nothing'; }
+ok coffer keygen mine --kind x25519
+mine=$(cat "$OUT")
+for keys in '--kek keyring:default' "--kek $mine" "--kek $mine --kek keyring:default"; do
+    # shellcheck disable=SC2086 # several words
+    ok coffer backup create models $keys
+    says 'warning: the keyring in this backup holds all keys that open it'
+done
+ok coffer backup create models --kek keyring:default --kek "$recipient"
+silent
+ok coffer backup create models --kek keyring:default --models-only
+silent

@@ -21,3 +21,8 @@ ok coffer inspect one.coffer --json
 prints '"directory":false'
 expect_err FORMAT coffer inspect model/config.json
 expect_err NOTFOUND coffer inspect nothing
+# a file that is cut is named with its folder
+cp -r sealed cut
+truncate -s -1 cut/config.json.coffer
+expect_err FORMAT coffer inspect cut
+says 'coffer: cut/config.json.coffer is cut: '

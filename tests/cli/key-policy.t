@@ -30,6 +30,15 @@ for role in publisher loader rotator auditor; do
     done
 done
 
+# any of them inside a document
+ok coffer key policy --provider hashivault --environment production --role loader
+cp "$OUT" plain
+ok coffer key policy --provider hashivault --environment production --role loader --json
+python3 -c 'import json, sys
+said = json.load(open(sys.argv[1]))
+assert said.pop("policy") == open("plain").read()
+assert said == {"provider": "hashivault", "environment": "production", "role": "loader"}, said' "$OUT" || fail 'not the same policy'
+
 expect_err USAGE coffer key policy --provider hashivault --environment production
 says 'give --provider, --environment and --role'
 expect_err USAGE coffer key policy --provider hashivault --environment production --role owner

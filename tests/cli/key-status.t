@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# key status: which keys models hang on, how long, and what is overdue; it needs no key.
+# key status: which keys models depend on, how long, and what is overdue; it needs no key.
 make_model model
 ok coffer keygen -o a
 ok coffer keygen -o b --kind x25519
@@ -18,17 +18,20 @@ says '2 models, 0 overdue'
 sleep 1.1
 expect_err POLICY coffer key status tree/c.coffer --max-age 0s
 prints ', OVERDUE'
-says '1 of 1 models hang on a wrap that is older than 0s'
+says '1 of 1 models depend on a wrap that is older than 0s'
 expect_exit 6 coffer key status tree tree/deeper --max-age 0s --json
 prints '"models_seen":2,"overdue":2,"rewrap_due":0,"failed":0'
 prints '"overdue":true'
 expect_err USAGE coffer key status tree --max-age soon
 expect_err USAGE coffer key status
+says 'needs a folder'
 expect_err NOTFOUND coffer key status model
 expect_err NOTFOUND coffer key status nothing
 printf 'tree/c.coffer\n' >list
 ok coffer key status --list list
 says '1 model'
+expect_err USAGE coffer key status --list list --exclude c.coffer
+says 'found in a folder'
 
 # one that cannot be read is said, and the others are shown
 head -c 4096 tree/c.coffer >tree/cut.coffer

@@ -20,3 +20,9 @@ ok coffer seal --kek 'file:../my key ü' -- --kek
 ok coffer seal ./- -o ../dash.coffer --kek 'file:../my key ü'
 cd ..
 ok coffer check 'my model/--kek.coffer' --kek 'file:my key ü'
+
+# one that cannot be sealed is named, as far as it can be shown
+mkdir odd
+printf 6 >"odd/$(printf 'a\tb\377')"
+expect_err USAGE coffer seal odd -o odd.sealed --kek 'file:my key ü'
+says 'odd cannot be sealed: path «a?b?» is not UTF-8 or has control characters'

@@ -23,6 +23,10 @@ says 'an option follows'
 expect_err USAGE coffer seal a --force=yes
 expect_err USAGE coffer seal a -o b -o c
 says 'twice'
+expect_err USAGE coffer mount a b --memory 1M
+says '1M is no value of --memory; it takes a size from 64M to 4096T'
+expect_err USAGE coffer check a --jobs 0
+says '0 is no value of --jobs; it takes a whole number from 1 to 1024'
 expect_err USAGE coffer check a --kek bogus:key
 expect_err USAGE coffer check a --kek ''
 : >my.key

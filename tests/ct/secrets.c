@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * No branch and no address depends on a secret: under valgrind the secrets are declared to be never written, and what it
- * then reports are the branches and addresses that hang on them.
+ * then reports are the branches and addresses that depend on them.
  *
  * A verdict («they differ», «not base64») is public, and its one branch is counted as such.
  */
@@ -150,8 +150,8 @@ main(void)
 		show(&verdict, sizeof(verdict));
 		sink = 0;
 		if (cases[i].guilty ? found == 0 : found != cases[i].verdicts) {
-			printf("%s: %u branches or addresses hang on a secret, of which %u may\n", cases[i].name, found,
-			       cases[i].verdicts);
+			printf("%s: %u branches or addresses depend on a secret, of which %u may\n", cases[i].name,
+			       found, cases[i].verdicts);
 			failed++;
 		}
 	}

@@ -5,6 +5,7 @@
 Usage: consumers.py COFFER BUILD [WORD].  With WORD only the tests whose name holds it.  Runs in the Python that
 COFFER_PEERS_LOAD names (tests/peers/setup makes it).  Exit code 77 means skipped, for the reason in the last line.
 """
+import contextlib
 import importlib
 import importlib.util
 import os
@@ -306,6 +307,35 @@ def check_folder_is_given_back(world):
     assert not called, 'the consumer was called with a damaged model'
 
 
+def check_onnx_beside(world):
+    """External data comes from the model or from nowhere: onnxruntime would take what lies in the working directory."""
+    import onnxruntime
+    import coffer.onnxruntime
+    plain = world.at('plain', 'onnx-without')
+    shutil.copytree(world.plain('onnx-external'), plain)
+    os.rename(os.path.join(plain, 'weights.data'), world.at('weights.data'))
+    sealed = world.sealed('onnx-without')
+    with contextlib.chdir(world.top):
+        with open(os.path.join(plain, 'model.onnx'), 'rb') as graph:
+            onnxruntime.InferenceSession(graph.read())  # this one does
+        refused(coffer.AuthError, lambda: coffer.onnxruntime.session(sealed, **world.how))
+
+
+def check_onnx_value(world):
+    """A value that is called «location» is none."""
+    import onnx
+    import coffer.onnxruntime
+    path = world.at('plain', 'onnx-value', 'model.onnx')
+    os.makedirs(os.path.dirname(path))
+    model = onnx.load(os.path.join(world.plain('onnx'), 'model.onnx'))
+    for node in model.graph.node:
+        node.input[:] = ['location' if name == 'inner' else name for name in node.input]
+        node.output[:] = ['location' if name == 'inner' else name for name in node.output]
+    model.graph.value_info.append(onnx.helper.make_tensor_value_info('location', onnx.TensorProto.FLOAT, ['n', 512]))
+    onnx.save_model(model, path)
+    coffer.onnxruntime.session(world.sealed('onnx-value'), providers=['CPUExecutionProvider'], **world.how)
+
+
 def check_load_into(world):
     """A module is filled where it is, or anew on a device from «meta»; strict refuses before a byte is changed."""
     import torch
@@ -328,6 +358,58 @@ def check_load_into(world):
     before = line.weight.clone()
     refused(RuntimeError, lambda: coffer.torch.load_into(line, world.sealed('minilm'), **world.how))
     assert torch.equal(line.weight, before)
+
+
+def check_tied(world):
+    """Tied weights are one parameter, under whichever name the file has it, and stay one; on «meta» nothing is filled in silence."""
+    import safetensors.torch
+    import torch
+    import coffer.torch
+
+    def made(device):
+        with torch.device(device):
+            module = torch.nn.ModuleDict({'embedding': torch.nn.Embedding(9, 4), 'head': torch.nn.Linear(4, 9, bias=False)})
+        module['head'].weight = module['embedding'].weight
+        return module
+
+    for name in 'embedding.weight', 'head.weight':
+        path = world.at('plain', f'tied {name}', 'model.safetensors')
+        plain = torch.randn(9, 4)
+        os.makedirs(os.path.dirname(path))
+        safetensors.torch.save_file({name: plain}, path)
+        sealed = world.sealed(f'tied {name}')
+        for device, where in ('cpu', None), ('cpu', 'cpu'), ('meta', 'cpu'):
+            module = made(device)
+            keys = coffer.torch.load_into(module, sealed, where, **world.how)
+            assert keys == ([], []), keys
+            assert torch.equal(module['head'].weight, plain) and module['head'].weight is module['embedding'].weight, (name, device)
+            assert module['head'].weight.requires_grad
+        refused(RuntimeError, lambda: coffer.torch.load_into(made('meta'), sealed, **world.how))
+
+
+def check_load_state_dict(world):
+    """Of pickled files those count that their index lists, and not what a training has left beside them."""
+    import json
+    import torch
+    import coffer.torch
+    folder = world.at('plain', 'training')
+    state = {f'{i}.weight': torch.randn(3, i + 1) for i in range(4)}
+    os.makedirs(folder)
+    index = {name: f'pytorch_model-0000{1 + i % 2}-of-00002.bin' for i, name in enumerate(state)}
+    for shard in set(index.values()):
+        torch.save({name: state[name] for name in state if index[name] == shard}, os.path.join(folder, shard))
+    torch.save(torch.optim.AdamW([torch.nn.Parameter(torch.ones(2))]).state_dict(), os.path.join(folder, 'optimizer.pt'))
+    torch.save(torch.get_rng_state(), os.path.join(folder, 'rng_state.pth'))
+    shutil.copytree(folder, world.at('plain', 'no index'))
+    shutil.copytree(folder, world.at('plain', 'one'))
+    torch.save(state, world.at('plain', 'one', 'pytorch_model.bin'))
+    pathlib.Path(folder, 'pytorch_model.bin.index.json').write_text(json.dumps({'weight_map': index}), encoding='utf-8')
+    for model in 'training', 'one':
+        found = coffer.torch.load_state_dict(world.sealed(model), **world.how)
+        assert found.keys() == state.keys() and all(torch.equal(found[name], state[name]) for name in state), (model, found)
+    refused(coffer.UsageError, lambda: coffer.torch.load_state_dict(world.sealed('no index'), **world.how))
+    found = coffer.torch.load_state_dict(world.sealed('no index'), file=index['1.weight'], **world.how)
+    assert found.keys() == {name for name in state if index[name] == index['1.weight']}, found
 
 
 def many(world):
@@ -498,7 +580,11 @@ def steps(world):
     for model in WEIGHTS:
         yield f'coffer run refuses {model}', lambda model=model: check_run_refuses(world, model)
     yield 'transformers: nothing is left of the folder', lambda: (needs('transformers', 'torch'), check_folder_is_given_back(world))
+    yield 'onnxruntime: no external data from elsewhere', lambda: (needs('onnxruntime', 'onnx'), check_onnx_beside(world))
+    yield 'onnxruntime: a value called location', lambda: (needs('onnxruntime', 'onnx'), check_onnx_value(world))
     yield 'torch: load_into', lambda: (needs('transformers', 'torch'), check_load_into(world))
+    yield 'torch: load_into, tied weights', lambda: (needs('torch', 'safetensors'), check_tied(world))
+    yield 'torch: load_state_dict', lambda: (needs('torch'), check_load_state_dict(world))
     yield 'torch: iterate', lambda: (needs('torch', 'safetensors'), check_iterate(world))
     yield 'torch: a pickle runs nothing', lambda: (needs('torch'), check_pickle_runs_nothing(world))
     yield 'torch: the pieces on their way to a device', lambda: (needs('torch', 'safetensors'), check_ring(world))

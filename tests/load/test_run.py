@@ -8,6 +8,7 @@ import contextlib
 import os
 import re
 import select
+import shlex
 import shutil
 import signal
 import subprocess
@@ -209,6 +210,18 @@ def case_several(world):
     r = world.run('sh', '-c', 'ls "$1" "$2" && wc -c <"$3"', 'sh', '{model}', '{model:zwei ä}', '{file:zwei ä}',
                   options=('--model', 'renamed.coffer=zwei ä'))
     check(r.stdout.decode().endswith(f'/zwei ä:\nweights.bin\n{world.size}\n'), r.stdout)
+
+
+def case_nested(world):
+    """What a program runs on a model of its own sees the program's model, too."""
+    for before in [(), unprivileged()] if ROOT else [()]:
+        key = key_of(before)
+        with_namespaces(world, before)
+        inner = world.argv('sh', '-c', 'wc -c <"$1/weights.bin" && wc -c <"$2"', 'sh', 'OUTER', '{file}', model='renamed.coffer', key=key)
+        r = world.run('sh', '-c', 'exec ' + shlex.join(inner).replace('OUTER', '"$COFFER_MODEL"'), options=('--verbatim',),
+                      before=before, key=key)
+        check(r.stdout.split() == 2 * [str(world.size).encode()], r.stdout)
+    world.nothing_left()
 
 
 def case_folders_of_others(world):

@@ -7,6 +7,7 @@ import json
 import mmap
 import os
 import zipfile
+from unittest import mock
 
 import support
 from support import KEY, Case, noise, safetensors, tensor, write
@@ -192,6 +193,14 @@ class Model(Sealed):
                 with open(os.path.join(top, path), 'rb') as file:
                     self.assertEqual(file.read(), data)
             self.assertTrue(os.path.islink(os.path.join(top, 'large.bin')))
+        self.assertFalse(os.path.exists(top))
+
+    def test_folder_of_links_where_the_root_can_only_be_read(self):
+        nowhere = mock.patch('tempfile._get_default_tempdir', side_effect=FileNotFoundError)
+        with nowhere, mock.patch('tempfile.tempdir', None), self.open().folder(['config.json']) as top:
+            with open(os.path.join(top, 'config.json'), 'rb') as file:
+                self.assertEqual(file.read(), FILES['config.json'])
+            self.assertTrue(top.startswith('/dev/shm/'))
         self.assertFalse(os.path.exists(top))
 
     def test_closed(self):

@@ -18,6 +18,11 @@ from support import KEY, Case, noise, safetensors, tensor, write
 
 import coffer
 
+try:
+    import _xxsubinterpreters as interpreters
+except ImportError:
+    interpreters = None  # Python 3.13 and later have them under another name
+
 MIB = 1 << 20
 SANITIZED = 'libasan' in os.environ.get('LD_PRELOAD', '')
 
@@ -272,22 +277,40 @@ class Leaks(Case):
         self.assertLess((after - before) * resource.getpagesize(), 16 * MIB)
 
 
+@unittest.skipUnless(interpreters, 'this Python has no _xxsubinterpreters')
+class Interpreters(Case):
+    """Others in the same process, as servers of Python programs have them."""
+
+    def test_each_has_exceptions_of_its_own(self):
+        for _ in range(2):
+            other = interpreters.create(isolated=False)
+            interpreters.run_string(other, 'import coffer\ntry:\n    coffer.open_model("none", kek=bytes(32))\nexcept coffer.NotFoundError:\n    pass')
+            interpreters.destroy(other)
+        self.assertCoffer('NOTFOUND', 3, coffer.open_model, 'none', kek=KEY)
+
+
 @unittest.skipIf(SANITIZED, 'a sanitizer takes memory of its own')
 class Peak(Case):
     """Loading takes the memory of what is loaded, and little more."""
 
     def test_load(self):
+        self.measure('model.memory("model.safetensors")')
+
+    def test_read(self):
+        self.measure('model.open("model.safetensors").read()')
+
+    def measure(self, load):
         size = 160 * MIB
         write('m/model.safetensors', safetensors({'w': ('U8', [size], noise(size))}))
         coffer.seal('m', 'm.sealed', kek=KEY)
-        program = """
+        program = f"""
 import coffer
 def peak():
     with open('/proc/self/status') as status:
         return next(int(line.split()[1]) for line in status if line.startswith('VmHWM'))
 with coffer.open_model('m.sealed', kek=bytes(range(32))) as model:
     before = peak()
-    memory = model.memory('model.safetensors')
+    loaded = {load}
     print(peak() - before)
 """
         grown = (

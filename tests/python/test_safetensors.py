@@ -262,6 +262,13 @@ class Sharded(Case):
         self.assertEqual(list(coffer.numpy.load_file('m.sealed/model-2-of-2.safetensors', kek=KEY)), ['large'])
         self.assertEqual(list(coffer.numpy.load_file('m.sealed', file='other.safetensors', kek=KEY)), ['other'])
 
+    def test_an_index_that_is_none(self):
+        for i, text in enumerate((b'{"weight_map": 3', b'\xff', b'[]', b'{}', b'{"weight_map": []}', b'{"weight_map": {"a": 1}}')):
+            write('m/model.safetensors.index.json', text)
+            coffer.seal('m', f'{i}.sealed', kek=KEY)
+            error = self.assertCoffer('FORMAT', 5, safe_open, f'{i}.sealed', 'np', kek=KEY)
+            self.assertIn('model.safetensors.index.json', str(error))
+
     def test_a_model_that_is_open(self):
         with coffer.open_model('m.sealed', kek=KEY) as model:
             with safe_open(model, 'np') as f:

@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 import sys
+import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
@@ -207,6 +208,20 @@ def reencrypt_refused(w):
 
 
 def rotate(w):
+    w.seal()
+
+    def due():
+        return json.loads(w.run(0, (), 'key', 'status', 's', '--kek', KEK, '--json').out)['rewrap_due']
+    rig.equal(due(), 0)
+    time.sleep(1.1)  # dates of wraps are whole seconds
+    w.run(0, (), 'key', 'rotate', KEK)
+    rig.equal((due(), w.services()[0]['version']), (1, ''))  # KMS does not say what it wraps with, but since when there is newer
+    w.run(0, '1 inside', 'rewrap', '--all', 's', '--kek', KEK)
+    rig.equal(due(), 0)
+    w.run(0, 'nothing to change', 'rewrap', '--all', 's', '--kek', KEK)
+
+
+def rotate_again(w):
     w.seal()
     first = w.key.materials[-1].id
     w.run(0, (), 'rewrap', 's', '--kek', KEK)
@@ -473,7 +488,7 @@ def uris(w):
 
 
 CASES = [wrap, unwrap, rewrap, wrong_context, damaged_wrap, expired_credential, throttled, unreachable, wrong_key, revoked_permission,
-         reencrypt, reencrypt_refused, rotate, environments_are_apart, aliases_are_apart, templates, an_alias_that_moved, a_service_that_uses_another_key, answers_that_are_none,
+         reencrypt, reencrypt_refused, rotate, rotate_again, environments_are_apart, aliases_are_apart, templates, an_alias_that_moved, a_service_that_uses_another_key, answers_that_are_none,
          multi_region, several_recipients, no_credentials, shared_file, credential_process, assumed_role, web_identity, container, instance,
          a_credential_that_ends_on_the_way, clocks, grant_tokens, endpoints, uris]
 

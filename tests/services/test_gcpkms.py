@@ -231,7 +231,7 @@ def well_known_file(w):
     seal(w)
     w.coffer.write('elsewhere/application_default_credentials.json', 'no JSON')
     w.coffer.env['CLOUDSDK_CONFIG'] = w.coffer.at('elsewhere')
-    cannot_open(w, 5, 'application_default_credentials.json', name='[FORMAT]')
+    cannot_open(w, 7, 'application_default_credentials.json', name='[KEY]')
 
 
 def metadata(w):
@@ -296,6 +296,8 @@ def bad_credentials(w):
                           ({'type': 'gdch_service_account'}, 'service_account'), ({'type': None}, 'service_account')):
         w.use({k: v for k, v in {**good, **change}.items() if v is not None})
         cannot_open(w, 7, words, name='[KEY]')
+    w.coffer.env['GOOGLE_APPLICATION_CREDENTIALS'] = w.coffer.write('odd.json', 'hunter2')
+    cannot_open(w, 7, 'odd.json is no credential', name='[KEY]')
     w.use({**good, 'token_uri': 'http://token.example.com/token'})
     cannot_open(w, 2, 'https', name='[USAGE]')
     w.coffer.env['GOOGLE_APPLICATION_CREDENTIALS'] = w.coffer.at('nothing.json')

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Rotation of many models that hang on a key service, against the fake of vault.py: by a rotator that may not decrypt.
+"""Rotation of many models that depend on a key service, against the fake of vault.py: by a rotator that may not decrypt.
 
 usage: tests/services/test_rotation.py COFFER [WORD…]
 """
@@ -69,6 +69,25 @@ def to_a_new_version(w):
         w.coffer.ok('check', f't/{i}', '--kek', KEY)
 
 
+def a_key_for_each_model(w):
+    """One URI names them all: status and rewrap ask of each which version is its newest, and one whose key cannot be asked hides no other."""
+    template, env = 'hashivault://{name}', {'VAULT_TOKEN': w.vault.root_token}
+    w.vault.admin('POST', 'transit/keys/weights.bin', {'derived': True})
+    w.coffer.ok('seal', 'm/weights.bin', '-o', 't/own', '--kek', template, env=env)
+
+    def status(code=0):
+        return json.loads(w.coffer.expect(code, (), 'key', 'status', 't', '--kek', template, '--json', env=env).out)
+    equal((status()['rewrap_due'], w.rewrap_all(kek=template, env=env)['changed']), (0, 0))
+    w.vault.admin('POST', 'transit/keys/weights.bin/rotate')
+    due = [m for m in status()['models'] if any(r.get('rewrap_due') for r in m['recipients'])]
+    equal([(m['path'], m['recipients'][0]['newest']) for m in due], [('t/own', '2')])
+    equal(w.rewrap_all(kek=template, env=env)['changed'], 1)
+    equal((status()['rewrap_due'], w.rewrap_all(kek=template, env=env)['changed']), (0, 0))
+    w.vault.admin('POST', 'transit/keys/llama/rotate')
+    w.server.fault(rig.status(403, {'errors': ['permission denied']}), when=lambda request: request.path.endswith('/weights.bin'))
+    w.coffer.expect(7, f'at least {N} to rewrap', 'key', 'status', 't', '--kek', template, '--kek', KEY, env=env)
+
+
 def goes_on_after_trouble(w):
     """A server that fails in the middle leaves each model as it was or done, and the same command does the rest."""
     w.vault.admin('POST', 'transit/keys/llama/rotate')
@@ -119,7 +138,7 @@ def one_by_its_name(w):
         raise rig.Bad(outcome.err)
 
 
-CASES = [to_a_new_version, goes_on_after_trouble, out_and_in_again, side_by_side, one_by_its_name]
+CASES = [to_a_new_version, a_key_for_each_model, goes_on_after_trouble, out_and_in_again, side_by_side, one_by_its_name]
 
 
 def in_world(coffer, case):

@@ -111,7 +111,7 @@ def associated_data(w):
 def keys_are_never_made_by_accident(w):
     token = {'VAULT_TOKEN': w.vault.root_token}
     w.coffer.expect(7, 'vault write -f transit/keys/new derived=true', 'seal', 'm', '-o', 'x', '--kek', 'hashivault://new', env=token)
-    w.coffer.expect(7, 'no handler for route', 'seal', 'm', '-o', 'x', '--kek', 'hashivault://k?mount=nowhere', env=token)
+    w.coffer.expect(7, ('no handler for route', 'check the name of the mount'), 'seal', 'm', '-o', 'x', '--kek', 'hashivault://k?mount=nowhere', env=token)
     equal(w.vault.admin('LIST', 'transit/keys')['data']['keys'], ['llama', 'other'])
 
 
@@ -469,6 +469,19 @@ def secrets_in_place_of_files(w):
         c.ok('sign', 'key', '--private-key', 'vaultkv://secret/signing#key', *password, '--signature', 'sig2', 'm', env=env)
         c.ok('verify', 'key', '--public-key', 'sign.key.pub', '--signature', 'sig2', 'm')
         os.unlink(c.at('sig2'))
+    raw = bytes(range(32))
+    c.write('raw.key', raw)
+    c.ok('keygen', '-o', 'aes.key')
+    for name, more in (('raw', ['--binary']), ('aes', [])):
+        kept = f'vaultkv://secret/{name}#key'
+        c.ok('secret', 'put', kept, '--file', f'{name}.key', *more, env=env)
+        w.seal(kek=f'file:{kept}', out=name, env=env)
+        c.ok('check', name, '--kek', f'file:{name}.key')
+        c.ok('convert', name, '--file', 'weights.bin', '--from', 'coffer', '--to', 'cnap', '--kek', f'file:{kept}', '-o', f'{name}.cnap', env=env)
+        c.ok('open', f'{name}.cnap', '--from', 'cnap', '--kek', f'file:{name}.key', '-o', f'{name}.plain')
+        c.ok('encrypt', 'aes-256', '--encryption-key', kept, f'{name}.plain', env=env)
+        c.ok('decrypt', 'aes-256', '--encryption-key', f'{name}.key', f'{name}.plain')
+    c.expect(7, 'is neither 32 raw bytes', 'check', 'raw', '--kek', 'file:vaultkv://secret/pass', env=env)
     c.expect(3, 'the passphrase: Vault at', 'open', 's', '-o', 'x', '--kek', 'passphrase:file=vaultkv://secret/none', env=env)
 
 

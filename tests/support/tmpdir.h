@@ -66,6 +66,13 @@ tmpdir_file(const char *name, const void *bytes, size_t len, mode_t mode)
 		abort();
 }
 
+/* one of text, for all to read */
+static inline void
+tmpdir_text(const char *name, const char *text)
+{
+	tmpdir_file(name, text, strlen(text), 0644);
+}
+
 static inline mode_t
 tmpdir_mode(const char *name)
 {

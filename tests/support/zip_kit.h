@@ -40,6 +40,11 @@ struct member {
 	uint16_t local_method;
 };
 
+#define STORED(name, bytes)                                                                                            \
+	{                                                                                                              \
+		name, BYTES(bytes), 0, 0, 0                                                                            \
+	}
+
 #define MEMBERS_MAX 4u
 
 /* add_zip() - an archive of the members up to the one without a name, MEMBERS_MAX at most */

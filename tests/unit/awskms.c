@@ -368,17 +368,16 @@ wraps_are_made_anew_inside(void **state)
 static void
 what_one_service_cannot_is_left(void **state)
 {
-	struct recipient in = recipient(ARN), other = recipient(OTHER), out;
+	struct recipient in = recipient(ARN), other = recipient(OTHER);
 	void *here = key("/" ID), *region = key("/arn:aws:kms:us-east-1:111122223333:alias/a"),
 	     *host = key("kms.example/" ID);
-	struct fault f = {0};
 
 	(void)state;
 	say(0, "", 200, "{}");
-	assert_int_equal(awskms_provider.rewrap(region, &f, here, &in, &binding, &out), COFFER_E_UNSUPPORTED);
-	assert_int_equal(awskms_provider.rewrap(host, &f, here, &in, &binding, &out), COFFER_E_UNSUPPORTED);
-	assert_int_equal(awskms_provider.rewrap(here, &f, here, &other, &binding, &out), COFFER_E_UNSUPPORTED);
-	assert_string_equal(f.text, "");
+	assert_true(awskms_provider.can_rewrap(here, here, &in));
+	assert_false(awskms_provider.can_rewrap(region, here, &in));
+	assert_false(awskms_provider.can_rewrap(host, here, &in));
+	assert_false(awskms_provider.can_rewrap(here, here, &other));
 	assert_string_equal(service->operations, "");
 	awskms_provider.free(here);
 	awskms_provider.free(region);

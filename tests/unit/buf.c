@@ -5,6 +5,7 @@
 #include <stdarg.h>
 
 #include <cmocka.h>
+#include <stdlib.h>
 
 static void
 test_grow(void **state)
@@ -57,12 +58,42 @@ test_text(void **state)
 	buf_free(&b);
 }
 
+static void
+test_take(void **state)
+{
+	struct buf b = BUF_INIT(6);
+	struct fault f;
+	char *text = NULL;
+
+	(void)state;
+	assert_int_equal(buf_str(&f, &b, "seven"), COFFER_OK);
+	assert_int_equal(buf_take_text(&f, &b, &text), COFFER_OK);
+	assert_string_equal(text, "seven");
+	assert_null(b.p);
+	assert_int_equal(b.len, 0);
+	free(text);
+
+	/* of nothing it is the empty text */
+	assert_int_equal(buf_take_text(&f, &b, &text), COFFER_OK);
+	assert_string_equal(text, "");
+	free(text);
+
+	/* no room for the NUL: the bytes stay */
+	text = NULL;
+	assert_int_equal(buf_str(&f, &b, "eleven"), COFFER_OK);
+	assert_int_equal(buf_take_text(&f, &b, &text), COFFER_E_NOMEM);
+	assert_null(text);
+	assert_int_equal(b.len, 6);
+	buf_free(&b);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_grow),
 		cmocka_unit_test(test_text),
+		cmocka_unit_test(test_take),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -15,6 +15,8 @@
 
 #define EVIL "\x80\2cposix\nsystem\nX\2\0\0\0id\x85R."
 #define CALLS "calls os.system when it is unpickled"
+#define COMPRESSED(how) "is compressed (" how "): what is in it cannot be told"
+#define BROKEN_PICKLE "is a pickle that is broken: what it calls cannot be told"
 #define NPY "\x93NUMPY\1\0\x3c\0{'descr': '<f4', 'fortran_order': True, 'shape': (), }     \n"
 #define BENIGN "\x80\2}q\0."
 
@@ -56,8 +58,7 @@ static const struct {
 	{"GGUF", "model.gguf", BYTES("GGUF\3\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"), ""},
 	{"safetensors", "model.safetensors", BYTES("\2\0\0\0\0\0\0\0{}"), ""},
 	{"safetensors whose length begins like a pickle", "a", BYTES("\x80\2(\0\0\0\0\0{}"), ""},
-	{"safetensors whose length begins like gzip", "a", BYTES("\x1f\x8b\0\0\0\0\0\0{"),
-	 "is compressed (gzip): what is in it cannot be told"},
+	{"safetensors whose length begins like gzip", "a", BYTES("\x1f\x8b\0\0\0\0\0\0{"), COMPRESSED("gzip")},
 
 	{"Python", "modeling.py", BYTES("import os\n"), "is Python source"},
 	{"Python in a folder", "a/b/modeling.py", BYTES(""), "is Python source"},
@@ -69,10 +70,7 @@ static const struct {
 	{"library with versions", "libx.so.1.2", BYTES(""), "is native code"},
 	{"no library", "libx.so.txt", BYTES(""), ""},
 	{"DLL", "x.dll", BYTES(""), "is native code"},
-	{"ELF", "weights.bin",
-	 BYTES("\x7f"
-	       "ELF\2\1\1"),
-	 "is native code (ELF)"},
+	{"ELF", "weights.bin", BYTES("\177ELF\2\1\1"), "is native code (ELF)"},
 	{"PE", "weights.bin",
 	 BYTES("MZ\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"
 	       "\0\0"
@@ -88,18 +86,17 @@ static const struct {
 	{"TorchScript for phones", "m.ptl", BYTES("\x20\0\0\0PTMF"), "is a TorchScript program"},
 	{"HDF5", "m.h5", BYTES("\x89HDF\r\n\x1a\n\0"), "is HDF5, in which Keras keeps functions, too: cannot be told"},
 
-	{"gzip", "m.bin", BYTES("\x1f\x8b\x08\0\0\0\0\0\0\3"), "is compressed (gzip): what is in it cannot be told"},
-	{"bzip2", "m.bin", BYTES("BZh91AY&SY"), "is compressed (bzip2): what is in it cannot be told"},
+	{"gzip", "m.bin", BYTES("\x1f\x8b\x08\0\0\0\0\0\0\3"), COMPRESSED("gzip")},
+	{"bzip2", "m.bin", BYTES("BZh91AY&SY"), COMPRESSED("bzip2")},
 	{"xz", "m.bin",
 	 BYTES("\xfd"
 	       "7zXZ\0\0"),
-	 "is compressed (xz): what is in it cannot be told"},
-	{"zstd", "m.bin", BYTES("\x28\xb5\x2f\xfd\0"), "is compressed (zstd): what is in it cannot be told"},
-	{"lz4", "m.bin", BYTES("\x04\x22\x4d\x18\0"), "is compressed (lz4): what is in it cannot be told"},
-	{"zlib", "m.joblib", BYTES("\x78\x9c\x03\0\0\0\0\1"), "is compressed (zlib): what is in it cannot be told"},
+	 COMPRESSED("xz")},
+	{"zstd", "m.bin", BYTES("\x28\xb5\x2f\xfd\0"), COMPRESSED("zstd")},
+	{"lz4", "m.bin", BYTES("\x04\x22\x4d\x18\0"), COMPRESSED("lz4")},
+	{"zlib", "m.joblib", BYTES("\x78\x9c\x03\0\0\0\0\1"), COMPRESSED("zlib")},
 	{"text like zlib", "m.txt", BYTES("x = y\n"), ""},
-	{"joblib of old", "m.joblib", BYTES("ZF0x10               \x78\x9c"),
-	 "is compressed (zlib): what is in it cannot be told"},
+	{"joblib of old", "m.joblib", BYTES("ZF0x10               \x78\x9c"), COMPRESSED("zlib")},
 
 	{"pickle", "m.pkl", BYTES(EVIL), CALLS},
 	{"pickle of any name", "tokenizer.json", BYTES(EVIL), CALLS},
@@ -110,9 +107,8 @@ static const struct {
 	{"data behind", "m.bin", BYTES(BENIGN "\0\0\x80\x3f"), ""},
 	{"data behind five", "m.bin", BYTES(BENIGN BENIGN BENIGN BENIGN BENIGN "\0\0\x80\x3f"), ""},
 	{"data behind that begins like a pickle", "m.bin", BYTES("N.N.N.N.N.\x80\2(\0\0\0\0\0"), ""},
-	{"broken", "m.pkl", BYTES("\x80\2}q"), "is a pickle that is broken: what it calls cannot be told"},
-	{"broken, the second", "m.pkl", BYTES(BENIGN "\x80\2}q"),
-	 "is a pickle that is broken: what it calls cannot be told"},
+	{"broken", "m.pkl", BYTES("\x80\2}q"), BROKEN_PICKLE},
+	{"broken, the second", "m.pkl", BYTES(BENIGN "\x80\2}q"), BROKEN_PICKLE},
 	{"broken after an import", "m.pkl", BYTES("\x80\2cmine\nx\nX"), "imports mine.x when it is unpickled"},
 	{"text pickle", "m.txt", BYTES("cos\nsystem\n(S'id'\ntR."), CALLS},
 	{"text pickle and noise", "m.txt", BYTES("cos\nsystem\n(S'id'\ntR no end"), CALLS},
@@ -196,6 +192,7 @@ test_arrays(void **state)
 
 /* ---- archives ---- */
 
+#define COMPRESSED_MEMBER "holds «m/data.pkl», which is compressed: what is in it cannot be told"
 #define BROKEN "is a ZIP archive that is broken or contradicts itself: what is in it cannot be told"
 
 static const struct {
@@ -205,41 +202,31 @@ static const struct {
 } zips[] = {
 	{"empty", {{NULL, NULL, 0, 0, 0, 0}}, ""},
 	{"PyTorch",
-	 {{"m/data.pkl", BYTES(BENIGN), 0, 0, 0},
-	  {"m/data/0", BYTES("\0\0\x80\x3f"), 0, 0, 0},
-	  {"m/version", BYTES("3\n"), 0, 0, 0},
-	  {"m/byteorder", BYTES("little"), 0, 0, 0}},
+	 {STORED("m/data.pkl", BENIGN), STORED("m/data/0", "\0\0\x80\x3f"), STORED("m/version", "3\n"),
+	  STORED("m/byteorder", "little")},
 	 ""},
-	{"PyTorch, code", {{"m/data.pkl", BYTES(EVIL), 0, 0, 0}, {"m/data/0", BYTES(""), 0, 0, 0}}, CALLS},
-	{"PyTorch, text pickle", {{"m/data.pkl", BYTES("cos\nsystem\n)R."), 0, 0, 0}}, CALLS},
-	{"PyTorch, no pickle",
-	 {{"m/data.pkl", BYTES("\xff"), 0, 0, 0}},
-	 "is a pickle that is broken: what it calls cannot be told"},
-	{"a storage like a pickle", {{"m/data/0", BYTES(EVIL), 0, 0, 0}, {"m/data.pkl", BYTES(BENIGN), 0, 0, 0}}, ""},
-	{"a storage without PyTorch", {{"m/data/0", BYTES(EVIL), 0, 0, 0}}, "holds «m/data/0», which " CALLS},
+	{"PyTorch, code", {STORED("m/data.pkl", EVIL), STORED("m/data/0", "")}, CALLS},
+	{"PyTorch, text pickle", {STORED("m/data.pkl", "cos\nsystem\n)R.")}, CALLS},
+	{"PyTorch, no pickle", {STORED("m/data.pkl", "\xff")}, BROKEN_PICKLE},
+	{"a storage like a pickle", {STORED("m/data/0", EVIL), STORED("m/data.pkl", BENIGN)}, ""},
+	{"a storage without PyTorch", {STORED("m/data/0", EVIL)}, "holds «m/data/0», which " CALLS},
 	{"a storage of another archive",
-	 {{"x/data/0", BYTES(EVIL), 0, 0, 0}, {"m/data.pkl", BYTES(BENIGN), 0, 0, 0}},
+	 {STORED("x/data/0", EVIL), STORED("m/data.pkl", BENIGN)},
 	 "holds «x/data/0», which " CALLS},
 	{"a storage with a name",
-	 {{"m/data/a", BYTES(EVIL), 0, 0, 0}, {"m/data.pkl", BYTES(BENIGN), 0, 0, 0}},
+	 {STORED("m/data/a", EVIL), STORED("m/data.pkl", BENIGN)},
 	 "holds «m/data/a», which " CALLS},
-	{"a pickle deeper", {{"m/a/data.pkl", BYTES(EVIL), 0, 0, 0}}, "holds «m/a/data.pkl», which " CALLS},
-	{"without a folder", {{"data.pkl", BYTES(EVIL), 0, 0, 0}}, CALLS},
-	{"TorchScript",
-	 {{"m/data.pkl", BYTES(BENIGN), 0, 0, 0}, {"m/constants.pkl", BYTES(BENIGN), 0, 0, 0}},
-	 "is a TorchScript program"},
-	{"Python", {{"m/code/a.py", BYTES(""), 0, 0, 0}}, "holds «m/code/a.py», which is Python source"},
-	{"a folder", {{"m/", BYTES(""), 0, 0, 0}}, ""},
-	{"npz", {{"a.npy", BYTES(NPY), 0, 0, 0}}, ""},
-	{"compressed",
-	 {{"m/data.pkl", BYTES(BENIGN), 8, 0, 0}},
-	 "holds «m/data.pkl», which is compressed: what is in it cannot be told"},
-	{"encrypted",
-	 {{"m/data.pkl", BYTES(BENIGN), 0, 1, 0}},
-	 "holds «m/data.pkl», which is compressed: what is in it cannot be told"},
+	{"a pickle deeper", {STORED("m/a/data.pkl", EVIL)}, "holds «m/a/data.pkl», which " CALLS},
+	{"without a folder", {STORED("data.pkl", EVIL)}, CALLS},
+	{"TorchScript", {STORED("m/data.pkl", BENIGN), STORED("m/constants.pkl", BENIGN)}, "is a TorchScript program"},
+	{"Python", {STORED("m/code/a.py", "")}, "holds «m/code/a.py», which is Python source"},
+	{"a folder", {STORED("m/", "")}, ""},
+	{"npz", {STORED("a.npy", NPY)}, ""},
+	{"compressed", {{"m/data.pkl", BYTES(BENIGN), 8, 0, 0}}, COMPRESSED_MEMBER},
+	{"encrypted", {{"m/data.pkl", BYTES(BENIGN), 0, 1, 0}}, COMPRESSED_MEMBER},
 	{"compressed at its data alone", {{"m/data.pkl", BYTES(BENIGN), 0, 0, 8}}, BROKEN},
-	{"twice", {{"m/data.pkl", BYTES(BENIGN), 0, 0, 0}, {"m/data.pkl", BYTES(BENIGN), 0, 0, 0}}, BROKEN},
-	{"a name for the terminal", {{"m/\x1b[2J", BYTES(""), 0, 0, 0}}, BROKEN},
+	{"twice", {STORED("m/data.pkl", BENIGN), STORED("m/data.pkl", BENIGN)}, BROKEN},
+	{"a name for the terminal", {STORED("m/\x1b[2J", "")}, BROKEN},
 };
 
 static void
@@ -260,7 +247,7 @@ test_zips(void **state)
 static void
 test_depth(void **state)
 {
-	struct member members[2] = {{"m/data.pkl", BYTES(EVIL), 0, 0, 0}};
+	struct member members[2] = {STORED("m/data.pkl", EVIL)};
 	struct buf b[3] = {BUF_INIT(1u << 20), BUF_INIT(1u << 20), BUF_INIT(1u << 20)};
 
 	(void)state;
@@ -280,7 +267,7 @@ test_depth(void **state)
 static void
 test_behind(void **state)
 {
-	const struct member members[] = {{"__main__.py", BYTES(""), 0, 0, 0}, {0}};
+	const struct member members[] = {STORED("__main__.py", ""), {0}};
 	struct buf b = BUF_INIT(1u << 20);
 
 	(void)state;

@@ -111,6 +111,25 @@ test_texts(void **state)
 	}
 }
 
+/* what is no JSON may be a secret in a file of another kind: nothing of it is repeated, but where it ends to be JSON is said */
+static void
+test_quotes_nothing(void **state)
+{
+	static const char *const odd[] = {"hunter2", "\"hunter2\" x", "{\"a\" \"hunter2\"}", "{\"a\":\"b\" hunter2}",
+					  "[\"hunter2"};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(odd) / sizeof(odd[0]); i++) {
+		struct fault f = {.text = ""};
+		struct doc *d;
+
+		assert_int_equal(doc_parse(&f, "it", view_str(odd[i]), &d), COFFER_E_FORMAT);
+		assert_null(strstr(f.text, "hunter2"));
+		assert_non_null(strstr(f.text, "it is not JSON as it should be: "));
+		assert_non_null(strstr(f.text, " (line 1)"));
+	}
+}
+
 /* a NUL in the text ends nothing */
 static void
 test_nul(void **state)
@@ -601,12 +620,15 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_texts),	cmocka_unit_test(test_nul),	    cmocka_unit_test(test_reading),
-		cmocka_unit_test(test_each),	cmocka_unit_test(test_building),    cmocka_unit_test(test_ceiling),
-		cmocka_unit_test(test_foreign), cmocka_unit_test(test_n_values),    cmocka_unit_test(test_numbers),
-		cmocka_unit_test(test_exact),	cmocka_unit_test(test_floor),	    cmocka_unit_test(test_other_values),
-		cmocka_unit_test(test_b64_buf), cmocka_unit_test(test_olpc),	    cmocka_unit_test(test_shared),
-		cmocka_unit_test(test_wiped),	cmocka_unit_test(test_built_wiped),
+		cmocka_unit_test(test_texts),	     cmocka_unit_test(test_quotes_nothing),
+		cmocka_unit_test(test_nul),	     cmocka_unit_test(test_reading),
+		cmocka_unit_test(test_each),	     cmocka_unit_test(test_building),
+		cmocka_unit_test(test_ceiling),	     cmocka_unit_test(test_foreign),
+		cmocka_unit_test(test_n_values),     cmocka_unit_test(test_numbers),
+		cmocka_unit_test(test_exact),	     cmocka_unit_test(test_floor),
+		cmocka_unit_test(test_other_values), cmocka_unit_test(test_b64_buf),
+		cmocka_unit_test(test_olpc),	     cmocka_unit_test(test_shared),
+		cmocka_unit_test(test_wiped),	     cmocka_unit_test(test_built_wiped),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -118,9 +118,8 @@ static const struct {
 	{"key: alignment of the wrong type", START(0, 1) "s:general.alignment 4:5 4:32 pad:32", COFFER_E_FORMAT, 0},
 	{"key: all types",
 	 START(0, 14) "s:k0 4:0 1:1 s:k1 4:1 1:1 s:k2 4:2 2:1 s:k3 4:3 2:1 s:k4 4:4 4:1 s:k5 4:5 4:1 s:k6 4:6 4:1 s:k7 "
-		      "4:7 "
-		      "1:1 s:k8 4:8 s:text s:k10 4:10 8:1 s:k11 4:11 8:1 s:k12 4:12 8:1 "
-		      "s:k13 4:9 4:4 8:2 4:1 4:2 s:k14 4:9 4:8 8:2 s:a s:b pad:32",
+		      "4:7 1:1 s:k8 4:8 s:text s:k10 4:10 8:1 s:k11 4:11 8:1 s:k12 4:12 8:1 s:k13 4:9 4:4 8:2 4:1 4:2 "
+		      "s:k14 4:9 4:8 8:2 s:a s:b pad:32",
 	 COFFER_OK, 0},
 
 	{"tensor: name too long",

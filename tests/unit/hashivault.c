@@ -403,14 +403,17 @@ rewraps_in_the_server(void **state)
 static void
 what_the_server_cannot_rewrap(void **state)
 {
-	struct recipient in = wrapped("aes256-gcm96+context"), aad = wrapped("aes256-gcm96+aad"), out = {.kind = ""};
+	struct recipient in = wrapped("aes256-gcm96+context"), aad = wrapped("aes256-gcm96+aad"),
+			 odd = wrapped("rot13");
 	void *self = key("llama"), *other = key("other"), *bound = key("llama?bind=aad");
 
 	(void)state;
-	assert_fault(provider->rewrap(self, f, other, &in, &binding, &out), COFFER_E_UNSUPPORTED, "");
-	assert_fault(provider->rewrap(other, f, self, &in, &binding, &out), COFFER_E_UNSUPPORTED, "");
-	assert_fault(provider->rewrap(bound, f, self, &in, &binding, &out), COFFER_E_UNSUPPORTED, "");
-	assert_fault(provider->rewrap(self, f, self, &aad, &binding, &out), COFFER_E_UNSUPPORTED, "");
+	assert_false(provider->can_rewrap(self, other, &in));
+	assert_false(provider->can_rewrap(other, self, &in));
+	assert_false(provider->can_rewrap(bound, self, &in));
+	assert_false(provider->can_rewrap(self, self, &aad));
+	assert_false(provider->can_rewrap(self, self, &odd));
+	assert_true(provider->can_rewrap(self, self, &in));
 	assert_int_equal(script->n_asked, 0);
 	provider->free(self);
 	provider->free(other);

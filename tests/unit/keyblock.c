@@ -345,7 +345,7 @@ add_service(struct keyblock *k)
 	r[1].is_service = true;
 }
 
-/* The MAC does not hang on them, so they change without the DEK; everything else does not. */
+/* The MAC does not depend on them, so they change without the DEK; everything else does not. */
 static void
 test_services(void **state)
 {

@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include "mem/secret_file.h"
 #include "support/tmpdir.h"
 
 #define AES_ID "7e23917d8bf598061c6ef4c0e39b7788"
@@ -313,6 +314,55 @@ test_no_file(void **state)
 	assert_non_null(strstr(f.text, "4097 bytes"));
 }
 
+/* ---- kept elsewhere than in a file ---- */
+
+static const char *kept;
+
+static coffer_err
+get_kept(struct fault *f, const char *what, const char *uri, size_t max, struct secret *out)
+{
+	(void)what;
+	(void)max;
+	if (strcmp(uri, "kept://key") != 0)
+		return fault_set(f, COFFER_E_REFUSED, "there is no %s", uri);
+	return secret_copy(f, out, (const uint8_t *)kept, strlen(kept));
+}
+
+static void
+test_kept_elsewhere(void **state)
+{
+	static const struct {
+		const char *text;
+		coffer_err err;
+	} cases[] = {
+		{AES, COFFER_OK},
+		{"AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=", COFFER_OK},
+		{"AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=\n", COFFER_OK},
+		{"AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHg==", COFFER_E_KEY},
+		{"AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8!", COFFER_E_KEY},
+		{"01234567890123456789012345678901", COFFER_E_KEY}, /* 32 letters are no raw key */
+		{"0123456789012345678901234567890", COFFER_E_KEY},
+		{"coffer-key v1", COFFER_E_KEY},
+		{" ", COFFER_E_KEY},
+	};
+
+	(void)state;
+	secret_file_set_source("kept://", get_kept);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct keyfile k = KEYFILE_INIT;
+		struct fault f;
+
+		kept = cases[i].text;
+		assert_int_equal(keyfile_read(&f, "kept://key", &k), cases[i].err);
+		if (cases[i].err == COFFER_OK)
+			assert_string_equal(k.info.id, AES_ID);
+		else
+			assert_null(k.secret.p);
+		keyfile_free(&k);
+		assert_int_equal(keyfile_read(&f, "kept://other", &k), COFFER_E_REFUSED);
+	}
+}
+
 #define in_tmpdir(test) cmocka_unit_test_setup_teardown(test, tmpdir_setup, tmpdir_teardown)
 
 int
@@ -328,6 +378,7 @@ main(void)
 		in_tmpdir(test_modes),
 		in_tmpdir(test_foreign),
 		in_tmpdir(test_no_file),
+		cmocka_unit_test(test_kept_elsewhere),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -2,6 +2,7 @@
 /* A sealed file in memory of its own, in a memfd, behind a FILE *. */
 #include <errno.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 
 #include <coffer/load.h>
@@ -217,6 +218,24 @@ test_memfd_failure(void **state)
 	assert_int_equal(fd, -1);
 }
 
+/* Who holds all files of a model so may meet the limit, and learns which one it is. */
+static void
+test_memfd_of_too_many(void **state)
+{
+	struct rlimit old, none;
+	int fd = 0;
+
+	(void)state;
+	open_sealed(RECORD);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &old), 0);
+	none = (struct rlimit){.rlim_cur = 0, .rlim_max = old.rlim_max};
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+	assert_int_equal(coffer_file_memfd(kit.ctx, file, &fd), COFFER_E_IO);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &old), 0);
+	assert_int_equal(fd, -1);
+	assert_non_null(strstr(coffer_ctx_message(kit.ctx), "ulimit -n"));
+}
+
 /* ---- stream ---- */
 
 static FILE *
@@ -315,6 +334,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_memfd, kit_setup, teardown),
 		cmocka_unit_test_setup_teardown(test_memfd_is_sealed, kit_setup, teardown),
 		cmocka_unit_test_setup_teardown(test_memfd_failure, kit_setup, teardown),
+		cmocka_unit_test_setup_teardown(test_memfd_of_too_many, kit_setup, teardown),
 		cmocka_unit_test_setup_teardown(test_stream, kit_setup, teardown),
 		cmocka_unit_test_setup_teardown(test_stream_seek, kit_setup, teardown),
 		cmocka_unit_test_setup_teardown(test_stream_failure, kit_setup, teardown),

@@ -251,13 +251,15 @@ static const struct {
 } refusals[] = {
 	{SAYS("403 No", "", "{\"said\":0,\"words\":\"permission denied\"}"), COFFER_E_REFUSED, 1,
 	 "Vault (127.0.0.1) refuses (HTTP 403): permission denied; check that the credential is the right one, is "
-	 "still "
-	 "valid and has the right to do this"},
+	 "still valid and has the right to do this"},
 	{SAYS("401 No", "", "{\"said\":1}"), COFFER_E_REFUSED, 1,
 	 "Vault (127.0.0.1) says that the credential has expired (HTTP 401); log in again, or renew it"},
 	{SAYS("404 No", "", "{\"said\":2,\"words\":\"no such key\"}"), COFFER_E_REFUSED, 1,
 	 "Vault (127.0.0.1) has no such key that can be used (HTTP 404): no such key; check its name, and that it is "
 	 "neither disabled nor destroyed"},
+	{SAYS("404 No", "", "{\"said\":9,\"words\":\"no handler\"}"), COFFER_E_REFUSED, 1,
+	 "Vault (127.0.0.1) keeps nothing there (HTTP 404): no handler; check the name of the mount, and the "
+	 "namespace"},
 	{SAYS("400 No", "", "{\"said\":3}"), COFFER_E_NOKEY, 1,
 	 "Vault (127.0.0.1) says that another key has wrapped this (HTTP 400); name that key with --kek"},
 	{SAYS("400 No", "", "{\"said\":4}"), COFFER_E_AUTH, 1,
@@ -271,8 +273,7 @@ static const struct {
 	 "Vault (127.0.0.1) does not accept the time of this machine (HTTP 400); set its clock"},
 	{SAYS("400 No", "", "{\"words\":\"what is this?\"}"), COFFER_E_UNAVAILABLE, 1,
 	 "Vault (127.0.0.1) gave an answer that nobody expects (HTTP 400): what is this?; check that its address is "
-	 "the "
-	 "right one"},
+	 "the right one"},
 	{SAYS("403 No", "", "no json"), COFFER_E_UNAVAILABLE, 1,
 	 "Vault (127.0.0.1) gave an answer that nobody expects (HTTP 403); check that its address is the right one"},
 	{SAYS("302 Elsewhere", "Location: /\r\n", ""), COFFER_E_UNAVAILABLE, 1,
@@ -322,10 +323,10 @@ an_answer_need_be_no_success(void **state)
 	struct got g;
 
 	(void)state;
-	will_answer(SAYS("404 Not Found", "", "{\"said\":9,\"data\":1}"));
+	will_answer(SAYS("404 Not Found", "", "{\"said\":10,\"data\":1}"));
 	g = call(&plain);
 	assert_answered(&g, 1);
-	assert_int_equal(REMOTE_ANSWER, 9);
+	assert_int_equal(REMOTE_ANSWER, 10);
 }
 
 static void

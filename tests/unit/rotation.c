@@ -4,6 +4,7 @@
 
 #include <stdatomic.h>
 #include <sys/file.h>
+#include <time.h>
 
 #include "key/envelope.h"
 #include "key/services.h"
@@ -16,6 +17,7 @@ static struct {
 	atomic_int wraps, unwraps, rewraps, states;
 	_Atomic unsigned int version; /* of all keys */
 	bool no_unwrap, no_state, no_rewrap, no_version, down;
+	int64_t created; /* when that version was made; 0: it does not say */
 } service;
 
 struct fake {
@@ -77,8 +79,6 @@ fake_rewrap(void *self, struct fault *f, void *from, const struct recipient *in,
 	uint8_t envelope[ENVELOPE_LEN];
 
 	(void)binding;
-	if (service.no_rewrap)
-		return COFFER_E_UNSUPPORTED;
 	if (!fake_matches(from, in))
 		return fault_set(f, COFFER_E_NOKEY, "of another key");
 	service.rewraps++;
@@ -87,6 +87,13 @@ fake_rewrap(void *self, struct fault *f, void *from, const struct recipient *in,
 	for (size_t i = 0; i < ENVELOPE_LEN; i++)
 		envelope[i] = in->wrapped[i] ^ 0x5a;
 	return fake_wrap_as(self, envelope, out);
+}
+
+static bool
+fake_can_rewrap(void *self, void *from, const struct recipient *in)
+{
+	(void)self;
+	return !service.no_rewrap && fake_matches(from, in);
 }
 
 static coffer_err
@@ -99,6 +106,7 @@ fake_state(void *self, struct fault *f, struct key_state *out)
 		return fault_set(f, COFFER_E_REFUSED, "this credential may not read keys");
 	(void)snprintf(out->id, sizeof(out->id), "%s", key->name);
 	(void)snprintf(out->version, sizeof(out->version), "%u", service.version);
+	out->created = service.created;
 	out->usable = true;
 	return COFFER_OK;
 }
@@ -117,6 +125,7 @@ static const struct key_provider fake_provider = {
 	.unwrap = fake_unwrap,
 	.matches = fake_matches,
 	.rewrap = fake_rewrap,
+	.can_rewrap = fake_can_rewrap,
 	.rotate = fake_rotate,
 	.state = fake_state,
 	.free = free,
@@ -261,7 +270,7 @@ static const struct coffer_rewrap_options renew = {.version_1 = 1, .renew = true
 
 /* ---- inside the service ---- */
 
-/* A rotator that may not decrypt: a new version, and every model hangs on it; asked again nothing is done. */
+/* A rotator that may not decrypt: a new version, and every model depends on it; asked again nothing is done. */
 static void
 test_new_version(void **state)
 {
@@ -411,6 +420,59 @@ test_no_version(void **state)
 	assert_int_equal(service.rewraps, 3);
 }
 
+/* Nor is it left when the service tells that its key has a version that is younger than the wrap. */
+static void
+test_no_version_by_its_age(void **state)
+{
+	const struct coffer_rewrap_options again = {.version_1 = 1, .add = key_a, .settled = true};
+
+	(void)state;
+	service.no_version = true;
+	service.created = 1000;
+	seal_both(key_a);
+	assert_rewrapped(key_a, &renew, 0, 2, COFFER_WAY_SERVICE);
+	assert_rewrapped(key_a, &again, 0, 2, COFFER_WAY_SERVICE);
+	service.created = (int64_t)time(NULL) + 100;
+	assert_rewrapped(key_a, &renew, 2, 0, COFFER_WAY_SERVICE);
+	assert_rewrapped(key_a, &again, 2, 0, COFFER_WAY_SERVICE);
+}
+
+/* A URI that stands for a key of each model: of each it is asked which version is the newest, and what depends on that is left. */
+static void
+test_template(void **state)
+{
+	struct coffer_keyring *each = keyring_of("fake://key-{name}");
+
+	(void)state;
+	seal_both(each);
+	assert_rewrapped(each, &renew, 0, 2, COFFER_WAY_SERVICE);
+	assert_int_equal(service.states, 2);
+	service.version = 2;
+	assert_rewrapped(each, &renew, 2, 0, COFFER_WAY_SERVICE);
+	assert_state("t/f", 1, "hashivault", "key-plain", "2");
+	assert_state("t/d", 1, "hashivault", "key-m", "2");
+	assert_rewrapped(each, &renew, 0, 2, COFFER_WAY_SERVICE);
+	assert_int_equal(service.rewraps, 2);
+	coffer_keyring_free(&each);
+}
+
+static void
+test_uri_of_a_model(void **state)
+{
+	char *uri;
+
+	(void)state;
+	assert_ok(coffer_key_uri_of(kit.ctx, "fake://{environment}/{name}", "production", "llama-3.1", &uri));
+	assert_string_equal(uri, "fake://production/llama-3.1");
+	free(uri);
+	assert_ok(coffer_key_uri_of(kit.ctx, "file:a b", "", "", &uri));
+	assert_string_equal(uri, "file:a b");
+	free(uri);
+	assert_err(coffer_key_uri_of(kit.ctx, "fake://{name}", "", "../x?y", &uri), COFFER_E_USAGE);
+	assert_null(uri);
+	assert_err(coffer_key_uri_of(kit.ctx, "fake://{nam}", "", "llama", &uri), COFFER_E_USAGE);
+}
+
 static void
 test_dry_run(void **state)
 {
@@ -432,6 +494,35 @@ test_dry_run(void **state)
 	coffer_rotation_free(&r);
 	assert_int_equal(service.rewraps + service.wraps + service.unwraps, 0);
 	assert_state("t/f", 1, "hashivault", "a", "1");
+}
+
+/* It says where it would be done: in the service only what that can make of a wrap that a key given fits. */
+static void
+test_dry_run_says_where(void **state)
+{
+	struct coffer_keyring *each = keyring_of("fake://{environment}");
+	struct coffer_rewrap_options add = {.version_1 = 1, .add = key_b, .settled = true, .dry_run = true};
+	const struct coffer_rekey_options dry = {.version_1 = 1, .dry_run = true};
+	struct coffer_rotation *r;
+
+	(void)state;
+	seal_both(key_a);
+	for (size_t i = 0; i < 2; i++)
+		assert_ok(REWRAP(coffer_models_path(models, i), key_a, .add = kit.keys));
+	assert_rewrapped(key_a, &add, 2, 0, COFFER_WAY_SERVICE);
+	assert_rewrapped(kit.keys, &add, 2, 0, COFFER_WAY_HERE);
+	service.no_rewrap = true;
+	assert_rewrapped(key_a, &add, 2, 0, COFFER_WAY_HERE);
+	/* a key that no model has is found out, too */
+	add.add = each;
+	r = rewrap_all(kit.keys, &add, COFFER_E_USAGE);
+	assert_int_equal(r->n_failed, 2);
+	coffer_rotation_free(&r);
+	assert_err(coffer_rekey_all(kit.ctx, models, kit.keys, each, &dry, &r), COFFER_E_USAGE);
+	assert_int_equal(r->n_failed, 2);
+	assert_non_null(strstr(r->models[0].message, "{environment}"));
+	coffer_rotation_free(&r);
+	coffer_keyring_free(&each);
 }
 
 /* Of a key that is none of theirs they are left alone. */
@@ -636,9 +727,22 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_new_version),	    TEST(test_other_key), TEST(test_here),	 TEST(test_beside_local),
-		TEST(test_failing_service), TEST(test_no_state),  TEST(test_no_version), TEST(test_dry_run),
-		TEST(test_other_peoples),   TEST(test_many),	  TEST(test_cancelled),	 TEST(test_list),
+		TEST(test_new_version),
+		TEST(test_other_key),
+		TEST(test_here),
+		TEST(test_beside_local),
+		TEST(test_failing_service),
+		TEST(test_no_state),
+		TEST(test_no_version),
+		TEST(test_no_version_by_its_age),
+		TEST(test_template),
+		TEST(test_uri_of_a_model),
+		TEST(test_dry_run),
+		TEST(test_dry_run_says_where),
+		TEST(test_other_peoples),
+		TEST(test_many),
+		TEST(test_cancelled),
+		TEST(test_list),
 		TEST(test_rekey),
 	};
 

@@ -101,27 +101,100 @@ cut_out(struct repo *r, const char *path, const char *from, const char *to, char
 
 /* ---- one fault each ---- */
 
-/* the root that the client begins with */
+/* What is wrong with a repository: what is not zero here differs from the good one. */
+struct wrong {
+	/* in a root, which is then published */
+	unsigned int root_version, root_keys, root_signers, twice, unknown;
+	const char *root_expires, *scheme;
+
+	/* in the metadata of the role @of, or the entry of the target; then all of them are published */
+	enum repo_role of;
+	unsigned int signers;
+	const char *expires, *type, *spec;
+	unsigned long long announced;
+	const char *target_entry;
+	bool no_hashes;
+
+	/* in the file whose path begins with @path: @to in place of @from, or so many spaces in place of all, or it is gone */
+	const char *path, *from, *to;
+	size_t spaces;
+	bool gone;
+
+	void (*by_hand)(struct repo *r);
+};
 
 static void
-root_too_few(struct repo *r)
+spoil_root(struct repo *r, const struct wrong *w)
 {
-	r->root_signers = BIT(K_ROOT_B);
-	repo_publish_root(r);
+	if (w->root_version)
+		r->root_version = w->root_version;
+	if (w->root_keys)
+		r->roles[R_ROOT].keys = w->root_keys;
+	if (w->root_signers)
+		r->root_signers = w->root_signers;
+	if (w->root_expires)
+		r->root_expires = w->root_expires;
+	r->twice = w->twice;
+	r->unknown = w->unknown;
+	r->scheme = w->scheme;
+	if (w->root_version || w->root_keys || w->root_signers || w->root_expires || w->twice || w->unknown ||
+	    w->scheme)
+		repo_publish_root(r);
 }
 
 static void
-root_by_strangers(struct repo *r)
+spoil_roles(struct repo *r, const struct wrong *w)
 {
-	r->root_signers = BIT(K_STRANGER) | BIT(K_ONLINE) | BIT(K_ROOT_A);
-	repo_publish_root(r);
+	if (w->signers)
+		r->of[w->of].signers = w->signers;
+	if (w->expires)
+		r->of[w->of].expires = w->expires;
+	if (w->type)
+		r->of[w->of].type = w->type;
+	if (w->spec)
+		r->of[w->of].spec = w->spec;
+	if (w->announced)
+		r->announced[w->of] = w->announced;
+	r->hashes = !w->no_hashes;
+	r->target_entry = w->target_entry;
+	repo_publish(r);
 }
 
 static void
-root_one_key_under_two_names(struct repo *r)
+fill_with_spaces(struct repo *r, const char *path, size_t n)
 {
-	r->twice = r->root_signers = BIT(K_ROOT_A);
-	repo_publish_root(r);
+	struct buf *text = repo_file(r, path);
+
+	for (size_t i = 0; i < n; i++)
+		assert_int_equal(buf_add(NULL, text, " ", 1), COFFER_OK);
+}
+
+static void
+spoil_file(struct repo *r, const struct wrong *w)
+{
+	const char *path = w->path;
+
+	/* the path of the target begins with its hash */
+	for (size_t i = 0; i < r->n_files; i++)
+		if (strncmp(r->files[i].path, w->path, strlen(w->path)) == 0)
+			path = r->files[i].path;
+	if (w->from)
+		replace(r, path, w->from, w->to);
+	if (w->spaces)
+		fill_with_spaces(r, path, w->spaces);
+	if (w->gone)
+		repo_remove(r, path);
+}
+
+static void
+spoil(struct repo *r, const struct wrong *w)
+{
+	spoil_root(r, w);
+	spoil_roles(r, w);
+	if (w->path)
+		spoil_file(r, w);
+	if (w->by_hand)
+		w->by_hand(r);
 }
 
 static void
@@ -137,37 +210,10 @@ root_signature_twice(struct repo *r)
 }
 
 static void
-root_unknown_keys(struct repo *r)
-{
-	r->unknown = BIT(K_ROOT_A);
-	repo_publish_root(r);
-}
-
-static void
-root_other_scheme(struct repo *r)
-{
-	r->scheme = "ecdsa-sha2-nistp384";
-	repo_publish_root(r);
-}
-
-static void
-root_unknown_scheme(struct repo *r)
-{
-	r->scheme = "rsassa-pss-sha256";
-	repo_publish_root(r);
-}
-
-static void
 root_no_threshold(struct repo *r)
 {
 	r->roles[R_TARGETS].threshold = 0;
 	repo_publish_root(r);
-}
-
-static void
-root_altered(struct repo *r)
-{
-	replace(r, "1.root.json", "\"threshold\":2", "\"threshold\":1");
 }
 
 static void
@@ -180,88 +226,22 @@ root_empty_signature(struct repo *r)
 }
 
 static void
-root_doubled_member(struct repo *r)
-{
-	replace(r, "1.root.json", "\"roles\":{", "\"keys\":{},\"roles\":{");
-}
-
-static void
-root_fraction(struct repo *r)
-{
-	replace(r, "1.root.json", "\"spec_version\"", "\"more\":1.5,\"spec_version\"");
-}
-
-static void
-root_of_another_kind(struct repo *r)
-{
-	replace(r, "1.root.json", "\"_type\":\"root\"", "\"_type\":\"targets\"");
-}
-
-static void
 root_cut(struct repo *r)
 {
 	repo_find(r, "1.root.json")->text.len -= 3;
-}
-
-static void
-root_version_zero(struct repo *r)
-{
-	replace(r, "1.root.json", "\"version\":1}", "\"version\":0}");
-}
-
-static void
-root_expires_never(struct repo *r)
-{
-	replace(r, "1.root.json", "\"expires\":\"" FAR "\"", "\"expires\":\"never, not for you\"");
-}
-
-static void
-root_no_roles(struct repo *r)
-{
-	replace(r, "1.root.json", "\"timestamp\":{", "\"timestamps\":{");
-}
-
-static void
-root_expired(struct repo *r)
-{
-	r->root_expires = "2026-09-21T14:13:20Z"; /* NOW, to the second */
-	repo_publish_root(r);
-}
-
-/* the chain of roots */
-
-static void
-next_not_by_old(struct repo *r)
-{
-	r->root_version = 2;
-	r->roles[R_ROOT].keys = BIT(K_STRANGER) | BIT(K_ROOT_B);
-	r->root_signers = BIT(K_STRANGER) | BIT(K_ROOT_B);
-	repo_publish_root(r);
-}
-
-static void
-next_not_by_new(struct repo *r)
-{
-	r->root_version = 2;
-	r->roles[R_ROOT].keys = BIT(K_STRANGER) | BIT(K_ROOT_B);
-	r->root_signers = BIT(K_ROOT_A) | BIT(K_ROOT_B);
-	repo_publish_root(r);
 }
 
 /* what is published as root 2 says that it is @version */
 static void
 next_is(struct repo *r, unsigned int version)
 {
-	struct buf *to;
+	const struct buf *published;
 
 	r->root_version = version;
 	r->root_expires = "2029-01-01T00:00:00Z";
 	repo_publish_root(r);
-	if (version == 1)
-		to = &repo_find(r, "1.root.json")->text;
-	else
-		to = &repo_find(r, "3.root.json")->text;
-	assert_int_equal(buf_add(NULL, repo_file(r, "2.root.json"), to->p, to->len), COFFER_OK);
+	published = &repo_find(r, version == 1 ? "1.root.json" : "3.root.json")->text;
+	assert_int_equal(buf_add(NULL, repo_file(r, "2.root.json"), published->p, published->len), COFFER_OK);
 }
 
 static void
@@ -276,341 +256,185 @@ next_goes_back(struct repo *r)
 	next_is(r, 1);
 }
 
-static void
-endless(struct repo *r, const char *path, size_t len)
-{
-	struct buf *text = repo_file(r, path);
-
-	for (size_t i = 0; i < len; i++)
-		assert_int_equal(buf_add(NULL, text, " ", 1), COFFER_OK);
-}
-
-static void
-next_endless(struct repo *r)
-{
-	endless(r, "2.root.json", LIMIT_TUF_ROOT + 1);
-}
-
-static void
-next_expired(struct repo *r)
-{
-	r->root_version = 2;
-	r->root_expires = "2026-01-01T00:00:00Z";
-	repo_publish_root(r);
-}
-
-/* timestamp */
-
-static void
-timestamp_by_stranger(struct repo *r)
-{
-	r->of[R_TIMESTAMP].signers = BIT(K_STRANGER) | BIT(K_ROOT_A);
-	repo_publish(r);
-}
-
-static void
-timestamp_altered(struct repo *r)
-{
-	replace(r, "timestamp.json", "\"version\":10}", "\"version\":11}");
-}
-
-static void
-timestamp_expired(struct repo *r)
-{
-	r->of[R_TIMESTAMP].expires = "2026-09-21T14:13:20Z";
-	repo_publish(r);
-}
-
-static void
-timestamp_endless(struct repo *r)
-{
-	endless(r, "timestamp.json", LIMIT_TUF_TIMESTAMP + 1);
-}
-
-static void
-timestamp_is_snapshot(struct repo *r)
-{
-	r->of[R_TIMESTAMP].type = "snapshot";
-	repo_publish(r);
-}
-
-static void
-timestamp_gone(struct repo *r)
-{
-	repo_remove(r, "timestamp.json");
-}
-
-static void
-timestamp_of_spec_2(struct repo *r)
-{
-	r->of[R_TIMESTAMP].spec = "2.0";
-	repo_publish(r);
-}
-
-static void
-timestamp_empty(struct repo *r)
-{
-	replace(r, "timestamp.json", "\"snapshot.json\"", "\"snapshot.jsonl\"");
-}
-
-static void
-timestamp_snapshot_zero(struct repo *r)
-{
-	replace(r, "timestamp.json", "\"version\":5}", "\"version\":0}");
-}
-
-static void
-timestamp_bad_hash(struct repo *r)
-{
-	replace(r, "timestamp.json", "\"sha256\":\"", "\"sha256\":\"0");
-}
-
-/* snapshot */
-
-static void
-snapshot_other_bytes(struct repo *r)
-{
-	replace(r, "5.snapshot.json", "\n}\n", "\n}\t");
-}
-
-static void
-snapshot_longer(struct repo *r)
-{
-	replace(r, "5.snapshot.json", "\n}\n", "\n}\n\n");
-}
-
-static void
-snapshot_shorter(struct repo *r)
-{
-	replace(r, "5.snapshot.json", "\n}\n", "\n}");
-}
-
-static void
-snapshot_endless(struct repo *r)
-{
-	r->hashes = false;
-	repo_publish(r);
-	endless(r, "5.snapshot.json", LIMIT_TUF_SNAPSHOT + 1);
-}
-
-static void
-snapshot_of_another_version(struct repo *r)
-{
-	r->announced[R_SNAPSHOT] = 6;
-	repo_publish(r);
-}
-
-static void
-snapshot_by_stranger(struct repo *r)
-{
-	r->of[R_SNAPSHOT].signers = BIT(K_STRANGER) | BIT(K_TARGETS_A);
-	repo_publish(r);
-}
-
-static void
-snapshot_expired(struct repo *r)
-{
-	r->of[R_SNAPSHOT].expires = "2026-01-01T00:00:00Z";
-	repo_publish(r);
-}
-
-static void
-snapshot_is_targets(struct repo *r)
-{
-	r->of[R_SNAPSHOT].type = "targets";
-	repo_publish(r);
-}
-
-static void
-snapshot_without_targets(struct repo *r)
-{
-	r->hashes = false;
-	repo_publish(r);
-	replace(r, "5.snapshot.json", "\"targets.json\"", "\"target.json\"");
-}
-
-static void
-snapshot_gone(struct repo *r)
-{
-	repo_remove(r, "5.snapshot.json");
-}
-
-/* targets */
-
-static void
-targets_too_few(struct repo *r)
-{
-	r->of[R_TARGETS].signers = BIT(K_TARGETS_A) | BIT(K_ONLINE);
-	repo_publish(r);
-}
-
-static void
-targets_of_another_version(struct repo *r)
-{
-	r->announced[R_TARGETS] = 4;
-	repo_publish(r);
-}
-
-static void
-targets_other_bytes(struct repo *r)
-{
-	replace(r, "3.targets.json", "\n}\n", "\n}\t");
-}
-
-static void
-targets_altered(struct repo *r)
-{
-	r->hashes = false;
-	repo_publish(r);
-	replace(r, "3.targets.json", "\"length\":", "\"length\":1");
-}
-
-static void
-targets_expired(struct repo *r)
-{
-	r->of[R_TARGETS].expires = "2026-01-01T00:00:00Z";
-	repo_publish(r);
-}
-
-static void
-targets_is_snapshot(struct repo *r)
-{
-	r->of[R_TARGETS].type = "snapshot";
-	repo_publish(r);
-}
-
-/* the target */
-
-static void
-target_not_listed(struct repo *r)
-{
-	r->target_entry = "";
-	repo_publish(r);
-}
-
-static void
-target_without_hash(struct repo *r)
-{
-	r->target_entry = "\"" TARGET "\":{\"hashes\":{\"md5\":\"00\"},\"length\":22}";
-	repo_publish(r);
-}
-
-static void
-target_without_length(struct repo *r)
-{
-	r->target_entry = "\"" TARGET "\":{\"hashes\":{\"sha256\":"
-			  "\"0000000000000000000000000000000000000000000000000000000000000000\"}}";
-	repo_publish(r);
-}
-
-static void
-target_too_long(struct repo *r)
-{
-	r->target_entry = "\"" TARGET "\":{\"hashes\":{\"sha256\":"
-			  "\"0000000000000000000000000000000000000000000000000000000000000000\"},\"length\":256}";
-	repo_publish(r);
-}
-
-/* the path of the one target */
-static const char *
-target_path(struct repo *r)
-{
-	for (size_t i = 0; i < r->n_files; i++)
-		if (strncmp(r->files[i].path, "targets/", 8) == 0)
-			return r->files[i].path;
-	return NULL;
-}
-
-static void
-target_changed(struct repo *r)
-{
-	replace(r, target_path(r), "believe", "BELIEVE");
-}
-
-static void
-target_longer(struct repo *r)
-{
-	replace(r, target_path(r), "}", "} ");
-}
-
-static void
-target_shorter(struct repo *r)
-{
-	replace(r, target_path(r), "}\n", "}");
-}
-
-static void
-target_gone(struct repo *r)
-{
-	repo_remove(r, target_path(r));
-}
+#define PAST "2026-01-01T00:00:00Z"
+#define NOW_TEXT "2026-09-21T14:13:20Z" /* to the second */
+#define NO_SHA256 "\"hashes\":{\"sha256\":\"0000000000000000000000000000000000000000000000000000000000000000\"}"
+#define IN_ROOT(before, after) .path = "1.root.json", .from = before, .to = after
+#define IN_TIMESTAMP(before, after) .path = "timestamp.json", .from = before, .to = after
+#define IN_SNAPSHOT(before, after) .path = "5.snapshot.json", .from = before, .to = after
+#define IN_TARGETS(before, after) .path = "3.targets.json", .from = before, .to = after
+#define IN_TARGET(before, after) .path = "targets/", .from = before, .to = after
 
 static const struct {
 	const char *name;
-	void (*break_it)(struct repo *r);
+	struct wrong wrong;
 	coffer_err err;
 	const char *sentence;
 } faults[] = {
-	{"root: too few", root_too_few, COFFER_E_SIGNATURE, "given is signed by 1 of"},
-	{"root: strangers", root_by_strangers, COFFER_E_SIGNATURE, "given is signed by 1 of"},
-	{"root: one key, two names", root_one_key_under_two_names, COFFER_E_SIGNATURE, "given is signed by 1 of"},
-	{"root: one signature twice", root_signature_twice, COFFER_E_SIGNATURE, "given is signed by 1 of"},
-	{"root: key of no name", root_unknown_keys, COFFER_E_SIGNATURE, "given is signed by 1 of"},
-	{"root: scheme of another key", root_other_scheme, COFFER_E_SIGNATURE, "given is signed by 0 of"},
-	{"root: unknown scheme", root_unknown_scheme, COFFER_E_SIGNATURE, "given is signed by 0 of"},
-	{"root: no threshold", root_no_threshold, COFFER_E_FORMAT, "«roles»"},
-	{"root: altered", root_altered, COFFER_E_SIGNATURE, "given is signed by 0 of"},
-	{"root: empty signature", root_empty_signature, COFFER_E_SIGNATURE, "given is signed by 1 of"},
-	{"root: doubled member", root_doubled_member, COFFER_E_FORMAT, "not JSON"},
-	{"root: fraction", root_fraction, COFFER_E_FORMAT, "not whole"},
-	{"root: another kind", root_of_another_kind, COFFER_E_FORMAT, "no metadata of the role root"},
-	{"root: cut", root_cut, COFFER_E_FORMAT, "not JSON"},
-	{"root: version 0", root_version_zero, COFFER_E_FORMAT, "«version»"},
-	{"root: no date", root_expires_never, COFFER_E_FORMAT, "«expires»"},
-	{"root: no timestamp role", root_no_roles, COFFER_E_FORMAT, "«roles»"},
-	{"root: expired", root_expired, COFFER_E_POLICY, "root.json, version 1, expired at 2026-09-21T14:13:20Z"},
-	{"next root: old keys did not sign", next_not_by_old, COFFER_E_SIGNATURE,
+	{"root: too few", {.root_signers = BIT(K_ROOT_B)}, COFFER_E_SIGNATURE, "given is signed by 1 of"},
+	{"root: strangers",
+	 {.root_signers = BIT(K_STRANGER) | BIT(K_ONLINE) | BIT(K_ROOT_A)},
+	 COFFER_E_SIGNATURE,
+	 "given is signed by 1 of"},
+	{"root: one key, two names",
+	 {.twice = BIT(K_ROOT_A), .root_signers = BIT(K_ROOT_A)},
+	 COFFER_E_SIGNATURE,
+	 "given is signed by 1 of"},
+	{"root: one signature twice", {.by_hand = root_signature_twice}, COFFER_E_SIGNATURE, "given is signed by 1 of"},
+	{"root: key of no name", {.unknown = BIT(K_ROOT_A)}, COFFER_E_SIGNATURE, "given is signed by 1 of"},
+	{"root: scheme of another key",
+	 {.scheme = "ecdsa-sha2-nistp384"},
+	 COFFER_E_SIGNATURE,
+	 "given is signed by 0 of"},
+	{"root: unknown scheme", {.scheme = "rsassa-pss-sha256"}, COFFER_E_SIGNATURE, "given is signed by 0 of"},
+	{"root: no threshold", {.by_hand = root_no_threshold}, COFFER_E_FORMAT, "«roles»"},
+	{"root: altered",
+	 {IN_ROOT("\"threshold\":2", "\"threshold\":1")},
+	 COFFER_E_SIGNATURE,
+	 "given is signed by 0 of"},
+	{"root: empty signature", {.by_hand = root_empty_signature}, COFFER_E_SIGNATURE, "given is signed by 1 of"},
+	{"root: doubled member", {IN_ROOT("\"roles\":{", "\"keys\":{},\"roles\":{")}, COFFER_E_FORMAT, "not JSON"},
+	{"root: fraction",
+	 {IN_ROOT("\"spec_version\"", "\"more\":1.5,\"spec_version\"")},
+	 COFFER_E_FORMAT,
+	 "not whole"},
+	{"root: another kind",
+	 {IN_ROOT("\"_type\":\"root\"", "\"_type\":\"targets\"")},
+	 COFFER_E_FORMAT,
+	 "no metadata of the role root"},
+	{"root: cut", {.by_hand = root_cut}, COFFER_E_FORMAT, "not JSON"},
+	{"root: version 0", {IN_ROOT("\"version\":1}", "\"version\":0}")}, COFFER_E_FORMAT, "«version»"},
+	{"root: no date",
+	 {IN_ROOT("\"expires\":\"" FAR "\"", "\"expires\":\"never, not for you\"")},
+	 COFFER_E_FORMAT,
+	 "«expires»"},
+	{"root: no timestamp role", {IN_ROOT("\"timestamp\":{", "\"timestamps\":{")}, COFFER_E_FORMAT, "«roles»"},
+	{"root: expired",
+	 {.root_expires = NOW_TEXT},
+	 COFFER_E_POLICY,
+	 "root.json, version 1, expired at 2026-09-21T14:13:20Z"},
+	{"next root: old keys did not sign",
+	 {.root_version = 2,
+	  .root_keys = BIT(K_STRANGER) | BIT(K_ROOT_B),
+	  .root_signers = BIT(K_STRANGER) | BIT(K_ROOT_B)},
+	 COFFER_E_SIGNATURE,
 	 "2.root.json is signed by 1 of the keys that root.json, version 1,"},
-	{"next root: new keys did not sign", next_not_by_new, COFFER_E_SIGNATURE,
+	{"next root: new keys did not sign",
+	 {.root_version = 2,
+	  .root_keys = BIT(K_STRANGER) | BIT(K_ROOT_B),
+	  .root_signers = BIT(K_ROOT_A) | BIT(K_ROOT_B)},
+	 COFFER_E_SIGNATURE,
 	 "2.root.json is signed by 1 of the keys that root.json, version 2,"},
-	{"next root: skips", next_skips, COFFER_E_ROLLBACK, "2.root.json says that it is version 3"},
-	{"next root: goes back", next_goes_back, COFFER_E_ROLLBACK, "2.root.json says that it is version 1"},
-	{"next root: endless", next_endless, COFFER_E_FORMAT, "2.root.json does not end"},
-	{"next root: expired", next_expired, COFFER_E_POLICY, "root.json, version 2, expired"},
-	{"timestamp: stranger", timestamp_by_stranger, COFFER_E_SIGNATURE, "timestamp.json is signed by 0 of"},
-	{"timestamp: altered", timestamp_altered, COFFER_E_SIGNATURE, "timestamp.json is signed by 0 of"},
-	{"timestamp: expired", timestamp_expired, COFFER_E_POLICY, "timestamp.json, version 10, expired"},
-	{"timestamp: endless", timestamp_endless, COFFER_E_FORMAT, "timestamp.json does not end"},
-	{"timestamp: a snapshot", timestamp_is_snapshot, COFFER_E_FORMAT, "no metadata of the role timestamp"},
-	{"timestamp: gone", timestamp_gone, COFFER_E_NOTFOUND, "no timestamp.json"},
-	{"timestamp: of 2.0", timestamp_of_spec_2, COFFER_E_UNSUPPORTED, "version 2.0 of The Update Framework"},
-	{"timestamp: empty", timestamp_empty, COFFER_E_FORMAT, "says nothing about snapshot.json"},
-	{"timestamp: announces version 0", timestamp_snapshot_zero, COFFER_E_FORMAT, "«meta»"},
-	{"timestamp: announces no hash", timestamp_bad_hash, COFFER_E_FORMAT, "«meta»"},
-	{"snapshot: other bytes", snapshot_other_bytes, COFFER_E_AUTH, "5.snapshot.json is not the file"},
-	{"snapshot: longer", snapshot_longer, COFFER_E_FORMAT, "5.snapshot.json does not end"},
-	{"snapshot: shorter", snapshot_shorter, COFFER_E_AUTH, "were announced"},
-	{"snapshot: endless", snapshot_endless, COFFER_E_FORMAT, "5.snapshot.json does not end"},
-	{"snapshot: another version", snapshot_of_another_version, COFFER_E_AUTH, "version 5; version 6 was announced"},
-	{"snapshot: stranger", snapshot_by_stranger, COFFER_E_SIGNATURE, "5.snapshot.json is signed by 0 of"},
-	{"snapshot: expired", snapshot_expired, COFFER_E_POLICY, "snapshot.json, version 5, expired"},
-	{"snapshot: a targets", snapshot_is_targets, COFFER_E_FORMAT, "no metadata of the role snapshot"},
-	{"snapshot: no targets", snapshot_without_targets, COFFER_E_FORMAT, "says nothing about targets.json"},
-	{"snapshot: gone", snapshot_gone, COFFER_E_NOTFOUND, "no 5.snapshot.json"},
-	{"targets: too few", targets_too_few, COFFER_E_SIGNATURE, "3.targets.json is signed by 1 of"},
-	{"targets: another version", targets_of_another_version, COFFER_E_AUTH, "version 3; version 4 was announced"},
-	{"targets: other bytes", targets_other_bytes, COFFER_E_AUTH, "3.targets.json is not the file"},
-	{"targets: altered", targets_altered, COFFER_E_SIGNATURE, "3.targets.json is signed by 0 of"},
-	{"targets: expired", targets_expired, COFFER_E_POLICY, "targets.json, version 3, expired"},
-	{"targets: a snapshot", targets_is_snapshot, COFFER_E_FORMAT, "no metadata of the role targets"},
-	{"target: not listed", target_not_listed, COFFER_E_NOTFOUND, "has no trusted_root.json"},
-	{"target: no hash", target_without_hash, COFFER_E_FORMAT, "no length and SHA-2"},
-	{"target: no length", target_without_length, COFFER_E_FORMAT, "no length and SHA-2"},
-	{"target: too long for us", target_too_long, COFFER_E_FORMAT, "announces 256 bytes"},
-	{"target: changed", target_changed, COFFER_E_AUTH, "trusted_root.json is not the file"},
-	{"target: longer", target_longer, COFFER_E_FORMAT, "does not end"},
-	{"target: shorter", target_shorter, COFFER_E_AUTH, "were announced"},
-	{"target: gone", target_gone, COFFER_E_NOTFOUND, "the test's mirror has no targets/"},
+	{"next root: skips", {.by_hand = next_skips}, COFFER_E_ROLLBACK, "2.root.json says that it is version 3"},
+	{"next root: goes back",
+	 {.by_hand = next_goes_back},
+	 COFFER_E_ROLLBACK,
+	 "2.root.json says that it is version 1"},
+	{"next root: endless",
+	 {.path = "2.root.json", .spaces = LIMIT_TUF_ROOT + 1},
+	 COFFER_E_FORMAT,
+	 "2.root.json does not end"},
+	{"next root: expired",
+	 {.root_version = 2, .root_expires = PAST},
+	 COFFER_E_POLICY,
+	 "root.json, version 2, expired"},
+	{"timestamp: stranger",
+	 {.of = R_TIMESTAMP, .signers = BIT(K_STRANGER) | BIT(K_ROOT_A)},
+	 COFFER_E_SIGNATURE,
+	 "timestamp.json is signed by 0 of"},
+	{"timestamp: altered",
+	 {IN_TIMESTAMP("\"version\":10}", "\"version\":11}")},
+	 COFFER_E_SIGNATURE,
+	 "timestamp.json is signed by 0 of"},
+	{"timestamp: expired",
+	 {.of = R_TIMESTAMP, .expires = NOW_TEXT},
+	 COFFER_E_POLICY,
+	 "timestamp.json, version 10, expired"},
+	{"timestamp: endless",
+	 {.path = "timestamp.json", .spaces = LIMIT_TUF_TIMESTAMP + 1},
+	 COFFER_E_FORMAT,
+	 "timestamp.json does not end"},
+	{"timestamp: a snapshot",
+	 {.of = R_TIMESTAMP, .type = "snapshot"},
+	 COFFER_E_FORMAT,
+	 "no metadata of the role timestamp"},
+	{"timestamp: gone", {.path = "timestamp.json", .gone = true}, COFFER_E_NOTFOUND, "no timestamp.json"},
+	{"timestamp: of 2.0",
+	 {.of = R_TIMESTAMP, .spec = "2.0"},
+	 COFFER_E_UNSUPPORTED,
+	 "version 2.0 of The Update Framework"},
+	{"timestamp: empty",
+	 {IN_TIMESTAMP("\"snapshot.json\"", "\"snapshot.jsonl\"")},
+	 COFFER_E_FORMAT,
+	 "says nothing about snapshot.json"},
+	{"timestamp: announces version 0",
+	 {IN_TIMESTAMP("\"version\":5}", "\"version\":0}")},
+	 COFFER_E_FORMAT,
+	 "«meta»"},
+	{"timestamp: announces no hash", {IN_TIMESTAMP("\"sha256\":\"", "\"sha256\":\"0")}, COFFER_E_FORMAT, "«meta»"},
+	{"snapshot: other bytes", {IN_SNAPSHOT("\n}\n", "\n}\t")}, COFFER_E_AUTH, "5.snapshot.json is not the file"},
+	{"snapshot: longer", {IN_SNAPSHOT("\n}\n", "\n}\n\n")}, COFFER_E_FORMAT, "5.snapshot.json does not end"},
+	{"snapshot: shorter", {IN_SNAPSHOT("\n}\n", "\n}")}, COFFER_E_AUTH, "were announced"},
+	{"snapshot: endless",
+	 {.no_hashes = true, .path = "5.snapshot.json", .spaces = LIMIT_TUF_SNAPSHOT + 1},
+	 COFFER_E_FORMAT,
+	 "5.snapshot.json does not end"},
+	{"snapshot: another version",
+	 {.of = R_SNAPSHOT, .announced = 6},
+	 COFFER_E_AUTH,
+	 "version 5; version 6 was announced"},
+	{"snapshot: stranger",
+	 {.of = R_SNAPSHOT, .signers = BIT(K_STRANGER) | BIT(K_TARGETS_A)},
+	 COFFER_E_SIGNATURE,
+	 "5.snapshot.json is signed by 0 of"},
+	{"snapshot: expired",
+	 {.of = R_SNAPSHOT, .expires = PAST},
+	 COFFER_E_POLICY,
+	 "snapshot.json, version 5, expired"},
+	{"snapshot: a targets",
+	 {.of = R_SNAPSHOT, .type = "targets"},
+	 COFFER_E_FORMAT,
+	 "no metadata of the role snapshot"},
+	{"snapshot: no targets",
+	 {.no_hashes = true, IN_SNAPSHOT("\"targets.json\"", "\"target.json\"")},
+	 COFFER_E_FORMAT,
+	 "says nothing about targets.json"},
+	{"snapshot: gone", {.path = "5.snapshot.json", .gone = true}, COFFER_E_NOTFOUND, "no 5.snapshot.json"},
+	{"targets: too few",
+	 {.of = R_TARGETS, .signers = BIT(K_TARGETS_A) | BIT(K_ONLINE)},
+	 COFFER_E_SIGNATURE,
+	 "3.targets.json is signed by 1 of"},
+	{"targets: another version",
+	 {.of = R_TARGETS, .announced = 4},
+	 COFFER_E_AUTH,
+	 "version 3; version 4 was announced"},
+	{"targets: other bytes", {IN_TARGETS("\n}\n", "\n}\t")}, COFFER_E_AUTH, "3.targets.json is not the file"},
+	{"targets: altered",
+	 {.no_hashes = true, IN_TARGETS("\"length\":", "\"length\":1")},
+	 COFFER_E_SIGNATURE,
+	 "3.targets.json is signed by 0 of"},
+	{"targets: expired", {.of = R_TARGETS, .expires = PAST}, COFFER_E_POLICY, "targets.json, version 3, expired"},
+	{"targets: a snapshot",
+	 {.of = R_TARGETS, .type = "snapshot"},
+	 COFFER_E_FORMAT,
+	 "no metadata of the role targets"},
+	{"target: not listed", {.target_entry = ""}, COFFER_E_NOTFOUND, "has no trusted_root.json"},
+	{"target: no hash",
+	 {.target_entry = "\"" TARGET "\":{\"hashes\":{\"md5\":\"00\"},\"length\":22}"},
+	 COFFER_E_FORMAT,
+	 "no length and SHA-2"},
+	{"target: no length",
+	 {.target_entry = "\"" TARGET "\":{" NO_SHA256 "}"},
+	 COFFER_E_FORMAT,
+	 "no length and SHA-2"},
+	{"target: too long for us",
+	 {.target_entry = "\"" TARGET "\":{" NO_SHA256 ",\"length\":256}"},
+	 COFFER_E_FORMAT,
+	 "announces 256 bytes"},
+	{"target: changed", {IN_TARGET("believe", "BELIEVE")}, COFFER_E_AUTH, "trusted_root.json is not the file"},
+	{"target: longer", {IN_TARGET("}", "} ")}, COFFER_E_FORMAT, "does not end"},
+	{"target: shorter", {IN_TARGET("}\n", "}")}, COFFER_E_AUTH, "were announced"},
+	{"target: gone", {.path = "targets/", .gone = true}, COFFER_E_NOTFOUND, "the test's mirror has no targets/"},
 };
 
 static int
@@ -638,7 +462,7 @@ test_one_fault(void **state)
 		print_message("%s\n", faults[i].name);
 		assert_int_equal(teardown(state), 0);
 		assert_int_equal(setup(state), 0);
-		faults[i].break_it(&repo);
+		spoil(&repo, &faults[i].wrong);
 		expect_refusal("1.root.json", NOW, faults[i].err, faults[i].sentence);
 	}
 }
@@ -909,7 +733,7 @@ test_heeds_max(void **state)
 {
 	(void)state;
 	repo.heeds_max = true;
-	timestamp_endless(&repo);
+	fill_with_spaces(&repo, "timestamp.json", LIMIT_TUF_TIMESTAMP + 1);
 	expect_refusal("1.root.json", NOW, COFFER_E_NET, "stop after 16384 bytes");
 }
 

@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Every way in which a model is not what was signed; while somebody writes to it: verify_race.c. */
 #include <coffer/sign.h>
 
 #include "engine/oms.h"
-#include "engine/verdict.h"
-#include "support/emulator.h"
 #include "support/sign_kit.h"
-#include "support/text.h"
 
 /* ---- the model: signed as m.sig, and its shards as s.sig ---- */
 
@@ -691,184 +689,6 @@ names_that_a_terminal_obeys(void **state)
 	coffer_verdict_free(&v);
 }
 
-/* ---- while somebody writes ---- */
-
-struct meanwhile {
-	void (*change)(void);
-	bool done;
-};
-
-/* Called while the model is hashed. */
-static void
-change_meanwhile(void *user, const char *path, uint64_t done, uint64_t total)
-{
-	struct meanwhile *m = user;
-
-	(void)path;
-	(void)done;
-	(void)total;
-	if (!m->done) {
-		m->done = true;
-		m->change();
-	}
-}
-
-static void
-append_to_it(void)
-{
-	int fd = open("m/big", O_WRONLY | O_APPEND | O_CLOEXEC);
-
-	assert_int_equal(write(fd, "x", 1), 1);
-	(void)close(fd);
-}
-
-static void
-write_into_it(void)
-{
-	kit_flip("m/big", (off_t)15 << 20, 1);
-}
-
-static void
-cut_it(void)
-{
-	assert_int_equal(truncate("m/big", 5), 0);
-}
-
-static void
-replace_it(void)
-{
-	kit_file("m2", 10, 1);
-	assert_int_equal(rename("m2", "m/big"), 0);
-}
-
-static void
-remove_it(void)
-{
-	assert_int_equal(unlink("m/big"), 0);
-}
-
-static const struct {
-	const char *what;
-	void (*change)(void);
-} races[] = {
-	{"appended", append_to_it},	{"written into", write_into_it},  {"cut", cut_it},
-	{"replaced", replace_it},	{"removed", remove_it},		  {"another added", add_file},
-	{"another removed", take_away}, {"another renamed", rename_file},
-};
-
-static void
-make_big(void)
-{
-	int fd;
-
-	make_model();
-	/* large enough for the progress function to be called before its end, and a hole: it takes no room */
-	fd = open("m/big", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-	assert_int_equal(ftruncate(fd, (off_t)(getenv("COFFER_TEST_EMULATOR") ? 16 : 256) << 20), 0);
-	(void)close(fd);
-	/* the time of what comes next must differ from that of what was listed */
-	(void)usleep(20000);
-}
-
-static void
-a_model_that_changes_while_it_is_signed(void **state)
-{
-	(void)state;
-	for (size_t i = 0; i < sizeof(races) / sizeof(races[0]); i++) {
-		struct meanwhile m = {races[i].change, false};
-		coffer_err err;
-
-		make_big();
-		coffer_ctx_set_progress(kit.ctx, change_meanwhile, &m);
-		err = coffer_sign(kit.ctx, "m", "new.sig", sign_kit.signer, NULL, NULL);
-		coffer_ctx_set_progress(kit.ctx, NULL, NULL);
-		if (!m.done || err != COFFER_E_CHANGED || kit_exists("new.sig"))
-			fail_msg("%s: %s: %s", races[i].what, coffer_err_name(err), coffer_ctx_message(kit.ctx));
-		(void)kit_remove_all("m");
-		assert_int_equal(unlink("m.sig") | unlink("s.sig"), 0);
-	}
-}
-
-static void
-a_model_that_changes_while_it_is_verified(void **state)
-{
-	const struct coffer_sign_options force = {.version_1 = 1, .force = true};
-
-	(void)state;
-	for (size_t i = 0; i < sizeof(races) / sizeof(races[0]); i++) {
-		struct meanwhile m = {races[i].change, false};
-		struct coffer_verdict *v;
-		coffer_err err;
-
-		make_big();
-		assert_ok(coffer_sign(kit.ctx, "m", "m.sig", sign_kit.signer, &force, NULL));
-		(void)usleep(20000);
-		coffer_ctx_set_progress(kit.ctx, change_meanwhile, &m);
-		err = coffer_verify(kit.ctx, "m", "m.sig", &sign_kit.trust, NULL, &v);
-		coffer_ctx_set_progress(kit.ctx, NULL, NULL);
-		if (!m.done || err != COFFER_E_CHANGED || v->verified)
-			fail_msg("%s: %s: %s", races[i].what, coffer_err_name(err), coffer_ctx_message(kit.ctx));
-		coffer_verdict_free(&v);
-		(void)kit_remove_all("m");
-		assert_int_equal(unlink("m.sig") | unlink("s.sig"), 0);
-	}
-}
-
-static void
-cancel(void)
-{
-	coffer_ctx_cancel(kit.ctx);
-}
-
-static void
-a_verification_that_is_cancelled(void **state)
-{
-	const struct coffer_sign_options force = {.version_1 = 1, .force = true};
-	struct meanwhile m = {cancel, false};
-	struct coffer_verdict *v;
-
-	(void)state;
-	make_big();
-	assert_ok(coffer_sign(kit.ctx, "m", "m.sig", sign_kit.signer, &force, NULL));
-	coffer_ctx_set_progress(kit.ctx, change_meanwhile, &m);
-	assert_refused(coffer_verify(kit.ctx, "m", "m.sig", &sign_kit.trust, NULL, &v), COFFER_E_INTERRUPTED);
-	assert_false(v->verified);
-	assert_int_equal(v->n_failures, 1);
-	coffer_verdict_free(&v);
-}
-
-/* ---- the last gate ---- */
-
-static void
-acceptance_needs_reasons(void **state)
-{
-	struct signed_by who = {0};
-	struct verdict *v;
-	struct fault f;
-
-	(void)state;
-	assert_int_equal(verdict_new(&f, &v), COFFER_OK);
-	assert_int_equal(verdict_accept(&f, v, 1, 1), COFFER_E_INTERNAL);
-	assert_false(v->public.verified);
-	who.who = strdup("somebody");
-	assert_int_equal(verdict_signed(&f, v, COFFER_METHOD_KEY, &who), COFFER_OK);
-	assert_int_equal(v->public.n_fingerprints, 0);
-	assert_int_equal(verdict_accept(&f, v, 0, 0), COFFER_E_INTERNAL);
-	assert_false(v->public.verified);
-	assert_int_equal(verdict_find(&f, v, COFFER_FOUND_EXTRA, "x", "no"), COFFER_OK);
-	assert_int_equal(verdict_accept(&f, v, 1, 1), COFFER_E_INTERNAL);
-	assert_false(v->public.verified);
-	assert_int_equal(verdict_judge(&f, v, "m"), COFFER_E_FILESET);
-	assert_string_equal(f.text, "m is not what was signed: x no");
-	{
-		struct coffer_verdict *public = &v->public;
-
-		coffer_verdict_free(&public);
-		assert_null(public);
-		coffer_verdict_free(&public);
-	}
-}
-
 int
 main(void)
 {
@@ -885,10 +705,6 @@ main(void)
 		SIGN_TEST(options_of_another_version),
 		SIGN_TEST(many_findings),
 		SIGN_TEST(names_that_a_terminal_obeys),
-		SIGN_TEST(a_model_that_changes_while_it_is_signed),
-		SIGN_TEST(a_model_that_changes_while_it_is_verified),
-		SIGN_TEST(a_verification_that_is_cancelled),
-		SIGN_TEST(acceptance_needs_reasons),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

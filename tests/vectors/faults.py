@@ -272,7 +272,7 @@ def bad_records(kit):
 def without_end(size):
     """records() cut to @size bytes by one who knows the DEK: head, files and MAC are new, the records are the old ones.
 
-    The file key hangs on A, so the old records do not open under the new head, not even the first.
+    The file key depends on A, so the old records do not open under the new head, not even the first.
     """
     content = records()[vector.SINGLE]
     cut = records(fields=change(size=size), document=entry(0, size=size))[vector.SINGLE]
