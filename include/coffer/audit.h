@@ -112,14 +112,13 @@ struct coffer_audit_report {
 	uint64_t torn_bytes;	/* of a last record that was not written to its end, for which no key was used */
 	uint64_t n_checkpoints; /* in the folder */
 	uint64_t n_outside;	/* that were given */
-	uint64_t
-		signed_to; /* the last record that a verified checkpoint covers; those behind it have the chain alone */
-	char signed_at[32]; /* when that checkpoint was made; empty when there is none */
-	char key[65];	    /* what signed it: SHA-256 of the SubjectPublicKeyInfo, in hex */
-	const char *damage; /* «whole», or the first damage in one word; static text */
-	char file[64];	    /* where: a file of the folder; empty where it belongs to none */
-	uint64_t line;	    /* of that file, from 1; 0 likewise */
-	uint64_t seq;	    /* the record; 0 likewise */
+	uint64_t signed_to;	/* the last record under a verified checkpoint; those behind it have the chain alone */
+	char signed_at[32];	/* when that checkpoint was made; empty when there is none */
+	char key[65];		/* what signed it: SHA-256 of the SubjectPublicKeyInfo, in hex */
+	const char *damage;	/* «whole», or the first damage in one word; static text */
+	char file[64];		/* where: a file of the folder; empty where it belongs to none */
+	uint64_t line;		/* of that file, from 1; 0 likewise */
+	uint64_t seq;		/* the record; 0 likewise */
 };
 
 /**

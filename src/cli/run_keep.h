@@ -17,13 +17,12 @@
 
 /** struct run_model - one --model */
 struct run_model {
-	char *sealed; /* the path */
-	char *name;   /* what the arguments and its folder call it */
-	bool is_file; /* a sealed file rather than a folder */
-	char *folder; /* where the program finds it */
-	char *file;   /* where it finds its one file, or NULL; first only its name */
-	struct coffer_trust
-		*publisher; /* with --verify: whom the trust store named, and nobody else will do; the keeper's */
+	char *sealed;			/* the path */
+	char *name;			/* what the arguments and its folder call it */
+	bool is_file;			/* a sealed file rather than a folder */
+	char *folder;			/* where the program finds it */
+	char *file;			/* where it finds its one file, or NULL; first only its name */
+	struct coffer_trust *publisher; /* with --verify: whom alone the trust store names; the keeper's */
 };
 
 /** enum run_way - where the plaintext is */

@@ -36,9 +36,8 @@ struct scan {
 	const struct roots *roots;
 	int *fds; /* of those roots that are folders, else -1 */
 
-	struct scan_list
-		sealed; /* sealed files, key blocks and the signatures over them: none of it needs to be hidden */
-	struct scan_list plain; /* all else, but for hidden files and links */
+	struct scan_list sealed; /* and key blocks, and the signatures over them: what need not be hidden */
+	struct scan_list plain;	 /* all else, but for hidden files and links */
 	uint64_t n_models;
 	uint64_t n_links;
 

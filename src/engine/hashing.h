@@ -23,8 +23,7 @@ struct hash_place {
 	bool stream;  /* it is read from where it stands, and @off only counts */
 	bool waits;   /* a stream, too: a pipe or the like, for which reading may have to wait for another program */
 	uint64_t off; /* the next byte */
-	uint64_t
-		end; /* the first byte that is none of it, or HASH_TO_THE_END; a file that ends before is COFFER_E_CHANGED */
+	uint64_t end; /* the byte behind it, or HASH_TO_THE_END; a file that ends before is COFFER_E_CHANGED */
 };
 
 /** struct hashing - what to hash, by index; the functions are called from several threads at once */

@@ -16,9 +16,8 @@ struct rekey_job {
 	struct coffer_ctx *ctx;
 	const struct coffer_keyring *keys;
 	const struct coffer_keyring *to;
-	struct progress *progress; /* gets the bytes that are done */
-	struct pool_worker
-		*worker; /* do all in this thread, with its scratch of TRANSFER_SMALL bytes; NULL: with all threads */
+	struct progress *progress;  /* gets the bytes that are done */
+	struct pool_worker *worker; /* its thread does all, with TRANSFER_SMALL bytes of scratch; NULL: all threads */
 };
 
 /** struct rekeyed - what came of it */

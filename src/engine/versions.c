@@ -8,8 +8,7 @@
 struct answer {
 	struct answer *next;
 	const void *key;
-	pthread_mutex_t
-		lock; /* over what follows; held while the service is asked, for the others need the same answer */
+	pthread_mutex_t lock; /* over what follows; held while the service is asked: the others need the answer, too */
 	bool asked;
 	coffer_err err;
 	struct key_state state;

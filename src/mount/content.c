@@ -62,8 +62,7 @@ struct handle {
 
 struct content {
 	struct content_setup setup;
-	pthread_mutex_t
-		lock; /* of all below and of every struct shared, but for what does not change while it is open */
+	pthread_mutex_t lock; /* of all below and of every struct shared, but for what never changes while open */
 	pthread_cond_t changed;
 	struct shared **all; /* NULL: never used */
 	size_t n;

@@ -25,10 +25,9 @@ struct mount_options {
 	gid_t group;
 	mode_t mode;	  /* permission bits of files, as 0400; folders have x where r is */
 	bool allow_other; /* others than the one who mounts may look in, as far as @mode lets them */
-	uint64_t
-		memory; /* bytes of plaintext that are kept at most, for passthrough and the cache together; 0 = half of what is free */
-	bool passthrough;     /* where kernel and rights allow it */
-	bool ahead;	      /* when a file is opened, the next one is, too, if memory allows */
+	uint64_t memory;  /* bytes of plaintext kept at most, passthrough and cache together; 0: half of what is free */
+	bool passthrough; /* where kernel and rights allow it */
+	bool ahead;	  /* when a file is opened, the next one is, too, if memory allows */
 	unsigned int threads; /* that serve; 0 = as many as there are processors, and at least 4 */
 	mount_say_fn say;     /* may be NULL */
 	void *user;
