@@ -29,7 +29,7 @@ clean:
 
 ## help: make                build build/coffer, build/libcoffer.so and build/libcoffer.a
 ## help: make demo           install what is needed, build, and seal and open a real model step by step
-## help: make check          install what is needed, build, and run the tests (some four minutes)
+## help: make check          install what is needed, build, and run the tests (some three minutes)
 ## help: make check-all      the slow checks too: sanitizers, faults, kill sweep, fuzz replay, interop, arm64, lint
 ## help: make bench          compare speed with cp, age, openssl and others; writes docs/benchmarks.md
 ## help: make python         build the Python package in place, in build/python
